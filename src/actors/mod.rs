@@ -1,0 +1,1 @@
+//! Actors: record the event, step the automaton, run the effects. No product decision lives here.

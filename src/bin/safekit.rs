@@ -1,0 +1,3 @@
+//! The `safekit` command.
+
+fn main() {}

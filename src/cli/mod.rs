@@ -1,0 +1,1 @@
+//! The `safekit` command: the clap tree and printing, one file per command family.

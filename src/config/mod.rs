@@ -1,0 +1,1 @@
+//! Configuration files: XML -> raw elements with lines -> checked types -> plan.

@@ -1,0 +1,1 @@
+//! The loop counter (ST-60 to ST-65).

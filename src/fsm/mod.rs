@@ -1,0 +1,11 @@
+//! The automata: pure functions from state and event to state and effects.
+//!
+//! Nothing here may look at a clock, a socket, a file, a random source or a log; `tests/tidy`
+//! walks these files and fails on such an import. Time, answers and randomness come in as events.
+
+pub mod command;
+pub mod maxloop;
+pub mod membership;
+pub mod resource;
+pub mod rules;
+pub mod state;

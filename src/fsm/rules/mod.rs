@@ -1,0 +1,1 @@
+//! The failover rule language and the failover machine.

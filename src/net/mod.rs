@@ -1,0 +1,1 @@
+//! Addresses, ARP and neighbour discovery, ICMP, socket reset: the network of the node.

@@ -1,0 +1,1 @@
+//! What this node holds: installed modules, their ids, keys, configurations and boot settings.

@@ -1,0 +1,1 @@
+//! SQLite stores: module log, command log, resources and their history.

@@ -1,0 +1,1 @@
+//! Frames, versions and sealing of the datagrams between nodes.
