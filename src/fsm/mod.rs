@@ -4,8 +4,13 @@
 //! walks these files and fails on such an import. Time, answers and randomness come in as events.
 
 pub mod command;
+pub mod generation;
 pub mod maxloop;
 pub mod membership;
+pub mod mirror;
+pub mod peer;
 pub mod resource;
 pub mod rules;
+pub mod scripts;
+pub mod start;
 pub mod state;

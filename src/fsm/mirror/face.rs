@@ -1,0 +1,137 @@
+//! What a node shows its peer in every heartbeat (RES-50, S10).
+
+use super::state::{At, Goal, Order, Peer, State, Waits};
+use super::{Config, plan};
+use crate::fsm::generation::{Flag, History};
+use crate::fsm::state::{Readiness, Role};
+use serde::{Deserialize, Serialize};
+
+/// What the peer may conclude from where this node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Posture {
+    /// STOP.
+    Stopped,
+    /// WAIT, settled: not running, and it will not run without a claim.
+    Waiting,
+    /// Not running, on its way to STOP or WAIT.
+    Settling,
+    /// Wants to run, and waits for the peer's word (S10).
+    Claim,
+    /// SECOND that is not promotable yet.
+    Joining,
+    /// SECOND in step.
+    Second,
+    /// Former PRIM: it runs nothing any more and waits for the answer (S5).
+    Leaving,
+    /// SECOND that becomes primary: not running yet.
+    TakingOver,
+    /// May acknowledge to clients.
+    Running,
+}
+
+/// What a node shows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Face {
+    /// See [`Posture`].
+    pub posture: Posture,
+    /// Role as users see it.
+    pub role: Role,
+    /// Readiness as users see it.
+    pub readiness: Readiness,
+    /// The durable flag.
+    pub flag: Flag,
+    /// The durable mark of a reintegration that did not end.
+    pub reintegrating: bool,
+    /// The durable term.
+    pub term: u64,
+    /// It drew that term.
+    pub holder: bool,
+    /// The durable history.
+    pub history: History,
+    /// The rules let it start.
+    pub able: bool,
+    /// A claim by the word of an operator.
+    pub forced: bool,
+    /// SECOND: number of its session (S2).
+    pub session: u64,
+    /// SECOND: its data and history are those of the primary.
+    pub adopted: bool,
+    /// PRIM: *paired* is durable for this generation, and this session of S is in step (S2).
+    pub in_step: Option<(u64, u64)>,
+    /// PRIM: asks S to give up this generation (S3).
+    pub ask: Option<u64>,
+    /// SECOND wishes to exchange the roles; true: without synchronization.
+    pub wants_swap: Option<bool>,
+    /// PRIM or former PRIM: the roles are being exchanged.
+    pub swapping: bool,
+    /// Automatic failover.
+    pub failover: bool,
+}
+
+impl State {
+    /// What this node shows its peer.
+    pub fn face(&self, cfg: &Config) -> Face {
+        let (role, readiness) = self.shown();
+        let r = &self.record;
+        let settled_prim = self.at == At::Prim;
+        Face {
+            posture: self.posture(),
+            role,
+            readiness,
+            flag: r.flag,
+            reintegrating: r.reintegrating,
+            term: r.term,
+            holder: r.holder,
+            history: r.history.clone(),
+            able: self.waits == Waits::Clear && self.may_lead(cfg),
+            forced: matches!(self.order, Some(Order::Prim)),
+            session: self.session,
+            adopted: self.adopted,
+            in_step: match (&self.peer, settled_prim) {
+                (Peer::Heard { face, .. }, true) if self.pairs_with(face) => {
+                    Some((r.history.current(), face.session))
+                }
+                _ => None,
+            },
+            ask: (self.at == At::Asking).then(|| self.asked),
+            wants_swap: if matches!(self.at, At::Second) { self.swap } else { None },
+            swapping: self.swapping(),
+            failover: self.failover,
+        }
+    }
+
+    /// The peer is a SECOND whose data and history are mine.
+    pub(super) fn pairs_with(&self, f: &Face) -> bool {
+        matches!(f.posture, Posture::Joining | Posture::Second)
+            && f.adopted
+            && f.history.current() == self.record.history.current()
+    }
+
+    fn swapping(&self) -> bool {
+        match &self.at {
+            At::Leaving(Goal::Rejoin) => true,
+            At::Moving(m) => m.mv == plan::Move::SwapOut,
+            _ => false,
+        }
+    }
+
+    /// See [`Posture`].
+    pub fn posture(&self) -> Posture {
+        match &self.at {
+            At::Stopped => Posture::Stopped,
+            At::Waiting => Posture::Waiting,
+            At::Claiming => Posture::Claim,
+            At::Joining => Posture::Joining,
+            At::Second if self.promotable => Posture::Second,
+            At::Second => Posture::Joining,
+            At::Alone | At::Prim | At::Asking => Posture::Running,
+            At::Leaving(_) => Posture::Leaving,
+            At::Moving(m) => m.posture(self.promotable),
+        }
+    }
+
+    /// Able to acknowledge to clients: virtual IP set or writes accepted.
+    pub fn running(&self) -> bool {
+        self.posture() == Posture::Running
+    }
+}

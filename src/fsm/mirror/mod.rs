@@ -1,0 +1,272 @@
+//! The mirror automaton: STOP, WAIT, ALONE, PRIM, SECOND under the safety rules S1-S10.
+//!
+//! [`step`] takes a state and an event and gives the next state and the effects. A state is either
+//! *settled* or in a *move*: a list of things to do in order ([`plan`]), one awaited at a time.
+//! Events change what the node knows (its peer's face, the verdict of the rules, a command); every
+//! settled state then looks at all of it again ([`settle`]), so an edge that came during a move is
+//! never lost.
+
+mod command;
+mod face;
+mod plan;
+mod settle;
+mod state;
+
+pub use face::{Face, Posture};
+pub use plan::{Change, Move, Moving, Todo, Window};
+pub use state::{At, Goal, Order, Peer, State, Waits, Why};
+
+use super::command::{Caller, Command};
+use super::generation::Record;
+use super::scripts::{Call, Scripts};
+use crate::log::Message;
+use serde::{Deserialize, Serialize};
+
+/// Where the primary should run once the pair is whole (CFG-SVC-05).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DefaultPrim {
+    /// Where it is.
+    #[default]
+    Alone,
+    /// On the node of this index.
+    Node(u8),
+    /// Where it was before its last stop.
+    Last,
+}
+
+/// What the configuration says to the automaton.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Config {
+    /// Index of this node in cluster.xml; 0 wins ties.
+    pub me: u8,
+    /// The module replicates directories: only then can data be out of date (ST-34).
+    pub data: bool,
+    /// See [`DefaultPrim`].
+    pub default_prim: DefaultPrim,
+    /// Scripts that the module has.
+    pub scripts: Scripts,
+    /// `automatic_reboot`: a stopstart by a detector reboots the node (CFG-SVC-08).
+    pub automatic_reboot: bool,
+}
+
+/// Time after which an effect `Timer` ends; the actor knows the milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Timer {
+    /// One heartbeat timeout: the bound of the wait for the peer's answer (S5).
+    Answer,
+    /// A second: something that must succeed is tried again.
+    Retry,
+    /// Two heartbeat timeouts: the bound of a wish for a swap.
+    Swap,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Event {
+    /// Somebody asks for something.
+    Command(Command, Caller),
+    /// A heartbeat showed another face, or echoes mine now. `counts`: it echoes my current face (S10).
+    Peer {
+        /// What the peer shows.
+        face: Box<Face>,
+        /// It echoes my current face.
+        counts: bool,
+    },
+    /// Nothing authenticated came from the peer on any channel for a full timeout.
+    PeerSilent,
+    /// The heartbeats are silent, but the peer is heard on another channel (S10).
+    HeartbeatsSilent,
+    /// The rules' word on waiting changed.
+    Waits(Waits),
+    /// The awaited effect ended.
+    Done(u64, Result<(), String>),
+    /// A timer ended.
+    Timer(u64),
+    /// This process did not send its heartbeats for half a timeout, or the peer's newest echo is that old (S4).
+    OwnPause(u64),
+    /// The guard froze this module: its virtual IP is removed and its application killed (S8).
+    Fenced(String),
+}
+
+/// Something for the actor to do. Those with an id are answered by [`Event::Done`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Effect {
+    /// Write a message of the module log.
+    Log(Message),
+    /// Make the record durable.
+    Store(u64, Record),
+    /// Run a script.
+    Script(u64, Call),
+    /// Set the virtual IPs and announce them.
+    VipOn(u64),
+    /// Reset connections and remove the virtual IPs; done when they are seen gone.
+    VipOff(u64),
+    /// Kill what is left of the application and see it gone (S9). `swap`: `start_both` stays.
+    Kill {
+        /// Effect id.
+        id: u64,
+        /// Only what runs for the primary.
+        swap: bool,
+    },
+    /// Arm the guard (S8).
+    Arm(u64),
+    /// Disarm the guard.
+    Disarm(u64),
+    /// Bring this node's data to the primary's (replicated modules only).
+    Reintegrate(u64),
+    /// Apply and sync what was received (S7; replicated modules only).
+    Drain(u64),
+    /// Open or close the window of checkers.
+    Checkers(Window, bool),
+    /// Start a timer; its end is [`Event::Timer`] with this id.
+    Timer(u64, Timer),
+    /// Kill the script that runs, for forcestop.
+    KillScript(u64),
+    /// The role of a running application changed or a move began: the rules begin anew.
+    ResetRules,
+    /// Keep `usersetting.failover` (ST-53).
+    Failover(bool),
+    /// Reboot the node (CFG-SVC-08).
+    Reboot,
+}
+
+/// Why a command was refused; printed to whoever asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
+pub enum Refused {
+    /// The state does not allow it (AMB-03).
+    #[error("{command} is refused in {state}: {advice}")]
+    State {
+        /// The command.
+        command: String,
+        /// The state as printed.
+        state: String,
+        /// What to do instead.
+        advice: String,
+    },
+    /// The data does not allow it (ST-41).
+    #[error(
+        "prim is refused: the data of this node may be inconsistent (stopped during reintegration); start the other node, or run primforce if you are sure"
+    )]
+    Inconsistent,
+    /// The other node is primary (ST-40).
+    #[error("{0} is refused: the other node is primary")]
+    PeerIsPrimary(String),
+    /// There is no primary to be secondary of (ST-44).
+    #[error("second is refused: the other node is not primary")]
+    NoPrimary,
+}
+
+/// Why an event changed nothing, for the flight recorder and `explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Ignored {
+    /// An answer or timer of something that is over.
+    Late,
+    /// It says what is known already.
+    Known,
+    /// Nothing to stop.
+    AlreadyStopped,
+}
+
+/// What a step says of its event.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Taken.
+    Taken,
+    /// Changed nothing, for this reason.
+    Ignored(Ignored),
+    /// A command refused, for this reason.
+    Refused(Refused),
+}
+
+/// The result of [`step`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The next state.
+    pub state: State,
+    /// What to do, in order.
+    pub effects: Vec<Effect>,
+    /// What became of the event.
+    pub outcome: Outcome,
+}
+
+/// One step of the automaton.
+pub fn step(cfg: &Config, state: &State, event: Event) -> Step {
+    let mut run = Run { cfg, s: state.clone(), out: Vec::new() };
+    let outcome = run.take(event);
+    run.settle();
+    run.finish(state);
+    Step { state: run.s, effects: run.out, outcome }
+}
+
+/// The first step of a control plane that came back while the module went on (DESIGN 3): `kept` is
+/// the state as its last life left it, `record` the durable record, `seed` a new random number.
+pub fn adopt(cfg: &Config, kept: State, record: Record, seed: u64) -> Step {
+    let before = kept.clone();
+    let mut run = Run { cfg, s: State::adopted(kept, record, seed), out: Vec::new() };
+    if let At::Moving(m) = run.s.at.clone() {
+        run.begin(m);
+    }
+    run.settle();
+    run.finish(&before);
+    Step { state: run.s, effects: run.out, outcome: Outcome::Taken }
+}
+
+/// The work of one step: the state under change and the effects so far.
+struct Run<'a> {
+    cfg: &'a Config,
+    s: State,
+    out: Vec<Effect>,
+}
+
+impl Run<'_> {
+    fn take(&mut self, event: Event) -> Outcome {
+        match event {
+            Event::Command(command, caller) => match self.command(command, caller) {
+                Ok(o) => o,
+                Err(r) => Outcome::Refused(r),
+            },
+            Event::Peer { face, counts } => self.hear(*face, counts),
+            Event::PeerSilent if self.s.peer == Peer::Silent => Outcome::Ignored(Ignored::Known),
+            Event::PeerSilent => {
+                self.lose();
+                Outcome::Taken
+            }
+            Event::HeartbeatsSilent => self.quiet(),
+            Event::Waits(w) if self.s.waits == w => Outcome::Ignored(Ignored::Known),
+            Event::Waits(w) => {
+                self.verdict(w);
+                Outcome::Taken
+            }
+            Event::Done(id, result) => self.done(id, result),
+            Event::Timer(id) => self.timer(id),
+            Event::OwnPause(ms) => self.paused(ms),
+            Event::Fenced(what) => self.fenced(what),
+        }
+    }
+
+    fn log(&mut self, m: Message) {
+        self.out.push(Effect::Log(m));
+    }
+
+    fn id(&mut self) -> u64 {
+        self.s.ids += 1;
+        self.s.ids
+    }
+
+    /// What follows from the change as a whole: the state messages, and the peer's view of a face
+    /// that it has not seen yet does not count (S10).
+    fn finish(&mut self, before: &State) {
+        if self.s.shown() != before.shown() {
+            let (role, readiness) = self.s.shown();
+            if role != before.shown().0 {
+                self.out.push(Effect::ResetRules);
+            }
+            self.log(Message::LocalState(role, readiness));
+        }
+        if self.s.face(self.cfg) != before.face(self.cfg)
+            && let Peer::Heard { counts, .. } = &mut self.s.peer
+        {
+            *counts = false;
+        }
+    }
+}

@@ -1,0 +1,564 @@
+//! What a settled state does with all that the node knows: edges wake, levels decide.
+
+use super::face::{Face, Posture};
+use super::plan::{Change, Move, Moving, Todo};
+use super::state::{At, Goal, Order, Peer, Waits, Why};
+use super::{DefaultPrim, Effect, Ignored, Outcome, Run, Timer};
+use crate::fsm::command::{Caller, Command};
+use crate::fsm::generation::{Flag, Relation};
+use crate::fsm::scripts::Action;
+use crate::fsm::start;
+use crate::fsm::state::Role;
+use crate::log::Message;
+
+/// A step settles after a handful of rounds; more would be a loop between states.
+const ROUNDS: usize = 12;
+
+impl Run<'_> {
+    /// Looks at everything again until nothing changes.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..ROUNDS {
+            let before = self.s.at.clone();
+            let why = self.s.why;
+            self.look();
+            if self.s.at == before && self.s.why == why {
+                return;
+            }
+        }
+        debug_assert!(false, "the automaton does not settle: {:?}", self.s);
+    }
+
+    fn look(&mut self) {
+        if !matches!(self.s.at, At::Moving(_))
+            && let Some((command, caller)) = self.s.pending.take()
+        {
+            self.apply(command, caller);
+            return;
+        }
+        match &self.s.at {
+            At::Stopped => self.hear_claim(Role::Stop),
+            At::Waiting => self.wait(),
+            At::Claiming => self.claim(),
+            At::Joining | At::Second => self.second(),
+            At::Alone => self.alone(),
+            At::Prim => self.prim(),
+            At::Asking => self.asking(),
+            At::Leaving(goal) => self.leaving(*goal),
+            At::Moving(m) if m.mv == Move::Join => {
+                // A copy may take hours: it is not waited for when it has become pointless.
+                let copying = m.todo(self.cfg.data).get(usize::from(m.at)) == Some(&Todo::Reintegrate);
+                if copying && (self.join_is_broken() || self.s.pending.is_some()) {
+                    self.leave_second();
+                }
+            }
+            At::Moving(_) => {}
+        }
+    }
+
+    /// The peer's face, if it counts (S10).
+    pub(super) fn peer(&self) -> Option<Face> {
+        match &self.s.peer {
+            Peer::Heard { face, counts: true } => Some((**face).clone()),
+            _ => None,
+        }
+    }
+
+    /// Who hears a claim stores *down* before answering it (S10).
+    fn hear_claim(&mut self, role: Role) {
+        if self.peer().is_some_and(|f| f.posture == Posture::Claim) && self.s.record.flag == Flag::Up {
+            self.begin(Moving::new(Move::Yield, role, role));
+        }
+    }
+
+    fn wait(&mut self) {
+        self.hear_claim(Role::Wait);
+        if self.s.at != At::Waiting {
+            return;
+        }
+        match self.s.waits.clone() {
+            Waits::Hold(_) => return,
+            Waits::Blocked(rule) => {
+                if !self.s.held {
+                    self.s.held = true;
+                    self.log(Message::Action(Command::StopWait, Caller::Rule(rule.clone())));
+                    self.log(Message::TransitionFromRule(Command::StopWait, rule));
+                }
+                return;
+            }
+            Waits::Clear if self.s.held => {
+                self.s.held = false;
+                self.log(Message::Wakeup);
+            }
+            Waits::Clear => {}
+        }
+        match self.s.peer.clone() {
+            Peer::Unheard | Peer::Quiet => self.because(Why::PeerUnknown),
+            Peer::Silent => self.wait_alone(),
+            Peer::Heard { counts: false, .. } => {}
+            Peer::Heard { face, .. } => self.wait_with(&face),
+        }
+    }
+
+    /// WAIT, and no peer: S1.
+    fn wait_alone(&mut self) {
+        let proven = !self.cfg.data || (self.s.record.flag == Flag::Up && !self.s.record.reintegrating);
+        match self.s.order {
+            Some(Order::Second) => self.abort(),
+            Some(Order::Prim) => self.begin(Moving::new(Move::Promote, Role::Wait, Role::Alone)),
+            None if !proven => self.because(Why::NotUptodate),
+            None if !self.s.may_lead(self.cfg) => self.because(Why::FailoverOff),
+            None => self.begin(Moving::new(Move::Promote, Role::Wait, Role::Alone)),
+        }
+    }
+
+    /// WAIT, and the peer is heard: S6, S10.
+    fn wait_with(&mut self, f: &Face) {
+        match (f.posture, self.s.order) {
+            (Posture::Running, Some(Order::Prim)) => self.abort(),
+            (Posture::Running, _) if self.is_primary(f) => self.join(Role::Wait),
+            (Posture::Stopped | Posture::Waiting, Some(Order::Prim)) => self.s.at = At::Claiming,
+            (Posture::Stopped | Posture::Waiting, Some(Order::Second)) => self.abort(),
+            (Posture::Stopped | Posture::Waiting, None) => {
+                let me = &self.s.record;
+                if !self.s.may_lead(self.cfg) {
+                    self.because(Why::FailoverOff);
+                } else if start::may_claim(self.cfg.data, self.cfg.me, me, f) {
+                    self.s.why = None;
+                    self.s.at = At::Claiming;
+                } else if self.cfg.data
+                    && (f.posture == Posture::Stopped || !f.able || me.history.current() == 0)
+                {
+                    self.because(Why::NotUptodate);
+                } else {
+                    self.because(Why::PeerFirst);
+                }
+            }
+            _ => self.because(Why::PeerFirst),
+        }
+    }
+
+    /// A primary to be secondary of: it is settled in that role, asks nobody to give up, and this
+    /// node did not go on from its history (S6).
+    fn is_primary(&self, f: &Face) -> bool {
+        let newer = self.cfg.data && self.s.record.history.relation(&f.history) == Relation::Descendant;
+        matches!(f.role, Role::Alone | Role::Prim) && f.ask.is_none() && !newer
+    }
+
+    fn because(&mut self, why: Why) {
+        if self.s.why == Some(why) {
+            return;
+        }
+        self.s.why = Some(why);
+        if why == Why::NotUptodate {
+            self.log(Message::NotUptodate);
+            self.log(Message::Action(Command::StopWait, Caller::Rule("notuptodate_server".to_owned())));
+            self.log(Message::RunPrim);
+        }
+    }
+
+    /// The claim is shown; it runs only on an answer, or on silence everywhere (S10).
+    fn claim(&mut self) {
+        let forced = self.s.order == Some(Order::Prim);
+        if self.s.waits != Waits::Clear {
+            self.s.at = At::Waiting;
+            return;
+        }
+        let promote = Moving::new(Move::Promote, Role::Wait, Role::Alone);
+        if self.s.peer == Peer::Silent {
+            if forced {
+                self.begin(promote);
+            } else {
+                self.s.at = At::Waiting;
+            }
+            return;
+        }
+        let Some(f) = self.peer() else { return };
+        match f.posture {
+            Posture::Stopped | Posture::Waiting if f.flag == Flag::Up => {}
+            Posture::Stopped | Posture::Waiting => {
+                if forced || start::may_claim(self.cfg.data, self.cfg.me, &self.s.record, &f) {
+                    self.begin(promote);
+                } else {
+                    self.s.at = At::Waiting;
+                }
+            }
+            Posture::Joining | Posture::Settling => {}
+            Posture::Claim if !start::yields(self.cfg.me, forced, &f) => {}
+            _ if forced && f.posture != Posture::Claim => self.abort(),
+            _ => {
+                self.s.order = None;
+                self.s.at = At::Waiting;
+            }
+        }
+    }
+
+    /// The operator's `prim` or `second` cannot be done: back to STOP (ST-40, ST-44).
+    fn abort(&mut self) {
+        let message = match self.s.order.take() {
+            Some(Order::Second) => Message::SecondAborted,
+            _ => Message::PrimAborted,
+        };
+        self.s.fullsync = false;
+        self.log(message);
+        self.finish_to(Goal::Stop, Some(Action::Stop));
+    }
+
+    /// WAIT -> STOP.
+    pub(super) fn finish_to(&mut self, goal: Goal, action: Option<Action>) {
+        self.begin(Moving { goal, action, ..Moving::new(Move::Finish, Role::Wait, Role::Stop) });
+    }
+
+    /// Becomes SECOND; a new session begins (S2).
+    fn join(&mut self, from: Role) {
+        self.s.order = None;
+        self.s.session = self.s.draw();
+        self.s.adopted = false;
+        self.s.promotable = false;
+        self.begin(Moving::new(Move::Join, from, Role::Second));
+    }
+
+    pub(super) fn join_is_broken(&self) -> bool {
+        match &self.s.peer {
+            Peer::Heard { face, counts: true } => face.posture != Posture::Running || face.ask.is_some(),
+            Peer::Heard { .. } => false,
+            _ => true,
+        }
+    }
+
+    fn second(&mut self) {
+        if self.s.peer == Peer::Silent {
+            return if self.s.promotable {
+                self.take_over(Message::AloneNoHeartbeat)
+            } else {
+                self.leave_second()
+            };
+        }
+        let Some(f) = self.peer() else { return };
+        let mine = self.s.record.history.current();
+        match f.posture {
+            Posture::Running if f.ask.is_some() || f.history.current() != mine => self.leave_second(),
+            Posture::Running if !self.s.promotable && f.in_step == Some((mine, self.s.session)) => {
+                self.in_step()
+            }
+            Posture::Running => {}
+            Posture::Leaving | Posture::Stopped | Posture::Waiting | Posture::Settling => {
+                if self.s.promotable {
+                    self.take_over(Message::AloneRemoteStop);
+                } else {
+                    self.leave_second();
+                }
+            }
+            Posture::Claim | Posture::Joining | Posture::Second | Posture::TakingOver => self.leave_second(),
+        }
+    }
+
+    /// S2: only now promotable, and SECOND Ready.
+    fn in_step(&mut self) {
+        self.s.promotable = true;
+        let first = self.s.at == At::Joining;
+        self.s.at = At::Second;
+        let wanted = match self.cfg.default_prim {
+            DefaultPrim::Node(n) => n == self.cfg.me,
+            DefaultPrim::Last => self.s.lastprim,
+            DefaultPrim::Alone => false,
+        };
+        if first && wanted {
+            self.s.lastprim = false;
+            self.log(Message::SwapFromDefaultprim);
+            self.s.swap = Some(false);
+            self.retry(Timer::Swap);
+        }
+    }
+
+    /// ST-17, or ST-50 with failover="off". A swap is the operator's word and no failover.
+    fn take_over(&mut self, reason: Message) {
+        let swap = matches!(&self.s.peer, Peer::Heard { face, .. } if face.swapping);
+        if !self.s.failover && !swap {
+            self.log(Message::FailoverOff);
+            self.log(Message::FailoverOffStopstart);
+            self.log(Message::StopstartFromFailoverOff);
+            self.halt(Role::Second, Goal::StopStart, Some(Action::StopStart));
+            return;
+        }
+        if !swap {
+            self.log(reason);
+        }
+        self.s.swap = None;
+        let to = if swap { Role::Prim } else { Role::Alone };
+        self.begin(Moving { swap, ..Moving::new(Move::Takeover, Role::Second, to) });
+    }
+
+    /// The session ends: not promotable from here on.
+    pub(super) fn leave_second(&mut self) {
+        self.halt(Role::Second, Goal::Wait, None);
+    }
+
+    /// ALONE, PRIM or SECOND -> WAIT or STOP.
+    pub(super) fn halt(&mut self, from: Role, goal: Goal, action: Option<Action>) {
+        self.s.promotable = false;
+        self.s.adopted = false;
+        self.s.swap = None;
+        let to = Role::Wait;
+        self.begin(Moving { goal, action, ..Moving::new(Move::Halt, from, to) });
+    }
+
+    fn alone(&mut self) {
+        let Some(f) = self.peer() else { return };
+        if f.posture == Posture::Running {
+            self.conflict(Role::Alone, &f);
+            return;
+        }
+        self.s.split = false;
+        if self.s.pairs_with(&f) && self.s.timer.is_none() {
+            self.begin(Moving::new(Move::Pair, Role::Alone, Role::Prim));
+        }
+    }
+
+    fn prim(&mut self) {
+        let ask = Moving::new(Move::Ask, Role::Prim, Role::Prim);
+        if self.s.peer == Peer::Silent {
+            self.begin(ask);
+            return;
+        }
+        let Some(f) = self.peer() else { return };
+        match f.posture {
+            Posture::Running => self.conflict(Role::Prim, &f),
+            Posture::Stopped | Posture::Waiting | Posture::Settling => self.begin(ask),
+            Posture::Joining | Posture::Second if !self.s.pairs_with(&f) => self.begin(ask),
+            Posture::Second if f.wants_swap.is_some() => self.swap_out(),
+            _ => {}
+        }
+    }
+
+    /// First half of a swap: nothing runs here before S is told (S9).
+    pub(super) fn swap_out(&mut self) {
+        self.log(Message::BeginOfSwap);
+        self.begin(Moving { swap: true, ..Moving::new(Move::SwapOut, Role::Prim, Role::Second) });
+    }
+
+    /// S3: S says that it gave up, or is silent everywhere.
+    fn asking(&mut self) {
+        let alone = Moving::new(Move::GoAlone, Role::Prim, Role::Alone);
+        if self.s.peer == Peer::Silent {
+            self.begin(alone);
+            return;
+        }
+        let Some(f) = self.peer() else { return };
+        match f.posture {
+            Posture::Stopped | Posture::Waiting | Posture::Settling => self.begin(alone),
+            Posture::Running => self.conflict(Role::Prim, &f),
+            _ => {}
+        }
+    }
+
+    /// Two primaries meet after a partition (S6, ST-58).
+    fn conflict(&mut self, role: Role, f: &Face) {
+        if start::stays(self.cfg.me, &self.s.record, f) {
+            if !self.s.split {
+                self.s.split = true;
+                self.log(Message::SplitBrainStaying);
+            }
+            return;
+        }
+        self.log(Message::SplitBrainExiting);
+        self.s.split = false;
+        let halt = Moving::new(Move::Halt, role, Role::Wait);
+        let action = Some(Action::StopStart);
+        self.begin(Moving { goal: Goal::StopStart, action, store: Some(Change::HandedOver), ..halt });
+    }
+
+    /// S5: the answer of S, or its silence.
+    fn leaving(&mut self, goal: Goal) {
+        if self.s.peer == Peer::Silent {
+            self.answered(goal, None);
+            return;
+        }
+        let Some(f) = self.peer() else { return };
+        let newer = f.history.current() != self.s.record.history.current();
+        match f.posture {
+            Posture::Running => self.answered(goal, Some(Change::HandedOver)),
+            Posture::TakingOver if newer => self.answered(goal, Some(Change::HandedOver)),
+            Posture::Stopped | Posture::Waiting | Posture::Settling => {
+                self.answered(goal, Some(if newer { Change::HandedOver } else { Change::Kept }));
+            }
+            _ => {}
+        }
+    }
+
+    /// Goes on from [`At::Leaving`].
+    pub(super) fn answered(&mut self, goal: Goal, store: Option<Change>) {
+        let from = if goal == Goal::Rejoin { Role::Second } else { Role::Wait };
+        self.begin(Moving { goal, store, ..Moving::new(Move::Answered, from, Role::Wait) });
+    }
+
+    /// The end of a move.
+    pub(super) fn arrive(&mut self, m: Moving) {
+        self.s.timer = None;
+        self.s.at = match m.mv {
+            Move::Start => At::Waiting,
+            Move::Promote | Move::Takeover | Move::GoAlone => At::Alone,
+            Move::Join => At::Joining,
+            Move::Pair => At::Prim,
+            Move::Ask => {
+                self.s.asked = self.s.record.history.current();
+                At::Asking
+            }
+            Move::Restart => match m.from {
+                Role::Alone => At::Alone,
+                Role::Prim => At::Prim,
+                _ => At::Second,
+            },
+            Move::Yield if m.from == Role::Stop => At::Stopped,
+            Move::Yield => At::Waiting,
+            Move::SwapOut => At::Leaving(Goal::Rejoin),
+            Move::Halt if m.from == Role::Prim && m.store.is_none() => At::Leaving(m.goal),
+            Move::Halt | Move::Answered => return self.halted(&m),
+            Move::Finish | Move::Recover => return self.stopped(m.goal),
+        };
+        let internal = format!("{}_{}", m.name(), m.at);
+        self.log(Message::InternalState(internal));
+        if matches!(self.s.at, At::Leaving(_)) {
+            self.retry(Timer::Answer);
+        }
+    }
+
+    fn halted(&mut self, m: &Moving) {
+        match (m.goal, m.store) {
+            (Goal::Wait, _) => self.s.at = At::Waiting,
+            (Goal::Rejoin, Some(Change::HandedOver)) => self.join(Role::Prim),
+            // The other half of the swap did not come: what still runs for both roles is stopped,
+            // then the pair meets anew.
+            (Goal::Rejoin, _) => self.halt(Role::Second, Goal::Wait, None),
+            (goal, _) => self.finish_to(goal, Some(m.action.unwrap_or(Action::Stop))),
+        }
+    }
+
+    /// STOP is reached; the second half of a stopstart follows (ST-66).
+    fn stopped(&mut self, goal: Goal) {
+        self.s.at = At::Stopped;
+        self.s.order = None;
+        self.s.held = false;
+        self.s.split = false;
+        let then = self.s.pending.take();
+        let start = (goal == Goal::StopStart).then_some((Command::Start, Caller::Automatic));
+        // A stop that came during the halt wins over the automatic start.
+        match then {
+            Some((Command::Stop | Command::ForceStop | Command::Shutdown, _)) => {}
+            Some((command, caller)) => self.apply(command, caller),
+            None => {
+                if let Some((command, caller)) = start {
+                    self.log(Message::Action(command, caller.clone()));
+                    self.apply(command, caller);
+                }
+            }
+        }
+    }
+
+    /// A heartbeat.
+    pub(super) fn hear(&mut self, face: Face, counts: bool) -> Outcome {
+        if let Peer::Heard { face: old, counts: before } = &self.s.peer
+            && **old == face
+            && *before == counts
+        {
+            return Outcome::Ignored(Ignored::Known);
+        }
+        let second = matches!(self.s.at, At::Second | At::Joining);
+        let (swapped, said) = match &self.s.peer {
+            Peer::Heard { face: old, .. } => (old.swapping, Some((old.role, old.readiness))),
+            _ => (false, None),
+        };
+        if face.swapping && !swapped && second {
+            self.log(Message::BeginOfSwap);
+        }
+        if said != Some((face.role, face.readiness)) && self.s.at != At::Stopped {
+            self.log(Message::RemoteState(face.role, face.readiness));
+        }
+        self.s.peer = Peer::Heard { face: Box::new(face), counts };
+        Outcome::Taken
+    }
+
+    /// UNKNOWN needs silence on all authenticated channels (S10).
+    pub(super) fn lose(&mut self) {
+        self.s.peer = Peer::Silent;
+        self.s.split = false;
+        if self.s.at != At::Stopped {
+            self.log(Message::RemoteUnknown);
+        }
+    }
+
+    pub(super) fn quiet(&mut self) -> Outcome {
+        if self.s.peer == Peer::Quiet {
+            return Outcome::Ignored(Ignored::Known);
+        }
+        self.s.peer = Peer::Quiet;
+        if self.s.at != At::Stopped {
+            self.log(Message::HeartbeatsOnlySilent);
+        }
+        Outcome::Taken
+    }
+
+    /// The rules' word on waiting changed; settled states look at it.
+    pub(super) fn verdict(&mut self, w: Waits) {
+        self.s.waits = w;
+    }
+
+    /// Decided to run, but does not yet: the last moment to think again.
+    pub(super) fn promoting(&self) -> bool {
+        matches!(&self.s.at, At::Moving(m) if matches!(m.mv, Move::Takeover | Move::Promote) && !m.running)
+    }
+
+    /// Back to WAIT from a promotion that does not run yet.
+    pub(super) fn give_up(&mut self) {
+        let from = match &self.s.at {
+            At::Moving(m) => m.from,
+            _ => return,
+        };
+        self.s.order = None;
+        if from == Role::Second {
+            self.leave_second();
+        } else {
+            self.s.at = At::Waiting;
+        }
+    }
+
+    /// S4: whoever finds that it was asleep suspects itself first.
+    pub(super) fn paused(&mut self, ms: u64) -> Outcome {
+        // Who slept did not hear whether the peer was silent, nor what it did since.
+        match &mut self.s.peer {
+            Peer::Heard { counts, .. } => *counts = false,
+            other => *other = Peer::Unheard,
+        }
+        let second = matches!(self.s.at, At::Second | At::Joining)
+            || matches!(&self.s.at, At::Moving(m) if m.mv == Move::Join || (m.mv == Move::Restart && m.from == Role::Second));
+        if self.promoting() {
+            self.log(Message::OwnPause(ms));
+            self.give_up();
+        } else if second {
+            self.log(Message::OwnPause(ms));
+            self.s.promotable = false;
+            self.s.session = self.s.draw();
+        } else if self.s.at == At::Claiming {
+            self.s.at = At::Waiting;
+        } else {
+            return Outcome::Ignored(Ignored::Known);
+        }
+        Outcome::Taken
+    }
+
+    /// S8: the guard has stopped this node; make sure, then begin anew.
+    pub(super) fn fenced(&mut self, what: String) -> Outcome {
+        if !self.s.running() {
+            return Outcome::Ignored(Ignored::Known);
+        }
+        self.log(Message::Fenced(what));
+        let from = self.s.shown().0;
+        if let At::Moving(m) = &self.s.at
+            && let Some((id, _)) = m.awaited
+        {
+            self.out.push(Effect::KillScript(id));
+        }
+        self.s.pending = None;
+        self.begin(Moving::recover(from));
+        Outcome::Taken
+    }
+}

@@ -1,0 +1,242 @@
+//! The state of the mirror automaton.
+
+use super::face::Face;
+use super::plan::Moving;
+use super::{Config, plan};
+use crate::fsm::command::{Caller, Command};
+use crate::fsm::generation::Record;
+use crate::fsm::state::{Readiness, Role};
+use serde::{Deserialize, Serialize};
+
+/// Where the node is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum At {
+    /// STOP.
+    Stopped,
+    /// WAIT.
+    Waiting,
+    /// WAIT, wants to run and shows it (S10).
+    Claiming,
+    /// SECOND Transient: everything is done but *in step*.
+    Joining,
+    /// SECOND; Ready while promotable.
+    Second,
+    /// ALONE Ready.
+    Alone,
+    /// PRIM Ready.
+    Prim,
+    /// PRIM that asked S to give up, the new generation durable (S3).
+    Asking,
+    /// Former PRIM, waits for the answer of S (S5).
+    Leaving(Goal),
+    /// Between two of the above.
+    Moving(Moving),
+}
+
+/// Where a halt leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Goal {
+    /// STOP.
+    Stop,
+    /// STOP, then an automatic start.
+    StopStart,
+    /// WAIT.
+    Wait,
+    /// SECOND: the second half of a swap.
+    Rejoin,
+}
+
+/// The word of an operator at start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Order {
+    /// `prim` and `primforce`.
+    Prim,
+    /// `second`.
+    Second,
+}
+
+/// What is known of the peer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Peer {
+    /// Nothing heard yet, but not for a full timeout either.
+    Unheard,
+    /// Nothing on any channel for a full timeout.
+    Silent,
+    /// No heartbeat for a full timeout, but it is heard elsewhere: nothing may be concluded.
+    Quiet,
+    /// Its newest heartbeat.
+    Heard {
+        /// What it shows.
+        face: Box<Face>,
+        /// It echoes my current face (S10).
+        counts: bool,
+    },
+}
+
+/// The rules' word on waiting (ST-70 to ST-73).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Waits {
+    /// A resource used by a wait rule is still `init`.
+    Hold(String),
+    /// A wait rule is true.
+    Blocked(String),
+    /// No wait rule is true.
+    Clear,
+}
+
+/// Why a node stays in WAIT though the rules are clear; said once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Why {
+    /// Its data may be not up to date (ST-31).
+    NotUptodate,
+    /// failover="off" and it was not the last primary (ST-52).
+    FailoverOff,
+    /// The peer has not been heard and not been silent long enough.
+    PeerUnknown,
+    /// The peer is better placed, or has to answer first.
+    PeerFirst,
+}
+
+/// State of a mirror module on a node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct State {
+    /// Where the node is.
+    pub at: At,
+    /// The record as it is durable.
+    pub record: Record,
+    /// What is known of the peer.
+    pub peer: Peer,
+    /// The rules' word on waiting.
+    pub waits: Waits,
+    /// Automatic failover (ST-50, ST-53).
+    pub failover: bool,
+    /// S2: number of the session as SECOND.
+    pub session: u64,
+    /// SECOND: data and history are those of the primary.
+    pub adopted: bool,
+    /// SECOND: `in step` was received for this session.
+    pub promotable: bool,
+    /// S3: the generation that S is asked to give up.
+    pub asked: u64,
+    /// The operator's word at start.
+    pub order: Option<Order>,
+    /// `fullsync` of that word, kept in the record by the promotion.
+    pub fullsync: bool,
+    /// The conflict with a running peer was said (ST-58).
+    pub split: bool,
+    /// A command that came during a move.
+    pub pending: Option<(Command, Caller)>,
+    /// SECOND: a wish to exchange the roles; true: nosync.
+    pub swap: Option<bool>,
+    /// It was primary at its last stop and has not swapped back yet (ST-57).
+    pub lastprim: bool,
+    /// Why it waits.
+    pub why: Option<Why>,
+    /// A rule held it in WAIT: its release is said as wakeup (ST-73).
+    pub held: bool,
+    /// Base of the identities drawn by this process; random, given at its start.
+    pub seed: u64,
+    /// Identities drawn so far.
+    pub drawn: u64,
+    /// Effects issued so far.
+    pub ids: u64,
+    /// The timer that counts, if any.
+    pub timer: Option<u64>,
+}
+
+impl State {
+    /// A module in STOP with the record read from disk.
+    pub fn stopped(record: Record, failover: bool, seed: u64) -> State {
+        State {
+            at: At::Stopped,
+            record,
+            peer: Peer::Unheard,
+            waits: Waits::Hold("rules".to_owned()),
+            failover,
+            session: 0,
+            adopted: false,
+            promotable: false,
+            asked: 0,
+            order: None,
+            fullsync: false,
+            split: false,
+            pending: None,
+            swap: None,
+            lastprim: false,
+            why: None,
+            held: false,
+            seed,
+            drawn: 0,
+            ids: 0,
+            timer: None,
+        }
+    }
+
+    /// The state of a control plane that died and came back while the module went on (DESIGN 3).
+    ///
+    /// A settled state is taken over as it is, with a new session (S2) and without any knowledge of
+    /// the peer. A move cannot be: what its effects became is unknown, so everything is stopped and
+    /// seen stopped first, then the module starts by itself.
+    pub fn adopted(kept: State, record: Record, seed: u64) -> State {
+        let at = match kept.at {
+            At::Moving(m) => At::Moving(Moving::recover(m.shown().0)),
+            At::Leaving(_) => At::Moving(Moving::recover(Role::Wait)),
+            settled => settled,
+        };
+        let mut s = State { at, record, seed, peer: Peer::Unheard, waits: kept.waits.clone(), ..kept };
+        s.waits = Waits::Hold("rules".to_owned());
+        s.drawn = 0;
+        s.promotable = false;
+        s.pending = None;
+        s.swap = None;
+        s.timer = None;
+        if matches!(s.at, At::Joining | At::Second) {
+            s.session = s.draw();
+        }
+        s
+    }
+
+    /// Role and readiness as users see them (ST-02, ST-03).
+    pub fn shown(&self) -> (Role, Readiness) {
+        match &self.at {
+            At::Stopped => (Role::Stop, Readiness::NotReady),
+            At::Waiting if self.blocked() => (Role::Wait, Readiness::NotReady),
+            At::Waiting | At::Claiming => (Role::Wait, Readiness::Transient),
+            At::Joining => (Role::Second, Readiness::Transient),
+            At::Second if self.promotable => (Role::Second, Readiness::Ready),
+            At::Second => (Role::Second, Readiness::Transient),
+            At::Alone => (Role::Alone, Readiness::Ready),
+            At::Prim | At::Asking => (Role::Prim, Readiness::Ready),
+            At::Leaving(Goal::Rejoin) => (Role::Second, Readiness::Transient),
+            At::Leaving(_) => (Role::Wait, Readiness::Transient),
+            At::Moving(m) => m.shown(),
+        }
+    }
+
+    fn blocked(&self) -> bool {
+        matches!(self.waits, Waits::Blocked(_))
+            || matches!(self.why, Some(Why::NotUptodate | Why::FailoverOff))
+    }
+
+    /// The guard must be ready to fence: a peer could take over (S8). With data that is a SECOND in
+    /// step; without, any peer that finds this node silent, so the guard is armed while it runs.
+    pub fn guarded(&self, data: bool) -> bool {
+        match &self.at {
+            At::Prim | At::Asking => true,
+            At::Alone => !data,
+            At::Moving(m) => m.guarded(data),
+            _ => false,
+        }
+    }
+
+    /// failover="off": only the last primary may start without a primary (ST-52).
+    pub(super) fn may_lead(&self, _cfg: &Config) -> bool {
+        self.failover || self.record.primary || self.order == Some(Order::Prim)
+    }
+
+    /// An identity that no other life or node draws: the seed is random, the count grows.
+    pub(super) fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        plan::mix(self.seed, self.drawn)
+    }
+}

@@ -1,0 +1,248 @@
+//! The exhaustive check of the mirror pair: breadth first over all worlds within bounds (DESIGN 5c).
+//!
+//! I1: never two nodes running, outside a partition. I2: who starts by itself holds every
+//! acknowledged write. I3: from every world in which both nodes live and no operator stopped one,
+//! one of them can come to run by what goes on by itself.
+
+mod steps;
+mod world;
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt::Write;
+use steps::next;
+use world::{Bounds, CALM, Fault, World};
+
+/// What a search found.
+struct Verdict {
+    worlds: usize,
+    depth: u16,
+    cut: bool,
+    violation: Option<(&'static str, String)>,
+}
+
+fn violated(b: &Bounds, w: &World) -> Option<&'static str> {
+    if w.n[0].vip && w.n[1].vip && b.cuts == 0 {
+        return Some("I1");
+    }
+    w.bad
+}
+
+/// Both live, none running, none stopped by an operator, and one has every acknowledged write.
+fn must_go_on(w: &World) -> bool {
+    w.live(0)
+        && w.live(1)
+        && !w.cut
+        && !w.n[0].vip
+        && !w.n[1].vip
+        && w.n.iter().all(|n| !n.stopped && n.s.order.is_none())
+        && w.n.iter().any(|n| w.acked & !n.data == 0)
+}
+
+/// Is there a way to a running node without fault, command or new write?
+fn way_out(b: &Bounds, from: &World, good: &mut HashSet<u64>) -> bool {
+    let mut seen = HashSet::new();
+    let mut nodes = vec![(from.clone(), 0usize)];
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < nodes.len() {
+        let w = nodes[at].0.clone();
+        if w.n[0].vip || w.n[1].vip || good.contains(&w.print()) {
+            let mut i = at;
+            loop {
+                good.insert(nodes[i].0.print());
+                if i == 0 {
+                    return true;
+                }
+                i = nodes[i].1;
+            }
+        }
+        next(b, &w, true, &mut out);
+        for (_, _, v) in out.drain(..) {
+            if seen.insert(v.print()) {
+                nodes.push((v, at));
+            }
+        }
+        at += 1;
+    }
+    false
+}
+
+fn search(b: &Bounds, most: usize, live: bool) -> Verdict {
+    let mut links: Vec<(u32, u16)> = vec![(0, 0)];
+    let first = World::first(b);
+    let mut seen = HashSet::from([first.print()]);
+    let mut good = HashSet::new();
+    let mut todo = VecDeque::from([(first, 0u32, 0u16)]);
+    let (mut out, mut depth) = (Vec::new(), 0);
+    while let Some((w, id, d)) = todo.pop_front() {
+        depth = depth.max(d);
+        let stuck = live && must_go_on(&w) && !way_out(b, &w, &mut good);
+        if let Some(bad) = violated(b, &w).or(stuck.then_some("I3")) {
+            let trace = trace(b, &links, id as usize);
+            return Verdict { worlds: links.len(), depth: d, cut: false, violation: Some((bad, trace)) };
+        }
+        if links.len() > most {
+            return Verdict { worlds: links.len(), depth, cut: true, violation: None };
+        }
+        next(b, &w, false, &mut out);
+        for (i, (_, _, v)) in out.drain(..).enumerate() {
+            if seen.insert(v.print()) {
+                links.push((id, i as u16));
+                todo.push_back((v, links.len() as u32 - 1, d + 1));
+            }
+        }
+    }
+    Verdict { worlds: links.len(), depth, cut: false, violation: None }
+}
+
+/// The steps that lead to a world, one a line.
+fn trace(b: &Bounds, links: &[(u32, u16)], mut at: usize) -> String {
+    let mut picks = Vec::new();
+    while at != 0 {
+        picks.push(links[at].1);
+        at = links[at].0 as usize;
+    }
+    let mut w = World::first(b);
+    let (mut out, mut text) = (Vec::new(), String::new());
+    for (i, p) in picks.iter().rev().enumerate() {
+        next(b, &w, false, &mut out);
+        let (name, x, v) = out[usize::from(*p)].clone();
+        let show = |n: &world::Node| {
+            let (role, ready) = n.s.shown();
+            format!(
+                "{role} {ready} {:?}{} {:?}/{:?} t{} g{:x}",
+                n.s.posture(),
+                if n.vip { "*" } else { "" },
+                n.disk.flag,
+                n.s.record.flag,
+                n.disk.term,
+                n.disk.history.current() & 0xffff
+            )
+        };
+        let _ = writeln!(
+            text,
+            "{:3} {name} {} | A {} | B {}",
+            i + 1,
+            ["A", "B"][x],
+            show(&v.n[0]),
+            show(&v.n[1])
+        );
+        w = v;
+    }
+    text
+}
+
+fn holds(name: &str, b: Bounds, live: bool) -> Verdict {
+    let most = std::env::var("SAFEKIT_MODEL_MOST").ok().and_then(|v| v.parse().ok()).unwrap_or(400_000);
+    let start = std::time::Instant::now();
+    let v = search(&b, most, live);
+    println!(
+        "{name}: {} worlds, depth {}, {} in {:?}",
+        v.worlds,
+        v.depth,
+        if v.cut { "CUT" } else { "exhausted" },
+        start.elapsed()
+    );
+    if let Some((bad, trace)) = &v.violation {
+        panic!("{name}: {bad} violated\n{trace}");
+    }
+    v
+}
+
+fn finds(name: &str, b: Bounds, live: bool) {
+    let v = search(&b, 3_000_000, live);
+    let (bad, trace) = v.violation.unwrap_or_else(|| {
+        panic!("{name}: the planted fault {:?} is not found in {} worlds", b.fault, v.worlds)
+    });
+    println!("{name}: {bad} found after {} worlds in {} steps\n{trace}", v.worlds, v.depth);
+}
+
+#[test]
+fn calm() {
+    holds("calm", CALM, true);
+}
+
+#[test]
+fn crashes() {
+    holds("crashes", Bounds { crashes: 2, ..CALM }, true);
+}
+
+#[test]
+fn crashes_and_hangs() {
+    holds("crashes and hangs", Bounds { crashes: 1, hangs: 1, ..CALM }, true);
+}
+
+#[test]
+fn operators() {
+    holds("operators", Bounds { admin: 2, crashes: 1, ..CALM }, true);
+}
+
+#[test]
+fn without_data() {
+    holds("without data", Bounds { data: false, crashes: 1, hangs: 1, admin: 1, writes: 0, ..CALM }, true);
+}
+
+#[test]
+fn control_plane_restarts() {
+    holds("control plane restarts", Bounds { restarts: 1, crashes: 1, ..CALM }, true);
+}
+
+#[test]
+fn delayed_heartbeats() {
+    holds("delayed heartbeats", Bounds { delays: 1, admin: 1, crashes: 1, writes: 0, ..CALM }, false);
+}
+
+#[test]
+fn lost_heartbeats() {
+    holds("lost heartbeats", Bounds { losses: 1, hangs: 1, crashes: 1, ..CALM }, false);
+}
+
+#[test]
+fn forced_starts() {
+    holds("forced starts", Bounds { prim: true, admin: 3, ..CALM }, false);
+}
+
+#[test]
+fn planted_s1() {
+    finds("S1", Bounds { crashes: 3, fault: Some(Fault::Proven), ..CALM }, false);
+}
+
+#[test]
+fn planted_s2() {
+    finds("S2", Bounds { crashes: 2, hangs: 1, fault: Some(Fault::InStep), ..CALM }, false);
+}
+
+#[test]
+fn planted_s4() {
+    finds("S4", Bounds { hangs: 1, crashes: 2, fault: Some(Fault::OwnPause), ..CALM }, false);
+}
+
+#[test]
+fn planted_s5() {
+    finds("S5", Bounds { admin: 3, crashes: 1, fault: Some(Fault::Leaving), ..CALM }, false);
+}
+
+#[test]
+fn planted_s6() {
+    finds("S6", Bounds { crashes: 2, fault: Some(Fault::Histories), ..CALM }, false);
+}
+
+#[test]
+fn planted_s8() {
+    finds("S8", Bounds { hangs: 1, fault: Some(Fault::Guard), ..CALM }, false);
+}
+
+#[test]
+fn planted_s9() {
+    finds("S9", Bounds { admin: 1, fault: Some(Fault::Stopped), ..CALM }, false);
+}
+
+#[test]
+fn planted_s10() {
+    finds("S10", Bounds { delays: 1, admin: 2, fault: Some(Fault::Echo), ..CALM }, false);
+}
+
+#[test]
+fn planted_lost_edges() {
+    finds("lost edges", Bounds { crashes: 1, fault: Some(Fault::LostEdges), ..CALM }, true);
+}

@@ -1,0 +1,325 @@
+//! Every step a world can take.
+
+use crate::world::{Bounds, Fault, Late, World, config};
+use safekit::fsm::command::{Caller, Command};
+use safekit::fsm::generation::Flag;
+use safekit::fsm::mirror::{At, Effect, Event, Outcome, Posture, State, Step, adopt};
+
+pub type Next = Vec<(&'static str, usize, World)>;
+
+const CRASH: usize = 0;
+const RESTART: usize = 1;
+const HANG: usize = 2;
+const ADMIN: usize = 3;
+const DELAY: usize = 4;
+const CUT: usize = 5;
+const LOSS: usize = 6;
+
+/// All successors. `progress`: only what goes on by itself, no fault, command or new write.
+pub fn next(b: &Bounds, w: &World, progress: bool, out: &mut Next) {
+    out.clear();
+    for x in 0..2 {
+        if !progress {
+            faults(b, w, x, out);
+            commands(b, w, x, out);
+            write(b, w, x, out);
+        }
+        effect(b, w, x, out);
+        time(b, w, x, out);
+        beats(b, w, x, progress, out);
+    }
+    partition(b, w, progress, out);
+}
+
+fn spend(w: &World, what: usize, most: u8) -> Option<World> {
+    (w.used[what] < most).then(|| {
+        let mut v = w.clone();
+        v.used[what] += 1;
+        v
+    })
+}
+
+fn faults(b: &Bounds, w: &World, x: usize, out: &mut Next) {
+    if w.n[x].power
+        && let Some(mut v) = spend(w, CRASH, b.crashes)
+    {
+        v.crash(x);
+        out.push(("crash", x, v));
+    }
+    if w.live(x)
+        && let Some(mut v) = spend(w, HANG, b.hangs)
+    {
+        v.n[x].hung = true;
+        out.push(("hang", x, v));
+    }
+    if w.live(x)
+        && let Some(mut v) = spend(w, RESTART, b.restarts)
+    {
+        restart(b, &mut v, x);
+        out.push(("control plane restarts", x, v));
+    }
+    if w.live(x)
+        && w.n[x].pause == 0
+        && let Some(mut v) = spend(w, LOSS, b.losses)
+    {
+        v.n[x].pause = 1;
+        v.n[x].lost = true;
+        out.push(("timeout/2 of heartbeats lost from", x, v));
+    }
+}
+
+/// The control plane dies and comes back; what runs goes on, the effect in flight may have worked.
+fn restart(b: &Bounds, v: &mut World, x: usize) {
+    let n = &mut v.n[x];
+    n.todo = None;
+    n.knows = false;
+    let (kept, disk, seed) = (n.s.clone(), n.disk.clone(), n.s.seed + 10);
+    let out = if kept.at == At::Stopped {
+        Step { state: State::stopped(disk, true, seed), effects: Vec::new(), outcome: Outcome::Taken }
+    } else {
+        adopt(&config(b, x), kept, disk, seed)
+    };
+    v.n[1 - x].knows = false;
+    if let Some(l) = &mut v.late[x] {
+        l.echo = false;
+    }
+    v.take(b, x, out);
+}
+
+fn commands(b: &Bounds, w: &World, x: usize, out: &mut Next) {
+    if !w.live(x) {
+        return;
+    }
+    let mut give = |name, command, stopped| {
+        if let Some(mut v) = spend(w, ADMIN, b.admin) {
+            v.feed(b, x, Event::Command(command, Caller::User("root".into())));
+            v.n[x].stopped = stopped;
+            out.push((name, x, v));
+        }
+    };
+    match &w.n[x].s.at {
+        At::Stopped => {
+            give("start", Command::Start, false);
+            if b.prim {
+                give("prim", Command::Prim { fullsync: false }, false);
+            }
+        }
+        At::Moving(_) => {}
+        at => {
+            give("stop", Command::Stop, true);
+            if matches!(at, At::Prim | At::Second) {
+                give("swap", Command::Swap { nosync: false }, false);
+            }
+            if matches!(at, At::Prim | At::Alone | At::Second) {
+                give("stopwait", Command::StopWait, false);
+            }
+        }
+    }
+}
+
+/// A client writes. PRIM answers when SECOND has it too, ALONE at once.
+fn write(b: &Bounds, w: &World, x: usize, out: &mut Next) {
+    let (n, p) = (&w.n[x], &w.n[1 - x]);
+    if !n.power || !n.vip || w.issued >= b.writes {
+        return;
+    }
+    let follows = p.power
+        && !w.cut
+        && matches!(p.s.posture(), Posture::Joining | Posture::Second)
+        && (p.copied || !b.data && p.s.adopted);
+    let alone = matches!(&n.s.at, At::Alone)
+        || matches!(&n.s.at, At::Moving(m) if m.from != safekit::fsm::state::Role::Prim);
+    if !alone && !follows {
+        return;
+    }
+    let mut v = w.clone();
+    let bit = 1 << v.issued;
+    v.issued += 1;
+    v.n[x].data |= bit;
+    if follows {
+        v.n[1 - x].data |= bit;
+    }
+    v.acked |= bit;
+    out.push(("write", x, v));
+}
+
+fn effect(b: &Bounds, w: &World, x: usize, out: &mut Next) {
+    let Some(e) = w.n[x].todo.clone().filter(|_| w.live(x)) else { return };
+    let mut v = w.clone();
+    v.n[x].todo = None;
+    let (name, id) = match e {
+        Effect::Store(id, record) => {
+            v.n[x].disk = record;
+            ("stored", id)
+        }
+        Effect::VipOn(id) => {
+            v.n[x].vip = true;
+            if v.n[x].s.running() && v.n[x].guard.fenced {
+                v.n[x].vip = false;
+            }
+            ("virtual ip set", id)
+        }
+        Effect::VipOff(id) => {
+            v.n[x].late_off = b.fault == Some(Fault::Stopped) && v.n[x].vip;
+            v.n[x].vip = v.n[x].late_off;
+            ("virtual ip removed", id)
+        }
+        Effect::Kill { id, .. } => ("killed", id),
+        Effect::Arm(id) => {
+            v.n[x].guard = crate::world::Guard { armed: true, fenced: false };
+            ("armed", id)
+        }
+        Effect::Disarm(id) => {
+            v.n[x].guard = crate::world::Guard::default();
+            ("disarmed", id)
+        }
+        Effect::Reintegrate(id) => {
+            let p = &w.n[1 - x];
+            if !p.power || w.cut || p.s.posture() != Posture::Running {
+                return;
+            }
+            v.n[x].data = p.data;
+            v.n[x].copied = true;
+            ("copied", id)
+        }
+        Effect::Drain(id) => ("drained", id),
+        Effect::Script(id, _) => ("script ended", id),
+        _ => return,
+    };
+    v.feed(b, x, Event::ok(id));
+    out.push((name, x, v));
+    if w.n[x].late_off {
+        let mut v = w.clone();
+        (v.n[x].vip, v.n[x].late_off) = (false, false);
+        out.push(("late end of the stop", x, v));
+    }
+}
+
+fn time(b: &Bounds, w: &World, x: usize, out: &mut Next) {
+    let n = &w.n[x];
+    if !n.power {
+        let mut v = w.clone();
+        let m = &mut v.n[x];
+        m.power = true;
+        m.pause = 0;
+        if b.fault == Some(Fault::Proven) && m.disk.flag == Flag::Paired {
+            m.disk.flag = Flag::Up;
+        }
+        m.s = State::stopped(m.disk.clone(), true, m.s.seed + 10);
+        v.feed(b, x, Event::Command(Command::Start, Caller::Boot));
+        out.push(("boot", x, v));
+        return;
+    }
+    if n.hung {
+        hung(b, w, x, out);
+        return;
+    }
+    if w.silent(x) && n.s.peer != safekit::fsm::mirror::Peer::Silent {
+        let mut v = w.clone();
+        v.n[x].knows = false;
+        v.feed(b, x, Event::PeerSilent);
+        out.push(("silence noticed", x, v));
+    }
+    if let Some(id) = n.s.timer {
+        let mut v = w.clone();
+        v.feed(b, x, Event::Timer(id));
+        out.push(("timer", x, v));
+    }
+}
+
+fn hung(b: &Bounds, w: &World, x: usize, out: &mut Next) {
+    let mut v = w.clone();
+    let pause = v.n[x].pause;
+    let fenced = v.n[x].guard.fenced;
+    v.n[x].hung = false;
+    v.n[x].pause = 0;
+    v.n[x].lost = false;
+    if fenced {
+        v.n[x].guard = crate::world::Guard::default();
+        v.feed(b, x, Event::Fenced("model".into()));
+    }
+    if pause > 0 && b.fault != Some(Fault::OwnPause) {
+        v.feed(b, x, Event::OwnPause(1));
+    }
+    out.push(("resume", x, v));
+    if pause < 3 {
+        let mut v = w.clone();
+        v.n[x].pause += 1;
+        let g = &mut v.n[x].guard;
+        if v.n[x].pause == 2 && g.armed && b.fault != Some(Fault::Guard) {
+            *g = crate::world::Guard { armed: false, fenced: true };
+            v.n[x].vip = false;
+        }
+        out.push(("silence grows", x, v));
+    }
+}
+
+fn beats(b: &Bounds, w: &World, x: usize, progress: bool, out: &mut Next) {
+    let y = 1 - x;
+    let all = b.fault == Some(Fault::Echo);
+    if w.live(x) && w.live(y) && !w.cut {
+        let (face, echo) = (w.shows(b, y), w.n[y].knows);
+        let mut v = w.clone();
+        v.n[x].knows = true;
+        v.n[y].pause = 0;
+        v.n[y].lost = false;
+        if let Some(l) = &mut v.late[x] {
+            l.old = true;
+        }
+        hear(b, &mut v, x, face.clone(), echo || all);
+        if v != *w {
+            out.push(("heartbeat reaches", x, v));
+        }
+        if !progress && let Some(mut v) = spend(w, DELAY, b.delays) {
+            v.late[x] = Some(Late { face, echo, old: false });
+            out.push(("heartbeat delayed towards", x, v));
+        }
+    }
+    if let (Some(l), true, false) = (&w.late[x], w.live(x), progress)
+        && (all || !l.old)
+    {
+        let mut v = w.clone();
+        hear(b, &mut v, x, l.face.clone(), l.echo || all);
+        if v != *w {
+            out.push(("delayed heartbeat reaches", x, v));
+        }
+    }
+}
+
+fn hear(b: &Bounds, v: &mut World, x: usize, mut face: safekit::fsm::mirror::Face, counts: bool) {
+    match b.fault {
+        Some(Fault::Histories) if matches!(v.n[x].s.at, At::Waiting | At::Claiming) => {
+            face.history = v.n[x].s.record.history.clone();
+            face.term = 0;
+        }
+        Some(Fault::Leaving) if matches!(v.n[x].s.at, At::Leaving(_)) => {
+            face.posture = Posture::Stopped;
+            face.history = v.n[x].s.record.history.clone();
+        }
+        Some(Fault::InStep) => {
+            if let Some((g, _)) = face.in_step {
+                face.in_step = Some((g, v.n[x].s.session));
+            }
+        }
+        _ => {}
+    }
+    v.feed(b, x, Event::Peer { face: Box::new(face), counts });
+}
+
+fn partition(b: &Bounds, w: &World, progress: bool, out: &mut Next) {
+    if w.cut {
+        let mut v = w.clone();
+        (v.cut, v.parted) = (false, false);
+        out.push(("network heals", 0, v));
+        if !w.parted {
+            let mut v = w.clone();
+            v.parted = true;
+            out.push(("cut lasts a timeout", 0, v));
+        }
+    } else if !progress && let Some(mut v) = spend(w, CUT, b.cuts) {
+        v.cut = true;
+        v.n[0].knows = false;
+        v.n[1].knows = false;
+        out.push(("network cut", 0, v));
+    }
+}
