@@ -1,0 +1,219 @@
+//! `<vip>`: virtual addresses (CFG-VIP).
+
+use super::balance::{self, Group};
+use super::{Context, Mode};
+use crate::config::address::Address;
+use crate::config::extract::Tag;
+use crate::config::units::{self, Unit};
+use crate::config::xml::Element;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// `<vip>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vip {
+    /// Connections from a virtual address are reset before it is removed (CFG-VIP-01).
+    pub tcpreset: bool,
+    /// At least one.
+    pub interfaces: Vec<Interface>,
+    /// Load balancing, mode farm only.
+    pub groups: Vec<Group>,
+}
+
+/// `<interface>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Generates a checker `intf.<network>` (CFG-VIP-02).
+    pub check: bool,
+    /// Gratuitous ARP of the virtual addresses (CFG-VIP-03).
+    pub arpreroute: bool,
+    /// Time between two gratuitous ARP (CFG-VIP-04).
+    pub arpinterval: Duration,
+    /// How long gratuitous ARP are sent (CFG-VIP-05).
+    pub arpelapse: Duration,
+    /// Forced interface; none: the one whose network holds the address (CFG-VIP-06).
+    pub name: Option<String>,
+    /// Whose MAC address answers.
+    pub kind: InterfaceKind,
+    /// At least one.
+    pub addrs: Vec<VirtualAddr>,
+}
+
+/// `<real_interface>` or `<virtual_interface>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InterfaceKind {
+    /// The MAC address of the network card (CFG-VIP-07).
+    Real,
+    /// Each node answers with its own MAC address and passes packets on (NET-12).
+    VmacDirected,
+    /// One virtual MAC address on all nodes (NET-11).
+    VmacInvisible {
+        /// None: `5A:FE` and the first virtual address (CFG-VIP-09).
+        mac: Option<[u8; 6]>,
+    },
+}
+
+/// Where a virtual address is set (CFG-VIP-11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// On all nodes of a farm.
+    Alias,
+    /// On the primary of a mirror.
+    OneSideAlias,
+}
+
+/// `<virtual_addr>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualAddr {
+    /// The virtual address, or its name (CFG-VIP-10).
+    pub addr: Address,
+    /// Where it is set.
+    pub where_: Where,
+    /// Generates a checker `ip.<addr>` (CFG-VIP-12).
+    pub check: bool,
+    /// Counts connections in the resource `connections.<addr>` (CFG-VIP-13).
+    pub connections: bool,
+    /// IPv4 only; none: that of the interface (CFG-VIP-14).
+    pub netmask: Option<Ipv4Addr>,
+}
+
+impl VirtualAddr {
+    /// Length of the prefix that `netmask` stands for.
+    pub fn prefix(&self) -> Option<u8> {
+        // A mask has at most 32 bits set, so the number fits.
+        self.netmask.map(|m| m.to_bits().count_ones() as u8)
+    }
+}
+
+const ARP_INTERVAL: Duration = Duration::from_secs(60);
+const ARP_ELAPSE: Duration = Duration::from_secs(1200);
+const ARP_TIMES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(86_400);
+/// Longest name of a network interface (IFNAMSIZ).
+const LONGEST_INTERFACE: usize = 15;
+
+/// Reads `<vip>`.
+pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>) -> Option<Vip> {
+    let tag = parent.open(element, &["tcpreset"], &["interface_list", "loadbalancing_list"]);
+    if context.mode == Mode::Light {
+        tag.fault("<vip> is for the modes mirror and farm");
+    }
+    let mut seen = BTreeSet::new();
+    let interfaces = match tag.one_needed("interface_list") {
+        Some(e) => {
+            let list = tag.open(e, &[], &["interface"]);
+            list.some("interface", |e| read_interface(&list, e, context, &mut seen))
+        }
+        None => Vec::new(),
+    };
+    let groups = match tag.one("loadbalancing_list") {
+        Some(e) => balance::read(&tag, e, context, &interfaces),
+        None => Vec::new(),
+    };
+    Some(Vip { tcpreset: tag.or("tcpreset", true, units::on_off), interfaces, groups })
+}
+
+fn read_interface<'a>(
+    parent: &Tag<'a>,
+    element: &'a Element,
+    context: &Context<'_>,
+    seen: &mut BTreeSet<String>,
+) -> Option<Interface> {
+    let attributes = ["check", "arpreroute", "arpinterval", "arpelapse", "name"];
+    let tag = parent.open(element, &attributes, &["real_interface", "virtual_interface"]);
+    let (kind, list) = match (tag.one("real_interface"), tag.one("virtual_interface")) {
+        (Some(e), None) => (Some(InterfaceKind::Real), Some(tag.open(e, &[], &["virtual_addr"]))),
+        (None, Some(e)) => {
+            let list = tag.open(e, &["type", "addr"], &["virtual_addr"]);
+            list.unsupported();
+            (Some(virtual_kind(&list)), Some(list))
+        }
+        _ => {
+            tag.fault("one <real_interface> or one <virtual_interface> is needed");
+            (None, None)
+        }
+    };
+    if kind == Some(InterfaceKind::Real) && context.mode == Mode::Farm {
+        tag.fault("<real_interface> is for mode mirror: use <virtual_interface> in a farm");
+    }
+    let addrs = list.map(|l| l.some("virtual_addr", |e| read_addr(&l, e, context, seen))).unwrap_or_default();
+    Some(Interface {
+        check: tag.or("check", true, units::on_off),
+        arpreroute: tag.or("arpreroute", false, units::on_off),
+        arpinterval: tag.or("arpinterval", ARP_INTERVAL, units::duration(Unit::S, ARP_TIMES)),
+        arpelapse: tag.or("arpelapse", ARP_ELAPSE, units::duration(Unit::S, ARP_TIMES)),
+        name: tag.get("name", interface_name),
+        kind: kind?,
+        addrs,
+    })
+}
+
+fn virtual_kind(tag: &Tag<'_>) -> InterfaceKind {
+    // The address is checked in every type, and used by vmac_invisible alone (CFG-VIP-09).
+    let mac = tag.get("addr", unicast_mac);
+    let types = [
+        ("vmac_directed", InterfaceKind::VmacDirected),
+        ("vmac_invisible", InterfaceKind::VmacInvisible { mac }),
+    ];
+    tag.or("type", InterfaceKind::VmacDirected, units::one_of(&types))
+}
+
+fn read_addr<'a>(
+    parent: &Tag<'a>,
+    element: &'a Element,
+    context: &Context<'_>,
+    seen: &mut BTreeSet<String>,
+) -> Option<VirtualAddr> {
+    let tag = parent.open(element, &["addr", "where", "check", "connections", "netmask"], &[]);
+    let addr: Option<Address> = tag.need("addr", units::parsed);
+    if let Some(addr) = &addr {
+        tag.unique("addr", &addr.to_string(), seen);
+        if addr.ip().is_some_and(|ip| ip.is_unspecified() || ip.is_loopback() || ip.is_multicast()) {
+            tag.fault_of("addr", "a virtual address is a unicast address of a network");
+        }
+    }
+    let (word, only) = match context.mode {
+        Mode::Mirror => ("one_side_alias", Where::OneSideAlias),
+        Mode::Farm | Mode::Light => ("alias", Where::Alias),
+    };
+    let where_ = tag.or("where", only, units::one_of(&[(word, only)]));
+    let netmask = tag.get("netmask", netmask);
+    if netmask.is_some() && addr.as_ref().is_some_and(|a| matches!(a.ip(), Some(IpAddr::V6(_)))) {
+        tag.fault_of("netmask", "a netmask is for IPv4 only");
+    }
+    Some(VirtualAddr {
+        addr: addr?,
+        where_,
+        check: tag.or("check", true, units::on_off),
+        connections: tag.or("connections", false, units::on_off),
+        netmask,
+    })
+}
+
+fn interface_name(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_graphic() && c != '/';
+    if (1..=LONGEST_INTERFACE).contains(&text.len()) && text.chars().all(good) {
+        Ok(text.to_owned())
+    } else {
+        Err("write the name of a network interface, such as eth0 or bond0".into())
+    }
+}
+
+fn netmask(text: &str) -> Result<Ipv4Addr, String> {
+    let mask = text.parse::<Ipv4Addr>().ok().filter(|m| {
+        let bits = m.to_bits();
+        bits != 0 && bits.leading_ones() == bits.count_ones()
+    });
+    mask.ok_or_else(|| "write an IPv4 netmask, such as 255.255.255.0".into())
+}
+
+fn unicast_mac(text: &str) -> Result<[u8; 6], String> {
+    let bytes: Option<Vec<u8>> = text
+        .split([':', '-'])
+        .map(|b| if b.len() == 2 { u8::from_str_radix(b, 16).ok() } else { None })
+        .collect();
+    let mac = bytes.and_then(|b| <[u8; 6]>::try_from(b).ok()).filter(|m| m[0] & 1 == 0);
+    mac.ok_or_else(|| "write a unicast MAC address, such as 5a:fe:c0:a8:01:63".into())
+}
