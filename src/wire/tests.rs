@@ -200,6 +200,18 @@ fn a_delayed_answer_of_an_old_life_comes_too_late() {
 }
 
 #[test]
+fn a_life_too_old_to_be_remembered_still_cannot_answer() {
+    let (mut first, mut b) = met();
+    let recorded = first.seal(b"old").unwrap();
+    for life in 100..200 {
+        let mut next = node(0, life);
+        let hello = next.seal(b"x").unwrap();
+        assert!(matches!(deliver(&mut next, &mut b, &hello, life), Received::Met { .. }));
+    }
+    assert!(matches!(b.receive(&recorded, [5; 16]), Received::Reply(_)), "asked, not accepted");
+}
+
+#[test]
 fn both_sides_restart_at_once() {
     let (mut a, mut b) = (node(0, 1), node(1, 2));
     let (to_b, to_a) = (a.seal(b"x").unwrap(), b.seal(b"y").unwrap());
