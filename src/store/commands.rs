@@ -1,0 +1,119 @@
+//! The command log of a node (MSG-CMD): commands that change it, and events of the cluster.
+
+use super::database::{File, Schema};
+use super::rows::{local, printable};
+use super::writer::Writer;
+use super::{Retention, StoreError, rows};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rusqlite::{Connection, Row, params};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The command log. A handle: clone it freely.
+#[derive(Clone)]
+pub struct Commands {
+    writer: Writer,
+    file: Arc<File>,
+}
+
+/// A line of the command log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandEntry {
+    /// Microseconds since 1970.
+    pub time: i64,
+    /// `safekit` for commands, `cluster` for events; empty at the end of a command.
+    pub kind: String,
+    /// Module, if it is about one.
+    pub module: String,
+    /// Process of the command: joins its START and END. 0 for events.
+    pub pid: u32,
+    /// `START`, `END` or `I`.
+    pub keyword: String,
+    /// Arguments of the command, its return value, or the text of the event.
+    pub arguments: String,
+}
+
+impl CommandEntry {
+    /// `| date | type | module | pid | keyword | arguments` (MSG-CMD-01), on one line whatever the text.
+    pub fn line(&self, zone: &TimeZone) -> String {
+        let cell = |text: &str| if text.is_empty() { "|".into() } else { format!("| {}", printable(text)) };
+        let (kind, module, arguments) = (cell(&self.kind), cell(&self.module), cell(&self.arguments));
+        let CommandEntry { pid, keyword, .. } = self;
+        format!("| {} {kind} {module} | {pid} | {keyword} {arguments}", local(self.time, zone))
+    }
+}
+
+impl Commands {
+    pub(super) fn new(writer: Writer, path: PathBuf) -> Self {
+        Commands { writer, file: Arc::new(File::new(path, Schema::Commands)) }
+    }
+
+    /// A command begins. `arguments` must hold no secret. Never blocks.
+    pub fn start(&self, time: Timestamp, module: Option<&str>, pid: u32, arguments: &str) {
+        self.write(time, "safekit", module.unwrap_or_default(), pid, "START", arguments);
+    }
+
+    /// A command ends with this exit code. Never blocks.
+    pub fn end(&self, time: Timestamp, pid: u32, code: i32) {
+        self.write(time, "", "", pid, "END", &code.to_string());
+    }
+
+    /// An event of the cluster, e.g. `module state change on node node1`. Never blocks.
+    pub fn event(&self, time: Timestamp, module: Option<&str>, text: &str) {
+        self.write(time, "cluster", module.unwrap_or_default(), 0, "I", text);
+    }
+
+    /// The newest `n` lines, oldest first. Blocks.
+    pub fn list(&self, n: u32) -> Result<Vec<CommandEntry>, StoreError> {
+        self.writer.flush(&self.file)?;
+        self.file.read(|db| list(db, n))
+    }
+
+    pub(super) fn clean(&self, now: Timestamp, retention: Retention) -> Result<(), StoreError> {
+        self.writer.execute(&self.file, rows::clean("command", now, retention))
+    }
+
+    pub(super) fn close(&self) -> Result<(), StoreError> {
+        self.writer.close(&self.file)
+    }
+
+    fn write(
+        &self,
+        time: Timestamp,
+        kind: &'static str,
+        module: &str,
+        pid: u32,
+        keyword: &'static str,
+        arguments: &str,
+    ) {
+        let (time, module, arguments) = (time.as_microsecond(), module.to_owned(), arguments.to_owned());
+        let insert = "INSERT INTO command (time, type, module, pid, keyword, arguments) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let write = move |db: &Connection| {
+            db.prepare_cached(insert)?.execute(params![time, kind, module, pid, keyword, arguments])?;
+            Ok(None)
+        };
+        self.writer.write(&self.file, Box::new(write));
+    }
+}
+
+fn list(db: &Connection, n: u32) -> rusqlite::Result<Vec<CommandEntry>> {
+    let mut query = db.prepare(
+        "SELECT time, type, module, pid, keyword, arguments FROM command ORDER BY id DESC LIMIT ?1",
+    )?;
+    let read = |row: &Row<'_>| {
+        Ok(CommandEntry {
+            time: row.get(0)?,
+            kind: row.get(1)?,
+            module: row.get(2)?,
+            pid: row.get(3)?,
+            keyword: row.get(4)?,
+            arguments: row.get(5)?,
+        })
+    };
+    let mut entries = query.query_map([n], read)?.collect::<Result<Vec<_>, _>>()?;
+    entries.reverse();
+    Ok(entries)
+}
