@@ -38,28 +38,30 @@ pub struct VipAddr {
 }
 
 /// Sets every address of the plan and announces each at once. Addresses that stand elsewhere on
-/// this node are moved. On any failure the addresses set by this call are removed again.
+/// this node are moved. On any failure no address of the plan is left, whoever set it.
 ///
 /// An announcement that fails is only logged: it is repeated soon (see `actors::vip`).
 ///
 /// # Errors
 /// The first failure, typed; nothing is half set then.
 pub fn set_all(plan: &VipPlan, announcer: &Announcer) -> Result<Vec<Placement>, NetError> {
+    set_each(plan, announcer).inspect_err(|_| {
+        if let Err(error) = unset_all(plan) {
+            tracing::error!(%error, "a virtual address stays half set");
+        }
+    })
+}
+
+fn set_each(plan: &VipPlan, announcer: &Announcer) -> Result<Vec<Placement>, NetError> {
     let interfaces = addr::interfaces()?;
     let place = |v: &VipAddr| addr::place(&interfaces, v.addr, v.interface.as_deref(), v.prefix);
     // Everything that can be refused without touching the system is refused first.
     let places = plan.addrs.iter().map(place).collect::<Result<Vec<_>, _>>()?;
-    for (done, place) in places.iter().enumerate() {
-        let elsewhere = addr::whereabouts(&interfaces, place.addr).into_iter().filter(|p| p != place);
-        let set = elsewhere.map(|p| addr::remove(&p)).collect::<Result<Vec<_>, _>>();
-        if let Err(error) = set.and_then(|_| addr::add(place)) {
-            for set in &places[..=done] {
-                if let Err(error) = addr::remove(set) {
-                    tracing::error!(%error, "a virtual address stays half set");
-                }
-            }
-            return Err(error);
+    for place in &places {
+        for other in addr::whereabouts(&interfaces, place.addr).iter().filter(|p| *p != place) {
+            addr::remove(other)?;
         }
+        addr::add(place)?;
         announce(announcer, place);
     }
     Ok(places)
