@@ -145,3 +145,18 @@ fn the_addresses_stay_when_the_actor_goes() {
     });
     assert!(a.has("10.9.0.77"));
 }
+
+#[test]
+fn each_order_is_answered_with_its_epoch_also_when_it_is_refused() {
+    let (a, _b) = pair();
+    a.run_async(|| async {
+        let (actor, mut events) = start(one(VipAddr { connections: true, ..vip("192.0.2.77") }));
+        actor.send(SetAll { epoch: 7 }).await.unwrap();
+        let refused = event(&mut events).await;
+        let VipEvent::Set { epoch: 7, result: Err(error) } = refused else { panic!("{refused:?}") };
+        assert!(error.to_string().starts_with("no interface holds the network of 192.0.2.77"), "{error}");
+        actor.send(UnsetAll { epoch: 8 }).await.unwrap();
+        assert!(matches!(event(&mut events).await, VipEvent::Connections { count: 0, .. }));
+        assert!(matches!(event(&mut events).await, VipEvent::Unset { epoch: 8, result: Ok(()) }));
+    });
+}
