@@ -252,9 +252,10 @@ fn next_announcement(vip: &VipAddr, at: Duration) -> Option<Duration> {
     if let Some(next) = BURST.iter().find(|next| **next > at) {
         return Some(*next);
     }
-    let interval = vip.arpinterval.max(SHORTEST_INTERVAL).as_millis() as u64;
-    let times = at.as_millis() as u64 / interval + 1;
-    let next = Duration::from_millis(times.saturating_mul(interval));
+    // The configuration allows a day at most; what does not fit 64 bits of milliseconds is never.
+    let interval = u64::try_from(vip.arpinterval.max(SHORTEST_INTERVAL).as_millis()).ok()?;
+    let times = u64::try_from(at.as_millis()).ok()? / interval + 1;
+    let next = Duration::from_millis(times.checked_mul(interval)?);
     (vip.arpreroute && next <= vip.arpelapse).then_some(next)
 }
 
