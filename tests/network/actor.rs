@@ -160,3 +160,35 @@ fn each_order_is_answered_with_its_epoch_also_when_it_is_refused() {
         assert!(matches!(event(&mut events).await, VipEvent::Unset { epoch: 8, result: Ok(()) }));
     });
 }
+
+/// RES-41, on a clock that jumps to the next timer.
+#[test]
+fn it_counts_the_connections_each_period() {
+    let (a, b) = pair();
+    let server = a.run(|| std::net::TcpListener::bind("0.0.0.0:0").unwrap());
+    let target = std::net::SocketAddr::new(at("10.9.0.77"), server.local_addr().unwrap().port());
+    let counts = a.run(move || {
+        let runtime = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_all().start_paused(true).build().unwrap()
+        };
+        actix::System::with_tokio_rt(runtime).block_on(async move {
+            let (actor, mut events) = start(one(VipAddr { connections: true, ..vip("10.9.0.77") }));
+            actor.send(SetAll { epoch: 1 }).await.unwrap();
+            assert!(matches!(event(&mut events).await, VipEvent::Set { epoch: 1, result: Ok(_) }));
+            let client = b.run(move || std::net::TcpStream::connect(target).unwrap());
+            let mut counts = Vec::new();
+            while counts.len() < 3 {
+                let VipEvent::Connections { addr, count } = event(&mut events).await else { continue };
+                assert_eq!(addr, at("10.9.0.77"));
+                counts.push(count);
+                if counts.len() == 2 {
+                    actor.send(UnsetAll { epoch: 2 }).await.unwrap();
+                }
+            }
+            drop(client);
+            counts
+        })
+    });
+    assert_eq!(counts, [1, 1, 0]);
+}
