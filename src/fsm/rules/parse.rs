@@ -319,14 +319,14 @@ impl Parser<'_> {
     }
 }
 
-/// `[local.|remote.]class.id`.
+/// `[local.|remote.]class.id`. The scopes are no classes, or `local.remote.x` could be read twice.
 fn target(word: &str) -> Option<Target> {
     let (remote, rest) = match word.split_once('.')? {
         ("local", rest) => (false, rest),
         ("remote", rest) => (true, rest),
         _ => (false, word),
     };
-    let (class, id) = rest.split_once('.')?;
+    let (class, id) = rest.split_once('.').filter(|(class, _)| !["local", "remote"].contains(class))?;
     let pick = match id {
         "?" => Pick::Any,
         "*" => Pick::All,

@@ -63,6 +63,7 @@ fn every_error_is_told_with_its_place() {
         ["line 10, column 34: found a \"/*\" without its \"*/\" where the label of a rule is expected"]
     );
     assert_eq!(errors("a: if (remote.tcp == up) then wait();").len(), 1, "no id");
+    assert_eq!(errors("a: if (local.remote.x == up) then wait();").len(), 1, "two scopes");
     assert_eq!(errors("a: if (tcp.a* == up) then wait();").len(), 1, "a name or a wildcard, no pattern");
     assert!(errors("a: if (tcp.a == up) then wait() ")[0].contains("the end of the rules"));
 }
