@@ -1,3 +1,4 @@
 //! Actors: record the event, step the automaton, run the effects. No product decision lives here.
 
+pub mod checkers;
 pub mod vip;
