@@ -1,1 +1,3 @@
 //! Actors: record the event, step the automaton, run the effects. No product decision lives here.
+
+pub mod script;
