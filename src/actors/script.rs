@@ -234,3 +234,7 @@ fn told(status: io::Result<ExitStatus>) -> ScriptEnd {
         Err(e) => ScriptEnd::Failed(format!("cannot wait for the script: {e}")),
     }
 }
+
+#[cfg(test)]
+#[path = "script_tests.rs"]
+mod tests;

@@ -54,11 +54,11 @@ impl AppGroup {
     /// Fails if `SAFEKIT_CGROUP` names a directory in which no control group can be made.
     pub fn open(module: &ModuleName, run: &Path) -> Result<AppGroup, GroupError> {
         match env::var_os(BASE_VARIABLE) {
-            Some(none) if none == "none" => marked::open(module, run).map(AppGroup::Marked),
+            Some(none) if none == "none" => AppGroup::by_mark(module, run),
             Some(base) => AppGroup::in_cgroup(Path::new(&base), module),
             None => match own_base().and_then(|base| AppGroup::in_cgroup(&base, module).ok()) {
                 Some(group) => Ok(group),
-                None => marked::open(module, run).map(AppGroup::Marked),
+                None => AppGroup::by_mark(module, run),
             },
         }
     }
@@ -72,6 +72,11 @@ impl AppGroup {
             .map_err(io::Error::from)
             .map_err(GroupError::of("write", &procs))?;
         Ok(AppGroup::Cgroup(path))
+    }
+
+    /// The group of those that carry the module's mark, which is kept in `run` (SAFEVAR/run).
+    pub fn by_mark(module: &ModuleName, run: &Path) -> Result<AppGroup, GroupError> {
+        marked::open(module, run).map(AppGroup::Marked)
     }
 
     /// Makes `command` start inside the group; call it after any `env_clear`. The start fails if the

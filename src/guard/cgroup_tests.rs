@@ -9,6 +9,9 @@ impl Drop for Cleaned {
     fn drop(&mut self) {
         let _ = self.0.kill_until_empty(soon());
         let _ = self.0.remove();
+        if let AppGroup::Cgroup(path) = &self.0 {
+            let _ = path.parent().map(fs::remove_dir);
+        }
     }
 }
 
@@ -81,14 +84,13 @@ fn daemon_in_a_cgroup() {
 #[test]
 fn daemon_by_its_mark() {
     let run = tempfile::tempdir().unwrap();
-    let mark = marked::open(&module("daemon"), run.path()).unwrap();
-    a_daemon_is_found_and_killed(&AppGroup::Marked(mark));
+    a_daemon_is_found_and_killed(&AppGroup::by_mark(&module("daemon"), run.path()).unwrap());
 }
 
 #[test]
 fn a_daemon_without_environment_is_found_by_its_parent() {
     let run = tempfile::tempdir().unwrap();
-    let group = AppGroup::Marked(marked::open(&module("bare"), run.path()).unwrap());
+    let group = AppGroup::by_mark(&module("bare"), run.path()).unwrap();
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg("env -i /bin/sleep 1000 & wait").stdin(Stdio::null());
     group.enter(&mut command).unwrap();

@@ -1,11 +1,11 @@
 //! safeadmin's side of the connection with safeguard.
 
+use super::boottime_ns;
 use super::frame::{Answer, Ask, BadFrame, MAX_FRAME, Refusal, Reply, Request, Status, Target, VERSION};
 use crate::ids::ModuleName;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, socket};
-use nix::time::{ClockId, clock_gettime};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -40,15 +40,6 @@ pub enum GuardError {
     /// The guard refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
-}
-
-/// Nanoseconds of CLOCK_BOOTTIME: the time base of the guard.
-pub fn boottime_ns() -> u64 {
-    // Cannot fail: the clock exists in every kernel that this program starts on (Linux 2.6.39).
-    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
-        let (seconds, nanos) = (time.tv_sec().unsigned_abs(), time.tv_nsec().unsigned_abs());
-        seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
-    })
 }
 
 /// A connection with safeguard. Every call waits at most [`CALL_LIMIT`].
