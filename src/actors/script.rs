@@ -28,6 +28,9 @@ pub const TERM_LIMIT: Duration = Duration::from_secs(1);
 pub const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// How often an ending process group is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Attempts at a script whose file is still open for writing, and the pause between two.
+const BUSY_TRIES: u32 = 20;
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// One run of a script.
 #[derive(Clone, Debug)]
@@ -124,7 +127,7 @@ impl ScriptJob {
         // SAFETY: setsid is async-signal-safe and touches no memory of ours.
         unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from)) };
         let mut command = tokio::process::Command::from(command);
-        let child = command.kill_on_drop(false).spawn().map_err(|e| self.start_error(&e))?;
+        let child = spawn(command.kill_on_drop(false)).map_err(|e| self.start_error(&e))?;
         let pid = child.id().map(|pid| Pid::from_raw(pid.cast_signed()));
         let pid = pid.ok_or_else(|| failed(&"the script ended while it was started"))?;
         Ok(RunningScript { child, pid, end: self.timeout.map(|t| Instant::now() + t) })
@@ -164,6 +167,18 @@ impl ScriptJob {
         file.write_all(format!("----- {date} {}\n", self.name).as_bytes())?;
         Ok(Some((file.try_clone()?, file)))
     }
+}
+
+/// Starts it in spite of "text file busy": a script that was just written is so for as long as any
+/// child forked meanwhile, by another thread, has not yet reached its own exec.
+fn spawn(command: &mut tokio::process::Command) -> io::Result<tokio::process::Child> {
+    for _ in 0..BUSY_TRIES {
+        match command.spawn() {
+            Err(e) if e.kind() == io::ErrorKind::ExecutableFileBusy => std::thread::sleep(BUSY_PAUSE),
+            other => return other,
+        }
+    }
+    command.spawn()
 }
 
 fn append(path: &Path) -> io::Result<File> {

@@ -81,8 +81,8 @@ async fn arguments_environment_and_log() {
     let log = scripts.read("log.ulog");
     let lines: Vec<&str> = log.lines().collect();
     assert_eq!(lines.len(), 6, "{log}");
+    let header = regex::Regex::new(r"^----- \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d start_prim$").unwrap();
     for run in lines.chunks(3) {
-        let header = regex::Regex::new(r"^----- \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d start_prim$").unwrap();
         assert!(header.is_match(run[0]), "{log}");
         assert_eq!(run[1..], ["3 WAIT ALONE a b mirror", "wrong"]);
     }
@@ -141,14 +141,20 @@ async fn a_polite_script_ends_at_sigterm_and_takes_its_group_along() {
     eventually("an empty group", || job.group.is_empty().unwrap().then_some(())).await;
 }
 
-/// Passes events on to a test.
-struct Listener(mpsc::Sender<ScriptEvent>);
+/// Passes events on to a test, once its gate is open.
+struct Listener {
+    events: mpsc::Sender<ScriptEvent>,
+    gate: Option<oneshot::Receiver<()>>,
+}
 
 impl Actor for Listener {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(1);
+        if let Some(gate) = self.gate.take() {
+            ctx.wait(gate.into_actor(self).map(|_, _, _| ()));
+        }
     }
 }
 
@@ -156,13 +162,17 @@ impl Handler<ScriptEvent> for Listener {
     type Result = ();
 
     fn handle(&mut self, event: ScriptEvent, _: &mut Context<Self>) {
-        self.0.try_send(event).unwrap();
+        self.events.try_send(event).unwrap();
     }
 }
 
 fn runner() -> (Addr<ScriptRunner>, mpsc::Receiver<ScriptEvent>) {
-    let (sender, events) = mpsc::channel(100);
-    (ScriptRunner::new(Listener(sender).start().recipient()).start(), events)
+    gated_runner(None)
+}
+
+fn gated_runner(gate: Option<oneshot::Receiver<()>>) -> (Addr<ScriptRunner>, mpsc::Receiver<ScriptEvent>) {
+    let (sender, events) = mpsc::channel(1000);
+    (ScriptRunner::new(Listener { events: sender, gate }.start().recipient()).start(), events)
 }
 
 async fn next(events: &mut mpsc::Receiver<ScriptEvent>) -> (u64, ScriptEventKind) {
@@ -199,11 +209,11 @@ async fn scripts_run_one_after_the_other() {
 async fn kill_reaches_running_and_waiting_scripts() {
     let scripts = Scripts::new();
     let (runner, mut events) = runner();
+    let endless = scripts.job("endless", "sleep 1000");
     for id in 0..=QUEUE_LIMIT as u64 {
-        ask(&runner, id, scripts.job("endless", "sleep 1000")).await.unwrap();
+        ask(&runner, id, endless.clone()).await.unwrap();
     }
-    let full = ask(&runner, 99, scripts.job("endless", "")).await;
-    assert_eq!(full, Err(RunError::QueueFull));
+    assert_eq!(ask(&runner, 99, endless).await, Err(RunError::QueueFull));
     assert!(matches!(next(&mut events).await, (0, ScriptEventKind::Started(_))));
     for id in (1..=QUEUE_LIMIT as u64).rev() {
         assert!(runner.send(Kill { id }).await.unwrap());
@@ -212,6 +222,26 @@ async fn kill_reaches_running_and_waiting_scripts() {
     assert!(runner.send(Kill { id: 0 }).await.unwrap());
     assert_eq!(next(&mut events).await, (0, ScriptEventKind::Ended(ScriptEnd::Cancelled)));
     assert!(!runner.send(Kill { id: 0 }).await.unwrap(), "it has ended");
+}
+
+#[actix::test]
+async fn events_survive_a_full_mailbox_and_are_bounded() {
+    let scripts = Scripts::new();
+    let (open, gate) = oneshot::channel();
+    let (runner, mut events) = gated_runner(Some(gate));
+    let mut job = scripts.job("none", "");
+    job.path = scripts.path("missing");
+    let mut accepted = 0;
+    while ask(&runner, accepted, job.clone()).await.is_ok() {
+        accepted += 1;
+        assert!(accepted < 1000, "never refused");
+    }
+    assert!(accepted >= 64, "{accepted}");
+    assert_eq!(ask(&runner, 0, job).await, Err(RunError::Undelivered));
+    open.send(()).unwrap();
+    for id in 0..accepted {
+        assert_eq!(next(&mut events).await, (id, ScriptEventKind::Ended(ScriptEnd::Missing)));
+    }
 }
 
 /// Virtual time: the minutes pass while nothing else can happen.

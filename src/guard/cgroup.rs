@@ -50,15 +50,21 @@ pub enum AppGroup {
 impl AppGroup {
     /// The group of `module`, created when it is missing. Opening it again finds what already runs in
     /// it, also from another process: `run` (SAFEVAR/run) keeps the mark where there is no cgroup.
+    /// Without `SAFEKIT_CGROUP` the group is below the caller's own, so safeadmin has to be started in
+    /// the same way each time: as its service.
     ///
     /// Fails if `SAFEKIT_CGROUP` names a directory in which no control group can be made.
     pub fn open(module: &ModuleName, run: &Path) -> Result<AppGroup, GroupError> {
         match env::var_os(BASE_VARIABLE) {
             Some(none) if none == "none" => AppGroup::by_mark(module, run),
             Some(base) => AppGroup::in_cgroup(Path::new(&base), module),
-            None => match own_base().and_then(|base| AppGroup::in_cgroup(&base, module).ok()) {
-                Some(group) => Ok(group),
-                None => AppGroup::by_mark(module, run),
+            None => match own_base().map(|base| AppGroup::in_cgroup(&base, module)) {
+                Some(Ok(group)) => Ok(group),
+                unusable => {
+                    let why = unusable.and_then(Result::err).map(|e| e.to_string());
+                    tracing::info!(%module, why, "no control group of version 2: processes are found by their mark");
+                    AppGroup::by_mark(module, run)
+                }
             },
         }
     }
@@ -66,6 +72,10 @@ impl AppGroup {
     /// The control group `<base>/<module>`, created when it is missing.
     pub fn in_cgroup(base: &Path, module: &ModuleName) -> Result<AppGroup, GroupError> {
         let path = base.join(module.as_str());
+        if !path.is_absolute() {
+            let relative = io::Error::new(io::ErrorKind::InvalidInput, "the path must be absolute");
+            return Err(GroupError::of("create control group", &path)(relative));
+        }
         fs::create_dir_all(&path).map_err(GroupError::of("create control group", &path))?;
         let procs = path.join("cgroup.procs");
         access(&procs, AccessFlags::W_OK)

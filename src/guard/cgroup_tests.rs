@@ -133,6 +133,15 @@ fn a_group_that_cannot_be_entered_starts_nothing() {
 }
 
 #[test]
+fn a_base_must_be_an_absolute_path_of_control_groups() {
+    let relative = AppGroup::in_cgroup(Path::new("here"), &module("m")).unwrap_err().to_string();
+    assert!(relative.ends_with("the path must be absolute"), "{relative}");
+    let dir = tempfile::tempdir().unwrap();
+    let ordinary = AppGroup::in_cgroup(dir.path(), &module("m")).unwrap_err().to_string();
+    assert!(ordinary.starts_with("cannot write ") && ordinary.contains("cgroup.procs"), "{ordinary}");
+}
+
+#[test]
 fn mounts_and_own_group() {
     let hybrid = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n\
                   cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime 0 0\n";

@@ -62,7 +62,8 @@ pub enum Ask {
         /// Protocol version of safeadmin.
         version: u16,
     },
-    /// Guard a module from now on; also renews. Arming again replaces timeout and target.
+    /// Guard a module from now on; also renews. Arming again replaces timeout and target; a restarted
+    /// safeadmin says by it that it has re-adopted the module and decides for it again.
     Arm {
         /// The module.
         module: ModuleName,

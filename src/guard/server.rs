@@ -142,7 +142,8 @@ impl Server {
 
     /// Serves until a system call fails that must not.
     pub fn run(&mut self) -> Result<(), ServerError> {
-        self.scribe.note(Note::Line("started, nothing armed".to_owned()));
+        let fenced = self.table.entries.len();
+        self.scribe.note(Note::Line(format!("started: nothing armed, {fenced} modules fenced earlier")));
         loop {
             self.set_timer().map_err(system("timerfd_settime"))?;
             let ready = self.wait().map_err(system("poll"))?;
