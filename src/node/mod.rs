@@ -1,1 +1,11 @@
 //! What this node holds: installed modules, their ids, keys, configurations and boot settings.
+//!
+//! Blocking code: actors call it from `spawn_blocking`, one command per module at a time.
+
+pub mod boot;
+pub mod environment;
+pub mod keys;
+pub mod level;
+pub mod record;
+pub mod script;
+pub mod tree;
