@@ -4,8 +4,13 @@
 
 pub mod boot;
 pub mod environment;
+pub mod firewall;
+pub mod identity;
 pub mod keys;
 pub mod level;
 pub mod record;
 pub mod script;
 pub mod tree;
+
+#[cfg(test)]
+mod install_tests;

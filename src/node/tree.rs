@@ -68,6 +68,31 @@ pub fn swap(fresh: &Path, target: &Path) -> Result<(), RecordError> {
     sync_dir(parent)
 }
 
+/// Takes `target` away in one step, then deletes it; nothing to do if it does not exist.
+pub fn take_away(target: &Path) -> Result<(), RecordError> {
+    let gone = beside(target, "gone");
+    remove(&gone)?;
+    match fs::rename(target, &gone) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(io_error("delete", target))?,
+    }
+    sync_dir(target.parent().unwrap_or(Path::new("/")))?;
+    remove(&gone)
+}
+
+/// Makes everything in a tree durable.
+pub fn sync(dir: &Path) -> Result<(), RecordError> {
+    for entry in entries(dir)? {
+        let meta = fs::symlink_metadata(&entry).map_err(io_error("read", &entry))?;
+        if meta.is_dir() {
+            sync(&entry)?;
+        } else if meta.is_file() {
+            File::open(&entry).and_then(|file| file.sync_all()).map_err(io_error("sync", &entry))?;
+        }
+    }
+    sync_dir(dir)
+}
+
 /// Deletes a directory with all it holds, if it exists.
 pub fn remove(dir: &Path) -> Result<(), RecordError> {
     match fs::remove_dir_all(dir) {
@@ -167,6 +192,9 @@ mod tests {
             assert_eq!(fs::read_to_string(target.join("file")).unwrap(), text);
             assert!(!fresh.exists());
         }
+        take_away(&target).unwrap();
+        take_away(&target).unwrap();
+        assert!(entries(&root.path().join("sub")).unwrap().is_empty());
         assert_eq!(beside(&target, "new"), root.path().join("sub/.target.new"));
     }
 }
