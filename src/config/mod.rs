@@ -3,5 +3,9 @@
 pub mod address;
 pub mod cluster;
 pub mod error;
+mod extract;
+mod macros;
 pub mod module;
 pub mod paths;
+mod units;
+mod xml;
