@@ -31,16 +31,16 @@ pub fn boot_id(from_env: Option<String>) -> Result<String, RecordError> {
     std::fs::read_to_string(&path).map(|id| id.trim().to_owned()).map_err(record::io_error("read", &path))
 }
 
-/// Compares `boot_id` with the one of the last call, and remembers it. Call it once per start of
-/// `safeadmin`, before modules start.
+/// Compares `boot_id` with the one that [`set_begun`] remembered.
 pub fn beginning(paths: &Paths, boot_id: &str) -> Result<Beginning, RecordError> {
-    let path = paths.safevar.join("boot.json");
-    let last: Option<String> = record::load(&path)?;
-    if last.as_deref() == Some(boot_id) {
-        return Ok(Beginning::Restart);
-    }
-    record::store(&path, &boot_id)?;
-    Ok(Beginning::Boot)
+    let last: Option<String> = record::load(&paths.safevar.join("boot.json"))?;
+    Ok(if last.as_deref() == Some(boot_id) { Beginning::Restart } else { Beginning::Boot })
+}
+
+/// Remembers this life of the machine. Call it once every module that starts at boot has recorded
+/// its start: a crash of `safeadmin` before that must not cost the start.
+pub fn set_begun(paths: &Paths, boot_id: &str) -> Result<(), RecordError> {
+    record::store(&paths.safevar.join("boot.json"), &boot_id)
 }
 
 /// Whether a module starts at boot (T-7.15): `configured` is `<service boot=...>`, `command` the
@@ -176,7 +176,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let paths = Paths::new(root.path().join("safe"), root.path().join("var"));
         let first = boot_id(Some("life-1".into())).unwrap();
-        assert_eq!(beginning(&paths, &first).unwrap(), Beginning::Boot);
+        for _ in 0..2 {
+            assert_eq!(beginning(&paths, &first).unwrap(), Beginning::Boot);
+        }
+        set_begun(&paths, &first).unwrap();
         assert_eq!(beginning(&paths, &first).unwrap(), Beginning::Restart);
         assert_eq!(beginning(&paths, "life-2").unwrap(), Beginning::Boot);
         assert_eq!(boot_id(None).unwrap().len(), 36);
