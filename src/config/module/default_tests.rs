@@ -108,56 +108,61 @@ fn defaults_of_vip_and_what_it_generates() {
 }
 
 #[test]
-fn defaults_of_checkers() {
+fn defaults_of_tcp_and_ping() {
     let c = mirror(
         "<check><tcp ident='app' when='prim'><to addr='127.0.0.1' port='80'/></tcp>
-         <tcp ident='db' when='pre'><to addr='db' port='5432' interval='1000ms' timeout='2'/></tcp>
-         <ping ident='gw'><to addr='10.0.0.254'/></ping>
-         <intf ident='eth0' intf='eth0'><to local_addr='10.0.0.1'/></intf>
-         <ip ident='mine'><to addr='10.0.0.1'/></ip>
-         <custom ident='c' when='both' exec='mychecker' arg=\"-f 'a b' c\" action='stop'/>
-         <custom ident='d' when='pre' exec='/bin/x'/>
-         <module name='leader'/>
-         <module name='m' ident='other'><to addr='h' secure='on'/></module>
-         <splitbrain ident='witness' exec='ping' arg='10.0.0.2 10.0.0.3'/></check>",
+         <tcp ident='db' when='pre' action='stop'><to addr='db' port='5432' interval='1000ms' timeout='2'/></tcp>
+         <tcp ident='db2' when='pre'><to addr='db' port='5432'/></tcp>
+         <ping ident='gw'><to addr='10.0.0.254'/></ping></check>",
     )
     .unwrap();
-    let (ten, five) = (secs(10), secs(5));
-    let name = |n: &str| n.parse().unwrap();
+    let app = Check::Tcp {
+        ident: "app".into(),
+        when: When::Prim,
+        addr: ip("127.0.0.1"),
+        port: 80,
+        interval: secs(10),
+        timeout: secs(5),
+        action: RuleAction::Restart,
+    };
+    let db = Check::Tcp {
+        ident: "db".into(),
+        when: When::Pre,
+        addr: ip("db"),
+        port: 5432,
+        interval: secs(1),
+        timeout: secs(2),
+        action: RuleAction::Stop,
+    };
+    let gw = Check::Ping {
+        ident: "gw".into(),
+        when: When::Pre,
+        addr: ip("10.0.0.254"),
+        interval: secs(10),
+        timeout: secs(5),
+        action: RuleAction::Wait,
+    };
+    assert!(matches!(&c.checks[2], Check::Tcp { action: RuleAction::Wait, .. }));
+    assert_eq!([&c.checks[0], &c.checks[1], &c.checks[3]], [&app, &db, &gw]);
+}
+
+#[test]
+fn defaults_of_intf_ip_and_custom() {
+    let c = mirror(
+        "<check><intf ident='eth0' intf='eth0'><to local_addr='10.0.0.1'/></intf>
+         <ip ident='mine'><to addr='10.0.0.1'/></ip>
+         <custom ident='c' when='both' exec='mychecker' arg=\"-f 'a b' c\" action='stop'/>
+         <custom ident='d' when='pre' exec='/bin/x'/></check>",
+    )
+    .unwrap();
     let wanted = [
-        Check::Tcp {
-            ident: "app".into(),
-            when: When::Prim,
-            addr: ip("127.0.0.1"),
-            port: 80,
-            interval: ten,
-            timeout: five,
-            action: RuleAction::Restart,
-        },
-        Check::Tcp {
-            ident: "db".into(),
-            when: When::Pre,
-            addr: ip("db"),
-            port: 5432,
-            interval: secs(1),
-            timeout: secs(2),
-            action: RuleAction::Wait,
-        },
-        Check::Ping {
-            ident: "gw".into(),
-            when: When::Pre,
-            addr: ip("10.0.0.254"),
-            interval: ten,
-            timeout: five,
-            action: RuleAction::Wait,
-        },
         Check::Intf {
             ident: Some("eth0".into()),
             when: When::Pre,
             intf: Some("eth0".into()),
             local_addr: ip("10.0.0.1"),
         },
-        Check::Ip { ident: "mine".into(), when: When::Prim, addr: ip("10.0.0.1"), interval: ten },
+        Check::Ip { ident: "mine".into(), when: When::Prim, addr: ip("10.0.0.1"), interval: secs(10) },
         Check::Custom {
             ident: "c".into(),
             when: When::Both,
@@ -172,14 +177,28 @@ fn defaults_of_checkers() {
             args: vec![],
             action: None,
         },
+    ];
+    assert_eq!(c.checks, wanted);
+}
+
+#[test]
+fn defaults_of_module_and_splitbrain() {
+    let c = mirror(
+        "<check><module name='leader'/>
+         <module name='m' ident='other'><to addr='h' secure='on'/></module>
+         <splitbrain ident='witness' exec='ping' arg='10.0.0.2 10.0.0.3'/></check>",
+    )
+    .unwrap();
+    let name = |n: &str| n.parse().unwrap();
+    let wanted = [
         Check::Module {
             ident: "leader_127.0.0.1".into(),
             name: name("leader"),
             addr: ip("127.0.0.1"),
             port: 9010,
             secure: false,
-            interval: ten,
-            timeout: five,
+            interval: secs(10),
+            timeout: secs(5),
         },
         Check::Module {
             ident: "other".into(),
@@ -187,8 +206,8 @@ fn defaults_of_checkers() {
             addr: ip("h"),
             port: 9453,
             secure: true,
-            interval: ten,
-            timeout: five,
+            interval: secs(10),
+            timeout: secs(5),
         },
         Check::SplitBrain { ident: "witness".into(), witnesses: vec![ip("10.0.0.2"), ip("10.0.0.3")] },
     ];
