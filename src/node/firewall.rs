@@ -3,35 +3,31 @@
 //! firewalld where it runs, else iptables, else nftables with the usual `inet filter input` chain.
 //! Adding twice opens once, deleting what is not there is no error.
 
-use std::fmt;
+use crate::config::cluster::{ClusterConfig, DEFAULT_PORT};
+use crate::config::module::ModuleConfig;
+use crate::config::ports::{self, Port, WEB_PORT};
+use crate::ids::ModuleId;
 use std::io;
 use std::process::{Command, Stdio};
 
-/// Transport of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Transport {
-    /// Datagrams.
-    Udp,
-    /// Streams.
-    Tcp,
+/// Web service with TLS.
+const WEB_TLS_PORT: u16 = 9453;
+
+/// Ports of `safeadmin` and `safewebserver` (CLI-039).
+pub fn core_ports(cluster: Option<&ClusterConfig>) -> Vec<Port> {
+    let port = |process, proto, number| Port { process, name: "port", proto, number };
+    vec![
+        port("safeadmin", "UDP", cluster.map_or(DEFAULT_PORT, |cluster| cluster.port)),
+        port("webconsole", "TCP", WEB_PORT),
+        port("webconsole", "TCP", WEB_TLS_PORT),
+    ]
 }
 
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-        })
-    }
-}
-
-/// One port that other machines must reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Port {
-    /// Its transport.
-    pub transport: Transport,
-    /// Its number.
-    pub number: u16,
+/// Ports of a module itself (CLI-040).
+pub fn module_ports(id: ModuleId, module: &ModuleConfig) -> Vec<Port> {
+    let mut all = ports::of_module(id, module, None);
+    all.retain(|port| !["safeadmin", "webconsole"].contains(&port.process));
+    all
 }
 
 /// What to do with the ports.
@@ -158,14 +154,14 @@ fn must(runner: &mut dyn Runner, command: &[&str]) -> Result<String, FirewallErr
 /// At once and for later boots; firewalld itself takes a repetition for a success.
 fn firewalld(runner: &mut dyn Runner, change: Change, port: Port) -> Result<(), FirewallError> {
     let verb = if change == Change::Add { "--add-port" } else { "--remove-port" };
-    let option = format!("{verb}={}/{}", port.number, port.transport);
+    let option = format!("{verb}={}/{}", port.number, port.proto.to_lowercase());
     must(runner, &["firewall-cmd", &option])?;
     must(runner, &["firewall-cmd", "--permanent", &option])?;
     Ok(())
 }
 
 fn iptables(runner: &mut dyn Runner, tool: &str, change: Change, port: Port) -> Result<(), FirewallError> {
-    let (transport, number) = (port.transport.to_string(), port.number.to_string());
+    let (transport, number) = (port.proto.to_lowercase(), port.number.to_string());
     let comment = ["-m", "comment", "--comment", "safekit", "-j", "ACCEPT"];
     let command = |verb| {
         let mut words = vec![tool, "-w", verb, "INPUT", "-p", &transport, "--dport", &number];
@@ -181,7 +177,7 @@ fn iptables(runner: &mut dyn Runner, tool: &str, change: Change, port: Port) -> 
 }
 
 fn nftables(runner: &mut dyn Runner, change: Change, port: Port) -> Result<(), FirewallError> {
-    let (transport, number) = (port.transport.to_string(), port.number.to_string());
+    let (transport, number) = (port.proto.to_lowercase(), port.number.to_string());
     let rules = must(runner, &["nft", "-a", "list", "chain", "inet", "filter", "input"])?;
     let ours = format!("{transport} dport {number} accept comment \"safekit\" # handle ");
     let handles: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix(&ours)).collect();
@@ -201,7 +197,7 @@ fn nftables(runner: &mut dyn Runner, change: Change, port: Port) -> Result<(), F
 mod tests {
     use super::*;
 
-    const HEART: Port = Port { transport: Transport::Udp, number: 8888 };
+    const HEART: Port = Port { process: "heart", name: "port", proto: "UDP", number: 8888 };
     const NFT: &str = "table inet filter {\n\tchain input {\n\t\tudp dport 8888 accept comment \"safekit\" # handle 7\n\t}\n}\n";
 
     /// Answers as a machine on which only these commands succeed.
@@ -256,6 +252,15 @@ mod tests {
             ["nft insert rule inet filter input udp dport 8888 accept comment \"safekit\""]
         );
         assert!(planned(&closed, Change::Delete).1.is_empty());
+    }
+
+    #[test]
+    fn core_and_module_have_ports_of_their_own() {
+        let numbers = |ports: Vec<Port>| ports.iter().map(|port| port.number).collect::<Vec<_>>();
+        assert_eq!(numbers(core_ports(None)), [4800, 9010, 9453]);
+        let text = super::super::testing::userconfig("", 30_000);
+        let module = crate::config::module::load(&text, "userconfig.xml", &|_| None, None).unwrap();
+        assert_eq!(numbers(module_ports(3, &module)), [8890, 5608]);
     }
 
     #[test]

@@ -9,12 +9,17 @@ use crate::config::paths::Paths;
 use crate::ids::ModuleName;
 use std::fmt;
 use std::fmt::Write as _;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Length of a key in bytes.
 pub const KEY_BYTES: usize = 32;
 /// Name of a module's key in its `conf` directory (ADM-06).
 pub const MODULE_KEY: &str = "modulekey.dat";
+/// Name of a module's certificate for the TLS of replication streams, beside its key.
+pub const MODULE_CERTIFICATE: &str = "modulekey.p12";
 /// Name of the cluster's key in SAFEVAR/cluster (ADM-10).
 pub const CLUSTER_KEY: &str = "cluster.key";
 const HEADER: &str = "safekit-key-1 ";
@@ -38,7 +43,8 @@ impl SecretKey {
         &self.0
     }
 
-    fn to_line(&self) -> String {
+    /// The text of a key file: for files and archives of keys only.
+    pub(super) fn to_line(&self) -> String {
         let mut line = String::from(HEADER);
         for byte in self.0 {
             // Writing to a String cannot fail.
@@ -48,7 +54,8 @@ impl SecretKey {
         line
     }
 
-    fn from_line(line: &[u8]) -> Option<SecretKey> {
+    /// Reads the text of a key file.
+    pub(super) fn from_line(line: &[u8]) -> Option<SecretKey> {
         let digits = std::str::from_utf8(line).ok()?.strip_prefix(HEADER)?.strip_suffix('\n')?;
         if digits.len() != 2 * KEY_BYTES || !digits.bytes().all(|d| d.is_ascii_hexdigit()) {
             return None;
@@ -97,6 +104,16 @@ pub fn store(path: &Path, key: &SecretKey) -> Result<(), KeyError> {
     Ok(record::store_bytes(path, key.to_line().as_bytes(), MODE)?)
 }
 
+/// Lets only root read a file that came from an archive, if it is there.
+pub fn protect(path: &Path) -> Result<(), RecordError> {
+    let file = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(record::io_error("read", path))?,
+    };
+    let narrowed = file.set_permissions(Permissions::from_mode(MODE)).and_then(|()| file.sync_all());
+    narrowed.map_err(record::io_error("protect", path))
+}
+
 /// `module genkey`: a new key in SAFE/modules/AM, used from the next configuration on (CLI-092).
 pub fn generate_module_key(paths: &Paths, module: &ModuleName) -> Result<(), KeyError> {
     if !paths.module(module).is_dir() {
@@ -128,7 +145,6 @@ pub fn cluster_key(paths: &Paths) -> Result<Option<SecretKey>, KeyError> {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_key_comes_back_from_a_file_that_only_root_reads() {

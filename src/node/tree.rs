@@ -2,9 +2,9 @@
 
 use super::record::{RecordError, io_error, sync_dir};
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use std::time::SystemTime;
 const DEEPEST: u32 = 32;
 
 /// Copies the directory `from` to the new directory `to`, with permissions and modification times,
-/// and makes the copy durable. Anything but directories, files and symbolic links is refused.
+/// and makes the copy durable. Anything but directories and files is refused.
 pub fn copy(from: &Path, to: &Path) -> Result<(), RecordError> {
     copy_level(from, to, DEEPEST)
 }
@@ -29,10 +29,6 @@ fn copy_level(from: &Path, to: &Path, deeper: u32) -> Result<(), RecordError> {
             copy_level(&entry, &target, deeper - 1)?;
         } else if meta.is_file() {
             copy_file(&entry, &target).map_err(io_error("copy", &entry))?;
-        } else if meta.is_symlink() {
-            fs::read_link(&entry)
-                .and_then(|link| std::os::unix::fs::symlink(link, &target))
-                .map_err(io_error("copy", &entry))?;
         } else {
             return Err(io_error("copy", &entry)(io::Error::other("neither a file nor a directory")));
         }
@@ -80,19 +76,6 @@ pub fn take_away(target: &Path) -> Result<(), RecordError> {
     remove(&gone)
 }
 
-/// Makes everything in a tree durable.
-pub fn sync(dir: &Path) -> Result<(), RecordError> {
-    for entry in entries(dir)? {
-        let meta = fs::symlink_metadata(&entry).map_err(io_error("read", &entry))?;
-        if meta.is_dir() {
-            sync(&entry)?;
-        } else if meta.is_file() {
-            File::open(&entry).and_then(|file| file.sync_all()).map_err(io_error("sync", &entry))?;
-        }
-    }
-    sync_dir(dir)
-}
-
 /// Deletes a directory with all it holds, if it exists.
 pub fn remove(dir: &Path) -> Result<(), RecordError> {
     match fs::remove_dir_all(dir) {
@@ -106,6 +89,14 @@ pub fn remove(dir: &Path) -> Result<(), RecordError> {
 pub fn beside(dir: &Path, suffix: &str) -> PathBuf {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     dir.with_file_name(format!(".{name}.{suffix}"))
+}
+
+/// Makes an empty directory that only root may enter, in the place of what an earlier crash left.
+pub fn make_private(dir: &Path) -> Result<(), RecordError> {
+    remove(dir)?;
+    let parent = dir.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(parent).map_err(io_error("create", parent))?;
+    DirBuilder::new().mode(0o700).create(dir).map_err(io_error("create", dir))
 }
 
 /// Newest modification time of the files of a tree; `None` when it has none.
@@ -155,16 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_keeps_content_permissions_links_and_times() {
+    fn a_copy_keeps_content_permissions_and_times() {
         let root = tempfile::tempdir().unwrap();
         let (from, to) = (root.path().join("a"), root.path().join("b"));
         write(from.join("bin/start"), "#!/bin/sh\n", 0o755);
         write(from.join("conf/key"), "k", 0o600);
-        std::os::unix::fs::symlink("start", from.join("bin/again")).unwrap();
         File::open(from.join("conf/key")).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
         copy(&from, &to).unwrap();
         assert!(is_executable(&to.join("bin/start")));
-        assert_eq!(fs::read_link(to.join("bin/again")).unwrap(), Path::new("start"));
         let meta = fs::metadata(to.join("conf/key")).unwrap();
         assert_eq!(meta.permissions().mode() & 0o777, 0o600);
         assert_eq!(meta.modified().unwrap(), SystemTime::UNIX_EPOCH);
@@ -172,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_in_a_tree_is_refused_by_name() {
+    fn a_link_in_a_tree_is_refused_by_name() {
         let root = tempfile::tempdir().unwrap();
         let from = root.path().join("a");
         fs::create_dir(&from).unwrap();
-        nix::unistd::mkfifo(&from.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("/etc/shadow", from.join("link")).unwrap();
         let error = copy(&from, &root.path().join("b")).unwrap_err().to_string();
-        assert!(error.contains("pipe") && error.contains("neither a file"), "{error}");
+        assert!(error.contains("link") && error.contains("neither a file"), "{error}");
     }
 
     #[test]
