@@ -1,1 +1,22 @@
 //! What this node holds: installed modules, their ids, keys, configurations and boot settings.
+//!
+//! Blocking code: actors call it from `spawn_blocking`, one command per module at a time.
+
+pub mod boot;
+pub mod cluster;
+pub mod cluster_zip;
+pub mod configure;
+pub mod environment;
+pub mod firewall;
+pub mod identity;
+pub mod keys;
+pub mod level;
+pub mod modules;
+pub mod record;
+pub mod script;
+pub mod tree;
+
+#[cfg(test)]
+mod install_tests;
+#[cfg(test)]
+mod testing;
