@@ -4,8 +4,14 @@
 //! as attachments, so that no path of the user is ever opened by root on his behalf.
 
 pub mod caller;
+mod check;
+pub mod client;
+pub mod frame;
+mod peers;
 pub mod reply;
 pub mod request;
+pub mod server;
+mod sink;
 
 pub use caller::Caller;
 pub use reply::{
@@ -16,6 +22,8 @@ pub use request::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, Language, LogChoice, LoopOp, PortsOf,
     PrintLevel, Request, Until,
 };
+
+pub use sink::{Gone, ReplySink};
 
 /// Version of the protocol; both sides must have the same.
 pub const PROTOCOL: u32 = 1;
