@@ -26,10 +26,10 @@ pub struct ClusterArgs {
 #[derive(Debug, Subcommand)]
 enum ClusterCommand {
     /// Apply a cluster configuration, or new keys
-    #[command(after_help = CONFIG_HELP)]
+    #[command(after_help = CONFIG_HELP, override_usage = "safekit cluster config [FILE] [lock|unlock]")]
     Config {
-        /// File .xml or .zip
-        #[arg(value_name = "FILE] [lock|unlock", num_args = 0..=2)]
+        /// The file and what becomes of the lock, either may be left out
+        #[arg(value_name = "FILE|lock|unlock", num_args = 0..=2)]
         words: Vec<PathBuf>,
     },
     /// Check a cluster.xml without applying it

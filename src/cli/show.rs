@@ -225,3 +225,7 @@ fn show_boot(rows: &[BootRow]) -> String {
 fn on_off(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }
+
+#[cfg(test)]
+#[path = "show_tests.rs"]
+mod tests;
