@@ -20,6 +20,10 @@ pub const SERVICES: [&str; 2] = ["safeguard", "safeadmin"];
 /// A boot, a stop of a program and a power off are given up after this time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Whoever has entered a machine is given this time to collect what it had started there, and is killed
+/// then: it may be a stopped job of some shell.
+const ENTERED_PATIENCE: Duration = Duration::from_secs(1);
+
 /// `safeadmin` stops its modules before it ends, scripts included.
 const STOP_PATIENCE: Duration = Duration::from_secs(90);
 
@@ -169,13 +173,15 @@ impl Node {
     /// SIGKILL to everything of the machine at once; returns when nothing of it is left.
     pub(super) fn power_off(&self, state: &State) -> Result<()> {
         let Some(boot) = self.boot()? else { return Ok(()) };
+        // ESRCH: it has just died. The kernel kills a pid namespace together with its first process, which
+        // is gone only when every process in it is, those entered from outside included.
+        let _ = kill(Pid::from_raw(boot.pid), Signal::SIGKILL);
+        let gone = wait_until(ENTERED_PATIENCE, || !boot.alive());
         if let Some(cgroup) = cgroup::of_machine(&state.name, &self.name) {
             cgroup::kill(&cgroup)?;
         }
-        // ESRCH: the kill of the cgroup was faster. The kernel kills a pid namespace with its first process.
-        let _ = kill(Pid::from_raw(boot.pid), Signal::SIGKILL);
-        let what = format!("the end of {}", self.name);
-        if !wait_until(PATIENCE, || !boot.alive()) {
+        if !gone && !wait_until(PATIENCE, || !boot.alive()) {
+            let what = format!("the end of {}", self.name);
             return Err(SandboxError::Timeout { what, within: PATIENCE });
         }
         // Left from this life: a new boot must not find it.
