@@ -2,8 +2,8 @@
 
 use super::error::{During, Result, SandboxError};
 use super::node::{Node, SERVICES};
-use super::run_bounded;
 use super::state::State;
+use super::{hex, run_bounded};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
@@ -31,7 +31,9 @@ pub(super) fn install(node: &Node, state: &State, key: &[u8; 32]) -> Result<()> 
         copy(&templates, &generic)?;
     }
     write_new(&cluster.join("cluster.xml"), 0o644, cluster_xml(state).as_bytes())?;
-    write_new(&cluster.join("cluster.key"), 0o600, key)?;
+    // As `safekit cluster genkey` writes it.
+    let line = format!("safekit-key-1 {}\n", hex(key));
+    write_new(&cluster.join("cluster.key"), 0o600, line.as_bytes())?;
     for private in node.private(state) {
         fs::create_dir_all(&private.copy).during(|| format!("make {}", private.copy.display()))?;
         if private.at.is_dir() {
