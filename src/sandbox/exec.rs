@@ -5,10 +5,12 @@ use super::error::{During, Result, SandboxError};
 use super::node::Node;
 use super::state::State;
 use nix::sched::{CloneFlags, setns};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Command;
 
 /// Exit codes of shells: not found, not executable, ended by a signal (plus its number).
@@ -26,6 +28,11 @@ pub fn exec(machine: &Node, state: &State, command: &[OsString]) -> Result<i32> 
     let boot = machine.running()?;
     let mut child = Command::new(program);
     child.args(arguments).envs(machine.environment(state, &boot));
+    // SAFETY: between fork and exec only prctl is called, which is async-signal-safe and allocates nothing.
+    unsafe {
+        // Whoever kills this process means the command.
+        child.pre_exec(|| Ok(set_pdeathsig(Signal::SIGKILL)?));
+    }
     enter(machine, state, boot.pid)?;
     match child.status() {
         Ok(status) => Ok(status.code().unwrap_or_else(|| BY_SIGNAL + status.signal().unwrap_or(0))),

@@ -27,6 +27,17 @@ fn exec_passes_streams_environment_and_exit_code_on() {
 }
 
 #[test]
+fn a_command_dies_with_the_one_who_runs_it() {
+    let cluster = Cluster::new("execkill");
+    let mut sleeper = cluster.machine("client").command(&cluster.state, "sleep");
+    let mut sleeper = sleeper.arg("1000").spawn().expect("start it");
+    eventually("it runs", || cluster.sh("client", "pidof sleep").status.success());
+    sleeper.kill().expect("kill the outer process");
+    sleeper.wait().expect("wait for it");
+    eventually("it is gone inside", || !cluster.sh("client", "pidof sleep").status.success());
+}
+
+#[test]
 fn a_power_failure_kills_everything_and_keeps_the_disk() {
     let mut wanted = options("power");
     let top = PathBuf::from(format!("/replicated-{}", std::process::id()));
