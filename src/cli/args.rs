@@ -7,6 +7,7 @@ use super::log::LogCommand;
 use super::module::ModuleFamily;
 use super::monitor::MonitorCommand;
 use super::node::NodeCommand;
+use super::sandbox::SandboxCommand;
 use crate::ids::ModuleName;
 use clap::{Args, Parser, Subcommand};
 
@@ -20,6 +21,12 @@ Examples:
   safekit logview -m mirror
 
 Exit status: 0 success, 1 failure, 2 wrong command line; state -lq: see its help.";
+
+const SANDBOX_HELP: &str = "\
+Examples:
+  safekit sandbox up
+  safekit sandbox exec node1 -- safekit state
+  safekit sandbox down";
 
 /// SafeKit: high availability of an application on two servers
 #[derive(Debug, Parser)]
@@ -57,6 +64,9 @@ enum Family {
     Cluster(ClusterArgs),
     #[command(flatten)]
     Node(NodeCommand),
+    /// Clusters of network namespaces on this machine
+    #[command(after_help = SANDBOX_HELP)]
+    Sandbox(SandboxCommand),
 }
 
 impl Cli {
@@ -79,6 +89,7 @@ impl Cli {
             Some(Family::Module(c)) => c.job(context),
             Some(Family::Cluster(c)) => c.job(),
             Some(Family::Node(c)) => c.job(context),
+            Some(Family::Sandbox(c)) => Ok(Job::Sandbox(c)),
         }
     }
 }

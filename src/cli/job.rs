@@ -1,9 +1,11 @@
 //! What a command line asks for, and what can be wrong with it.
 
+use super::sandbox::SandboxCommand;
 use crate::config::paths::BadRoot;
 use crate::control::Request;
 use crate::control::client::ClientError;
 use crate::control::frame::MAX_ATTACHMENT;
+use crate::sandbox::SandboxError;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -23,7 +25,7 @@ impl Context {
 }
 
 /// A command line, understood.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Job {
     /// Ask `safeadmin`.
     Ask(Ask),
@@ -31,6 +33,8 @@ pub enum Job {
     Environment,
     /// `safekit -r` (CLI-108): the special command and its arguments.
     Special(Vec<OsString>),
+    /// `safekit sandbox`: a cluster on this machine.
+    Sandbox(SandboxCommand),
     /// Completion script of a shell.
     Completions(clap_complete::Shell),
 }
@@ -95,6 +99,9 @@ pub enum CliError {
     /// The daemon did not answer.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// A file of the user.
     #[error("{}: {error}", path.display())]
     File {

@@ -13,6 +13,7 @@ mod module;
 mod monitor;
 mod node;
 mod print;
+pub mod sandbox;
 mod show;
 mod table;
 
@@ -58,6 +59,7 @@ fn perform(job: Job) -> Result<i32, CliError> {
         Job::Ask(ask) => answer(&ask),
         Job::Environment => local::environment(),
         Job::Special(words) => local::special(&words),
+        Job::Sandbox(command) => Ok(sandbox::run(command)?),
         Job::Completions(shell) => local::completions(shell),
     }
 }
