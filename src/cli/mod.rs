@@ -1,1 +1,88 @@
 //! The `safekit` command: the clap tree and printing, one file per command family.
+//!
+//! A command line becomes a [`Job`]; nearly all are a request to `safeadmin`. Exit codes: those
+//! of spec/cli.md where it gives one, else 0 for success, 1 for failure, 2 for a wrong command line.
+
+mod args;
+mod cluster;
+mod control;
+mod job;
+mod local;
+mod log;
+mod module;
+mod monitor;
+mod node;
+mod print;
+pub mod sandbox;
+mod show;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use args::Cli;
+pub use job::{Ask, CliError, Context, Job, Print};
+
+use crate::config::paths::Paths;
+use crate::control::client::Client;
+use clap::Parser;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// How long a command waits for `safeadmin` (CLI-003), unless SAFEKIT_WAIT_MS says otherwise.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Carries out a command line, program name first, and returns its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let done = match parse(&args, &Context::from_env()) {
+        Ok(job) => perform(job),
+        Err(e) => Err(e),
+    };
+    done.unwrap_or_else(|error| error.report())
+}
+
+/// The job of a command line.
+pub fn parse(args: &[OsString], context: &Context) -> Result<Job, CliError> {
+    // What follows -r belongs to the special command, whatever it looks like (CLI-108).
+    if args.get(1).is_some_and(|a| a == "-r") {
+        return match &args[2..] {
+            [] => Err(CliError::usage("-r needs the name of a special command")),
+            words => Ok(Job::Special(words.to_vec())),
+        };
+    }
+    Cli::try_parse_from(args)?.job(context)
+}
+
+fn perform(job: Job) -> Result<i32, CliError> {
+    match job {
+        Job::Ask(ask) => answer(&ask),
+        Job::Environment => local::environment(),
+        Job::Special(words) => local::special(&words),
+        Job::Sandbox(command) => Ok(sandbox::run(command)?),
+        Job::Completions(shell) => local::completions(shell),
+    }
+}
+
+/// Sends a request and prints the answer.
+fn answer(ask: &Ask) -> Result<i32, CliError> {
+    let attachment = ask.attach.as_deref().map(local::read_file).transpose()?;
+    let socket = Paths::from_env()?.admin_socket();
+    let client = Client::connect(&socket, patience()?, || eprintln!("Waiting for safeadmin"))?;
+    let mut answer = client.call(&ask.request, attachment.as_deref())?;
+    let mut printer = print::Printer::new(ask);
+    while let Some(reply) = answer.next_reply()? {
+        printer.reply(reply)?;
+    }
+    let code = answer.code().unwrap_or(1);
+    printer.finish(code, answer.into_attachment())
+}
+
+fn patience() -> Result<Duration, CliError> {
+    match std::env::var("SAFEKIT_WAIT_MS") {
+        Err(_) => Ok(PATIENCE),
+        Ok(text) => text.parse().map(Duration::from_millis).map_err(|_| {
+            CliError::usage(format!("SAFEKIT_WAIT_MS=\"{text}\" is not a number of milliseconds"))
+        }),
+    }
+}

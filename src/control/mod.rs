@@ -1,1 +1,32 @@
 //! The local protocol: typed requests and answers shared by the command line and the web service.
+//!
+//! One connection carries one request. Both sides exchange [`frame`]s; the user's files travel
+//! as attachments, so that no path of the user is ever opened by root on his behalf.
+
+pub mod caller;
+mod check;
+pub mod client;
+pub mod frame;
+mod peers;
+pub mod reply;
+pub mod request;
+pub mod server;
+mod sink;
+
+pub use caller::Caller;
+pub use reply::{
+    BootRow, CheckRow, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, ExplainReport, LevelReport,
+    LogLine, LoopReport, ModuleRow, PortRow, Reply, ResourceRow, Stamp, StateReport,
+};
+pub use request::{
+    BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, Language, LogChoice, LoopOp, PortsOf,
+    PrintLevel, Request, Until,
+};
+
+pub use sink::{Gone, ReplySink};
+
+/// Version of the protocol; both sides must have the same.
+pub const PROTOCOL: u32 = 1;
+
+/// Group whose members may use `safekit`, besides root (CLI-002).
+pub const GROUP: &str = "safekit";

@@ -1,1 +1,403 @@
-//! Clusters of network namespaces on one machine.
+//! Clusters of network namespaces on one machine, for trying, training and testing (DESIGN 11).
+//!
+//! A sandbox is a switch, a client and the nodes. Each is a process that is the first of its pid, mount,
+//! network, IPC and UTS namespaces ([`init`]): when it is killed, everything of the machine is gone. One
+//! bridge per LAN joins them inside the switch's namespace, so this machine's own network is not touched.
+//! What must outlive a command lies in the sandbox's directory ([`state`]); everything else is in the
+//! kernel and vanishes with the processes.
+
+mod cgroup;
+mod error;
+mod exec;
+mod files;
+pub mod init;
+mod network;
+mod node;
+mod root;
+mod services;
+mod state;
+mod status;
+
+pub use error::{Result, SandboxError};
+pub use exec::exec;
+pub use files::cluster_xml;
+pub use node::{Node, SERVICES};
+pub use state::{Boot, Cut, State};
+pub use status::{MachineStatus, Status};
+
+use error::During;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Parent of the sandboxes' directories, unless told otherwise.
+pub const DEFAULT_DIR: &str = "/var/lib/safekit-sandbox";
+
+/// Nodes are numbered from 1 to this in the last byte of their addresses.
+pub const MOST_NODES: u8 = 253;
+
+const CLIENT: &str = "client";
+const CLIENT_NUMBER: u8 = 254;
+const SWITCH: &str = "switch";
+
+/// Longest path of a socket (`sockaddr_un`), its end included.
+const SOCKET_PATH: usize = 108;
+
+/// Processes and cgroups of a sandbox that goes down are waited for this long.
+const DOWN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What [`Sandbox::up`] makes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Name of the sandbox.
+    pub name: String,
+    /// Parent of its directory (absolute).
+    pub dir: PathBuf,
+    /// How many nodes.
+    pub nodes: u8,
+    /// Names of the LANs.
+    pub lans: Vec<String>,
+    /// Directories of which each node gets a private copy (absolute).
+    pub private: Vec<PathBuf>,
+    /// Whether nodes run `safeguard` and `safeadmin`.
+    pub daemons: bool,
+    /// Directory of the programs.
+    pub programs: PathBuf,
+}
+
+/// A sandbox, by its directory.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    dir: PathBuf,
+}
+
+impl Sandbox {
+    /// Brings a new sandbox up. If that fails half-way, it is taken down again.
+    pub fn up(options: &Options) -> Result<Sandbox> {
+        check(options)?;
+        fs::create_dir_all(&options.dir).during(|| format!("make {}", options.dir.display()))?;
+        let sandbox = Sandbox { dir: options.dir.join(&options.name) };
+        let lock = state::lock(&sandbox.dir)?;
+        if sandbox.dir.exists() {
+            return Err(SandboxError::Exists { name: options.name.clone() });
+        }
+        let result = sandbox.build(options);
+        drop(lock);
+        if let Err(e) = result {
+            // The first error is the one to report.
+            let _ = Sandbox::down(&options.dir, &options.name);
+            return Err(e);
+        }
+        Ok(sandbox)
+    }
+
+    fn build(&self, options: &Options) -> Result<()> {
+        let o = options.clone();
+        let state = State {
+            name: o.name,
+            nodes: o.nodes,
+            lans: o.lans,
+            private: o.private,
+            daemons: o.daemons,
+            programs: o.programs,
+            cuts: Vec::new(),
+        };
+        let machines = self.machines(&state);
+        let switch = self.switch();
+        let everything: Vec<_> = machines.iter().chain([&switch]).collect();
+        for machine in &everything {
+            fs::create_dir_all(machine.dir()).during(|| format!("make {}", machine.dir().display()))?;
+        }
+        state::write(&self.state_file(), &state)?;
+        let key = random::<32>()?;
+        in_parallel(everything, |machine| {
+            if machine.is_node() {
+                files::install(machine, &state, &key)?;
+            }
+            machine.power_on(&state)
+        })?;
+        network::install_switch(&switch, &state)?;
+        in_parallel(machines.iter().collect(), |machine| self.go_live(machine, &state))
+    }
+
+    /// What follows the boot of a machine: its network, then its programs.
+    fn go_live(&self, machine: &Node, state: &State) -> Result<()> {
+        network::attach(&self.switch(), machine, state)?;
+        if state.daemons && machine.is_node() {
+            for service in SERVICES {
+                machine.start_service(service)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The sandbox `name` in `dir`, and what it is like at present.
+    pub fn open(dir: &Path, name: &str) -> Result<(Sandbox, State)> {
+        state::check_name("sandbox", name)?;
+        Sandbox::at(&dir.join(name))
+    }
+
+    /// The sandbox with this directory.
+    pub(crate) fn at(dir: &Path) -> Result<(Sandbox, State)> {
+        let sandbox = Sandbox { dir: dir.to_path_buf() };
+        match state::read(&sandbox.state_file())? {
+            Some(state) => Ok((sandbox, state)),
+            None => Err(SandboxError::Unknown {
+                name: dir.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                dir: dir.parent().unwrap_or(dir).to_path_buf(),
+            }),
+        }
+    }
+
+    /// Its directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn state_file(&self) -> PathBuf {
+        self.dir.join("sandbox.json")
+    }
+
+    fn node(&self, name: &str, number: u8) -> Node {
+        Node { sandbox: self.dir.clone(), name: name.to_owned(), number }
+    }
+
+    fn switch(&self) -> Node {
+        self.node(SWITCH, 0)
+    }
+
+    /// Its nodes, then the client.
+    pub fn machines(&self, state: &State) -> Vec<Node> {
+        let nodes = (1..=state.nodes).map(|n| self.node(&format!("node{n}"), n));
+        nodes.chain([self.node(CLIENT, CLIENT_NUMBER)]).collect()
+    }
+
+    /// One of its machines.
+    pub fn machine(&self, state: &State, name: &str) -> Result<Node> {
+        let mut machines = self.machines(state);
+        let known = machines.iter().map(Node::name).collect::<Vec<_>>().join(", ");
+        let at = machines.iter().position(|m| m.name == name);
+        let unknown = || SandboxError::NoSuch { what: "machine", name: name.to_owned(), known };
+        at.map(|at| machines.swap_remove(at)).ok_or_else(unknown)
+    }
+
+    /// One of its machines, or the switch, which may be looked into but neither cut nor powered off.
+    pub fn machine_or_switch(&self, state: &State, name: &str) -> Result<Node> {
+        if name == SWITCH { Ok(self.switch()) } else { self.machine(state, name) }
+    }
+
+    /// Unplugs a machine from one LAN, or from all. The machine still sees a carrier, unless it is to
+    /// lose that too.
+    pub fn cut(&self, machine: &str, lan: Option<&str>, carrier: bool) -> Result<()> {
+        self.plug(machine, lan, Some(carrier))
+    }
+
+    /// Undoes [`Sandbox::cut`].
+    pub fn heal(&self, machine: &str, lan: Option<&str>) -> Result<()> {
+        self.plug(machine, lan, None)
+    }
+
+    fn plug(&self, machine: &str, lan: Option<&str>, cut: Option<bool>) -> Result<()> {
+        let (_lock, mut state) = self.locked()?;
+        let machine = self.machine(&state, machine)?;
+        let lans = match lan {
+            None => (0..state.lans.len()).collect(),
+            Some(name) => vec![lan_number(&state, name)?],
+        };
+        let on = machine.boot()?.is_some();
+        for lan in lans {
+            state.cuts.retain(|c| (c.machine.as_str(), c.lan) != (machine.name(), lan));
+            let cut = cut.map(|carrier| Cut { machine: machine.name.clone(), lan, carrier });
+            if on {
+                network::replug(&self.switch(), &machine, lan, cut.as_ref())?;
+            }
+            state.cuts.extend(cut);
+        }
+        state::write(&self.state_file(), &state)
+    }
+
+    /// A power failure: the network goes first, then everything of the machine dies at once.
+    /// Its disk and its cut cables stay as they are.
+    pub fn poweroff(&self, machine: &str) -> Result<()> {
+        let (_lock, state) = self.locked()?;
+        let machine = self.machine(&state, machine)?;
+        machine.running()?;
+        network::detach(&self.switch(), &machine, &state)?;
+        machine.power_off(&state)?;
+        network::remove_cables(&self.switch(), &machine, &state)
+    }
+
+    /// Boots a machine that is off.
+    pub fn poweron(&self, machine: &str) -> Result<()> {
+        let (_lock, state) = self.locked()?;
+        let machine = self.machine(&state, machine)?;
+        if machine.boot()?.is_some() {
+            return Err(SandboxError::PoweredOn { machine: machine.name });
+        }
+        network::remove_cables(&self.switch(), &machine, &state)?;
+        machine.power_on(&state)?;
+        self.go_live(&machine, &state)
+    }
+
+    fn locked(&self) -> Result<(fs::File, State)> {
+        let lock = state::lock(&self.dir)?;
+        let (_, state) = Sandbox::at(&self.dir)?;
+        Ok((lock, state))
+    }
+
+    /// Takes a sandbox down and removes all of it, also what an aborted command has left. Nothing to do
+    /// is no error.
+    pub fn down(dir: &Path, name: &str) -> Result<()> {
+        state::check_name("sandbox", name)?;
+        let sandbox = dir.join(name);
+        // For the lock. Even without its directory a sandbox may have processes left.
+        fs::create_dir_all(dir).during(|| format!("make {}", dir.display()))?;
+        let _lock = state::lock(&sandbox)?;
+        let gone = wait_until(DOWN_PATIENCE, || kill_first_processes(&sandbox) == 0);
+        if let Some(cgroup) = cgroup::of_sandbox(name) {
+            cgroup::kill(&cgroup)?;
+            cgroup::remove(&cgroup)?;
+        }
+        if !gone {
+            return Err(SandboxError::Timeout { what: format!("the end of {name}"), within: DOWN_PATIENCE });
+        }
+        if sandbox.exists() {
+            fs::remove_dir_all(&sandbox).during(|| format!("remove {}", sandbox.display()))?;
+        }
+        let lock = sandbox.with_extension("lock");
+        fs::remove_file(&lock).during(|| format!("remove {}", lock.display()))?;
+        // The parent goes with its last sandbox; with others in it, it stays.
+        let _ = fs::remove_dir(dir);
+        Ok(())
+    }
+}
+
+/// Kills the first processes of a sandbox's machines wherever they are, and says how many there still were.
+fn kill_first_processes(sandbox: &Path) -> usize {
+    let Ok(processes) = fs::read_dir("/proc") else { return 0 };
+    let pids = processes.flatten().filter_map(|p| p.file_name().to_str()?.parse::<i32>().ok());
+    let of_ours = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line);
+        let argv: Vec<_> = line.trim_end_matches('\0').split('\0').collect();
+        init::is_first_process(&argv, sandbox)
+    };
+    let kill =
+        |pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    pids.filter(of_ours).filter(|pid| kill(*pid).is_ok()).count()
+}
+
+fn lan_number(state: &State, name: &str) -> Result<usize> {
+    let at = state.lans.iter().position(|lan| lan == name);
+    at.ok_or_else(|| SandboxError::NoSuch {
+        what: "lan",
+        name: name.to_owned(),
+        known: state.lans.join(", "),
+    })
+}
+
+fn check(options: &Options) -> Result<()> {
+    state::check_name("sandbox", &options.name)?;
+    for (at, lan) in options.lans.iter().enumerate() {
+        state::check_name("lan", lan)?;
+        if options.lans[..at].contains(lan) {
+            return Err(SandboxError::Options(format!("the lan {lan} is named twice")));
+        }
+    }
+    let refused = |text: String| Err(SandboxError::Options(text));
+    if !(1..=MOST_NODES).contains(&options.nodes) || !(1..=99).contains(&options.lans.len()) {
+        return refused(format!("a sandbox has 1 to {MOST_NODES} nodes and 1 to 99 lans"));
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return Err(SandboxError::NotRoot);
+    }
+    let longest = options.dir.join(&options.name).join("node253/var/run/safeadmin.sock");
+    if !options.dir.is_absolute() || longest.as_os_str().len() >= SOCKET_PATH {
+        let dir = options.dir.display();
+        return refused(format!("the directory {dir} must be absolute, and short enough for sockets in it"));
+    }
+    for dir in &options.private {
+        let at_top = dir.parent() == Some(Path::new("/"));
+        if !dir.is_absolute() || !(at_top || dir.is_dir()) {
+            let dir = dir.display();
+            return refused(format!("no directory {dir}: make it, or name an absolute one right under /"));
+        }
+    }
+    let programs = if options.daemons { &SERVICES[..] } else { &[] };
+    for program in ["safekit"].iter().chain(programs) {
+        if !options.programs.join(program).is_file() {
+            let dir = options.programs.display();
+            return refused(format!(
+                "no program {program} in {dir}: build it, or bring up with --no-daemons"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let drawn = getrandom::fill(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()));
+    drawn.during(|| "draw random bytes".into())?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A random id in the form of a boot id.
+fn random_id() -> Result<String> {
+    let hex = hex(&random::<16>()?);
+    Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+}
+
+fn in_parallel(machines: Vec<&Node>, task: impl Fn(&Node) -> Result<()> + Sync) -> Result<()> {
+    thread::scope(|scope| {
+        let task = &task;
+        let threads: Vec<_> = machines.into_iter().map(|m| scope.spawn(move || task(m))).collect();
+        let join =
+            |t: thread::ScopedJoinHandle<'_, _>| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p));
+        // All have ended before the first error is returned.
+        threads.into_iter().map(join).collect::<Vec<_>>().into_iter().collect()
+    })
+}
+
+/// Looks for `done` every few milliseconds until it holds or the time is over.
+fn wait_until(within: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + within;
+    loop {
+        if done() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn run_bounded(command: &mut Command, within: Duration, what: &str) -> Result<ExitStatus> {
+    let mut child = command.spawn().during(|| format!("run {}", command.get_program().display()))?;
+    wait_bounded(&mut child, within, what)
+}
+
+/// Waits for the end of a process, and kills it when the time is over.
+fn wait_bounded(child: &mut Child, within: Duration, what: &str) -> Result<ExitStatus> {
+    let mut result = None;
+    wait_until(within, || {
+        result = child.try_wait().transpose();
+        result.is_some()
+    });
+    match result {
+        Some(status) => status.during(|| format!("wait for {what}")),
+        None => {
+            // Both fail only if it has just ended.
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(SandboxError::Timeout { what: what.to_owned(), within })
+        }
+    }
+}

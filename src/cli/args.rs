@@ -1,0 +1,150 @@
+//! The top of the clap tree and the arguments that commands share.
+
+use super::cluster::ClusterArgs;
+use super::control::ControlCommand;
+use super::job::{CliError, Context, Job};
+use super::log::LogCommand;
+use super::module::ModuleFamily;
+use super::monitor::MonitorCommand;
+use super::node::NodeCommand;
+use super::sandbox::SandboxCommand;
+use crate::ids::ModuleName;
+use clap::{Args, Parser, Subcommand};
+
+const HELP: &str = "\
+Also: safekit -r <special command> [<args>]   run a command of SAFEBIN with the environment of SafeKit
+
+Examples:
+  safekit state
+  safekit start -m mirror
+  safekit explain -m mirror
+  safekit logview -m mirror
+
+Exit status: 0 success, 1 failure, 2 wrong command line; state -lq: see its help.";
+
+const SANDBOX_HELP: &str = "\
+Examples:
+  safekit sandbox up
+  safekit sandbox exec node1 -- safekit state
+  safekit sandbox down";
+
+/// SafeKit: high availability of an application on two servers
+#[derive(Debug, Parser)]
+#[command(name = "safekit", version, after_help = HELP, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, max_term_width = 110)]
+pub struct Cli {
+    /// Print the environment: SAFE, SAFEVAR, SAFEBIN
+    #[arg(short = 'p')]
+    environment: bool,
+    /// Nodes to run the command on.
+    #[arg(short = 'H', global = true, hide = true, value_name = "URLS")]
+    hosts: Option<String>,
+    /// Deploy the cluster configuration.
+    #[arg(short = 'G', hide = true)]
+    deploy_cluster: bool,
+    /// Deploy a module.
+    #[arg(short = 'E', hide = true, value_name = "MODULE")]
+    deploy_module: Option<ModuleName>,
+    #[command(subcommand)]
+    family: Option<Family>,
+}
+
+/// All commands, by family.
+#[derive(Debug, Subcommand)]
+enum Family {
+    #[command(flatten)]
+    Control(ControlCommand),
+    #[command(flatten)]
+    Monitor(MonitorCommand),
+    #[command(flatten)]
+    Log(LogCommand),
+    #[command(flatten)]
+    Module(ModuleFamily),
+    /// Configure and examine the cluster
+    Cluster(ClusterArgs),
+    #[command(flatten)]
+    Node(NodeCommand),
+    /// Clusters of network namespaces on this machine
+    #[command(after_help = SANDBOX_HELP)]
+    Sandbox(SandboxCommand),
+}
+
+impl Cli {
+    /// The job of this command line.
+    pub fn job(self, context: &Context) -> Result<Job, CliError> {
+        for (given, option) in
+            [(self.hosts.is_some(), "-H"), (self.deploy_cluster, "-G"), (self.deploy_module.is_some(), "-E")]
+        {
+            if given {
+                return Err(CliError::NotYet(option.to_owned()));
+            }
+        }
+        match self.family {
+            Some(_) if self.environment => Err(CliError::usage("-p cannot be used with a command")),
+            None if self.environment => Ok(Job::Environment),
+            None => Err(CliError::usage("no command: see safekit --help")),
+            Some(Family::Control(c)) => c.job(context),
+            Some(Family::Monitor(c)) => c.job(context),
+            Some(Family::Log(c)) => c.job(context),
+            Some(Family::Module(c)) => c.job(context),
+            Some(Family::Cluster(c)) => c.job(),
+            Some(Family::Node(c)) => c.job(context),
+            Some(Family::Sandbox(c)) => Ok(Job::Sandbox(c)),
+        }
+    }
+}
+
+/// `-m AM`.
+#[derive(Args, Clone, Debug)]
+pub struct ModuleArg {
+    /// Name of the module; SAFEMODULE of the environment if left out
+    #[arg(short = 'm', value_name = "AM")]
+    module: Option<ModuleName>,
+}
+
+impl ModuleArg {
+    /// The module, for a command that needs none.
+    pub fn optional(self, context: &Context) -> Result<Option<ModuleName>, CliError> {
+        match (self.module, &context.module) {
+            (Some(module), _) => Ok(Some(module)),
+            (None, None) => Ok(None),
+            (None, Some(text)) => text
+                .parse()
+                .map(Some)
+                .map_err(|e| CliError::usage(format!("environment variable SAFEMODULE: {e}"))),
+        }
+    }
+
+    /// The module, for a command that needs one.
+    pub fn required(self, context: &Context) -> Result<ModuleName, CliError> {
+        self.optional(context)?
+            .ok_or_else(|| CliError::usage("which module? Give it with -m AM or in SAFEMODULE"))
+    }
+}
+
+/// `-i <identity>`.
+#[derive(Args, Clone, Debug)]
+pub struct IdentityArg {
+    /// Detector or script that calls: moves the loop counter, and is named in the log
+    #[arg(short = 'i', value_name = "IDENTITY")]
+    pub identity: Option<String>,
+}
+
+/// `--json`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct JsonArg {
+    /// Print JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of commands that print something of a module.
+#[derive(Args, Debug)]
+pub struct ReadArgs {
+    /// The module.
+    #[command(flatten)]
+    pub module: ModuleArg,
+    /// The form.
+    #[command(flatten)]
+    pub json: JsonArg,
+}

@@ -1,0 +1,164 @@
+//! `safekit sandbox`: clusters on one machine (DESIGN 11). Needs no `safeadmin`.
+
+use crate::sandbox::{DEFAULT_DIR, Options, Result, Sandbox, SandboxError, exec, init};
+use clap::{Args, Subcommand};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `safekit sandbox`.
+#[derive(Debug, Args)]
+pub struct SandboxCommand {
+    /// Name of the sandbox.
+    #[arg(long, global = true, default_value = "default")]
+    name: String,
+    /// Directory in which sandboxes live.
+    #[arg(long, global = true, default_value = DEFAULT_DIR)]
+    dir: PathBuf,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Bring up a cluster: node1, node2, ... and a client, at 10.77.<lan>.<node>.
+    Up {
+        /// How many nodes.
+        #[arg(long, default_value_t = 2)]
+        nodes: u8,
+        /// Names of the LANs.
+        #[arg(long, value_delimiter = ',', default_value = "default,repli")]
+        lans: Vec<String>,
+        /// A directory of which each node gets its own copy; may be repeated.
+        #[arg(long)]
+        private: Vec<PathBuf>,
+        /// Network and nodes only: no safeguard and safeadmin.
+        #[arg(long)]
+        no_daemons: bool,
+    },
+    /// Run a command inside a node or the client; its exit code is passed on.
+    Exec {
+        /// node1, node2, ... or client.
+        node: String,
+        /// The command.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+    /// Unplug a node from one LAN or from all.
+    Cut {
+        /// The node.
+        node: String,
+        /// Only from this LAN.
+        #[arg(long)]
+        lan: Option<String>,
+        /// The node loses its carrier, as with a pulled cable; otherwise it sees nothing but silence.
+        #[arg(long)]
+        carrier: bool,
+    },
+    /// Plug it in again.
+    Heal {
+        /// The node.
+        node: String,
+        /// Only to this LAN.
+        #[arg(long)]
+        lan: Option<String>,
+    },
+    /// Power failure: everything of the node dies at once; its disk stays.
+    Poweroff {
+        /// The node.
+        node: String,
+    },
+    /// Boot a node that is off.
+    Poweron {
+        /// The node.
+        node: String,
+    },
+    /// Start or stop a program of a node, as systemctl does.
+    Service {
+        /// The node.
+        node: String,
+        /// What to do.
+        #[arg(value_enum)]
+        order: Order,
+        /// safeguard or safeadmin.
+        program: String,
+    },
+    /// Show machines, addresses and programs.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take the sandbox down and remove all of it.
+    Down,
+    #[command(name = init::BOOT, hide = true)]
+    Boot { sandbox: PathBuf, machine: String },
+    #[command(name = init::INIT, hide = true)]
+    Init { sandbox: PathBuf, machine: String },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Order {
+    Start,
+    Stop,
+}
+
+/// Runs the command and returns the exit code. It must be called before the process has other threads:
+/// `exec` moves the process into another machine.
+pub fn run(command: SandboxCommand) -> Result<i32> {
+    let SandboxCommand { name, dir, action } = command;
+    let open = || Sandbox::open(&dir, &name);
+    match action {
+        Action::Up { nodes, lans, private, no_daemons } => {
+            up(&Options { name, dir, nodes, lans, private, daemons: !no_daemons, programs: programs()? })?;
+        }
+        Action::Exec { node, command } => {
+            let (sandbox, state) = open()?;
+            return exec(&sandbox.machine_or_switch(&state, &node)?, &state, &command);
+        }
+        Action::Cut { node, lan, carrier } => open()?.0.cut(&node, lan.as_deref(), carrier)?,
+        Action::Heal { node, lan } => open()?.0.heal(&node, lan.as_deref())?,
+        Action::Poweroff { node } => open()?.0.poweroff(&node)?,
+        Action::Poweron { node } => open()?.0.poweron(&node)?,
+        Action::Service { node, order, program } => {
+            let (sandbox, state) = open()?;
+            let node = sandbox.machine(&state, &node)?;
+            match order {
+                Order::Start => node.start_service(&program)?,
+                Order::Stop => node.stop_service(&program)?,
+            }
+        }
+        Action::Status { json } => status(&open()?.0, json)?,
+        Action::Down => Sandbox::down(&dir, &name)?,
+        Action::Boot { sandbox, machine } => init::boot(&sandbox, &machine)?,
+        Action::Init { sandbox, machine } => init::run(&sandbox, &machine)?,
+    }
+    Ok(0)
+}
+
+fn up(options: &Options) -> Result<()> {
+    let sandbox = Sandbox::up(options)?;
+    print!("{}", sandbox.status()?);
+    let chosen = if options.name == "default" { String::new() } else { format!(" --name {}", options.name) };
+    println!("look around: safekit sandbox exec{chosen} node1 -- bash");
+    println!("clean up:    safekit sandbox down{chosen}");
+    Ok(())
+}
+
+fn status(sandbox: &Sandbox, json: bool) -> Result<()> {
+    let status = sandbox.status()?;
+    if json {
+        let text = serde_json::to_string_pretty(&status)
+            .map_err(|e| SandboxError::Io { what: "print the status".into(), source: e.into() })?;
+        println!("{text}");
+    } else {
+        print!("{status}");
+    }
+    Ok(())
+}
+
+/// Where this program is: the others lie beside it.
+fn programs() -> Result<PathBuf> {
+    let io = |source| SandboxError::Io { what: "find the program safekit".into(), source };
+    let program = std::env::current_exe().map_err(io)?;
+    Ok(program.parent().unwrap_or(Path::new("/")).to_path_buf())
+}

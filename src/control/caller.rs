@@ -1,0 +1,30 @@
+//! Who is at the other end of the local socket, as the kernel says.
+
+use crate::fsm::command;
+
+/// A user of the local socket (SO_PEERCRED).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// User number.
+    pub uid: u32,
+    /// Primary group number.
+    pub gid: u32,
+    /// Process; identifies the command in the command log (MSG-CMD-01).
+    pub pid: i32,
+    /// Name of the user, or its number if it has none.
+    pub user_name: String,
+    /// Root or member of group safekit (CLI-002). The server passes on no request of others.
+    pub allowed: bool,
+}
+
+impl Caller {
+    /// The caller as the module log names it: the identity of `-i` (CLI-005), else the user
+    /// given with `-u` (CLI-006), else the local user (CLI-008).
+    pub fn label(&self, identity: Option<&str>, user: Option<&str>) -> command::Caller {
+        match (identity, user) {
+            (Some(identity), _) => command::Caller::Identity(identity.to_owned()),
+            (None, Some(user)) => command::Caller::User(user.to_owned()),
+            (None, None) => command::Caller::User(self.user_name.clone()),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What a request says about itself: its module, its line in the command log, its limits.
+
+use super::request::{BootOp, ClusterSource, FirewallOp, InstallSource, Request};
+use crate::fsm::command::Command;
+use crate::ids::ModuleName;
+
+/// Longest identity or user, bytes.
+const MOST_NAME: usize = 64;
+/// Longest value of a resource, bytes.
+const MOST_VALUE: usize = 1024;
+/// Longest message of `printi` and `printe`, bytes.
+const MOST_TEXT: usize = 4096;
+
+impl Request {
+    /// Whether an attachment follows the request.
+    pub fn has_attachment(&self) -> bool {
+        match self {
+            Request::ModuleInstall { source, .. } => *source == InstallSource::Attachment,
+            Request::ClusterConfig { source, .. } => *source != ClusterSource::Keep,
+            Request::ClusterConfCheck => true,
+            _ => false,
+        }
+    }
+
+    /// The module it is about, if it is about one.
+    pub fn module(&self) -> Option<&ModuleName> {
+        match self {
+            Request::Level { module }
+            | Request::State { module, .. }
+            | Request::Clean { module, .. }
+            | Request::Boot { module, .. }
+            | Request::Firewall { module, .. } => module.as_ref(),
+            Request::Wait { module, .. }
+            | Request::Log { module, .. }
+            | Request::Explain { module }
+            | Request::Control { module, .. }
+            | Request::Set { module, .. }
+            | Request::Print { module, .. }
+            | Request::Loop { module, .. }
+            | Request::ModuleInstall { module, .. }
+            | Request::ModulePackage { module }
+            | Request::ModuleUninstall { module }
+            | Request::ModuleGenKey { module }
+            | Request::ModuleDelKey { module }
+            | Request::Config { module }
+            | Request::Deconfig { module }
+            | Request::ConfInfo { module }
+            | Request::ConfCheck { module } => Some(module),
+            _ => None,
+        }
+    }
+
+    /// The arguments as the command log has them (MSG-CMD-03), for a command that changes the
+    /// system (MSG-CMD-04); none for the others.
+    pub fn logged(&self) -> Option<String> {
+        let mut words = match self {
+            Request::Control { module, command, identity, user } => {
+                return Some(control_line(module, *command, identity.as_deref(), user.as_deref()));
+            }
+            Request::Clean { what, .. } => format!("clean {}", format!("{what:?}").to_lowercase()),
+            Request::ModuleInstall { id, reinstall, source, .. } => install_line(*id, *reinstall, source),
+            Request::ModuleUninstall { .. } => "module uninstall".to_owned(),
+            Request::ModuleGenKey { .. } => "module genkey".to_owned(),
+            Request::ModuleDelKey { .. } => "module delkey".to_owned(),
+            Request::Config { .. } => "config".to_owned(),
+            Request::Deconfig { .. } => "deconfig".to_owned(),
+            Request::ClusterConfig { source, lock } => cluster_line(*source, *lock),
+            Request::ClusterDeconfig => "cluster deconfig".to_owned(),
+            Request::ClusterGenKey => "cluster genkey".to_owned(),
+            Request::ClusterDelKey => "cluster delkey".to_owned(),
+            Request::Boot { op: BootOp::On, .. } => "boot on".to_owned(),
+            Request::Boot { op: BootOp::Off, .. } => "boot off".to_owned(),
+            Request::Shutdown => "shutdown".to_owned(),
+            Request::Firewall { op: FirewallOp::Add, .. } => "firewallcfg add".to_owned(),
+            Request::Firewall { op: FirewallOp::Del, .. } => "firewallcfg del".to_owned(),
+            _ => return None,
+        };
+        if let Some(module) = self.module() {
+            words += &format!(" -m {module}");
+        }
+        Some(words)
+    }
+
+    /// Refuses texts that are too long or not printable: they go into logs and on terminals.
+    pub fn check(&self) -> Result<(), String> {
+        match self {
+            Request::Control { identity, user, .. } => {
+                optional("identity", identity)?;
+                optional("user", user)
+            }
+            Request::Set { value, identity, .. } => {
+                optional("identity", identity)?;
+                printable("value of the resource", &value.to_string(), MOST_VALUE)
+            }
+            Request::Loop { identity, .. } => optional("identity", identity),
+            Request::Print { text, .. } => printable("message", text, MOST_TEXT),
+            Request::ModuleInstall { source: InstallSource::Template(name), .. } => template(name),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn control_line(module: &ModuleName, command: Command, identity: Option<&str>, user: Option<&str>) -> String {
+    let mut line = match command {
+        Command::StopWait => "stopwait".to_owned(),
+        Command::Swap { nosync: true } => "swap nosync".to_owned(),
+        Command::Prim { fullsync: true } => "prim fullsync".to_owned(),
+        Command::Second { fullsync: true } => "second fullsync".to_owned(),
+        other => other.to_string(),
+    };
+    line += &format!(" -m {module}");
+    for (option, value) in [("-i", identity), ("-u", user)] {
+        if let Some(value) = value {
+            line += &format!(" {option} {value}");
+        }
+    }
+    line
+}
+
+fn install_line(id: Option<u8>, reinstall: bool, source: &InstallSource) -> String {
+    let mut line = "module install".to_owned();
+    if let Some(id) = id {
+        line += &format!(" -M {id}");
+    }
+    if reinstall {
+        line += " -r";
+    }
+    if let InstallSource::Template(name) = source {
+        line += &format!(" {name}");
+    }
+    line
+}
+
+fn cluster_line(source: ClusterSource, lock: Option<bool>) -> String {
+    let source = match source {
+        ClusterSource::Keep => "",
+        ClusterSource::Xml => " (xml)",
+        ClusterSource::Zip => " (zip)",
+    };
+    let lock = match lock {
+        None => "",
+        Some(true) => " lock",
+        Some(false) => " unlock",
+    };
+    format!("cluster config{source}{lock}")
+}
+
+fn optional(what: &str, text: &Option<String>) -> Result<(), String> {
+    text.as_deref().map_or(Ok(()), |text| printable(what, text, MOST_NAME))
+}
+
+fn printable(what: &str, text: &str, most: usize) -> Result<(), String> {
+    if text.is_empty() || text.len() > most || text.chars().any(char::is_control) {
+        return Err(format!("the {what} must have 1 to {most} bytes and no control characters"));
+    }
+    Ok(())
+}
+
+/// A name below SAFE/Application_Modules: the daemon must never be led out of it.
+fn template(name: &str) -> Result<(), String> {
+    printable("name of the .safe file", name, 255)?;
+    if name.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+        return Err(format!(
+            "\"{name}\" is not a file of Application_Modules: give a name without .. or an absolute path"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::CleanWhat;
+
+    fn am() -> ModuleName {
+        "mirror".parse().unwrap()
+    }
+
+    fn control(command: Command, identity: Option<&str>, user: Option<&str>) -> Request {
+        let own = |s: Option<&str>| s.map(str::to_owned);
+        Request::Control { module: am(), command, identity: own(identity), user: own(user) }
+    }
+
+    #[test]
+    fn command_log_has_the_arguments() {
+        for (request, line) in [
+            (Request::Config { module: am() }, "config -m mirror"),
+            (
+                control(Command::Prim { fullsync: false }, None, Some("web@10.0.0.103")),
+                "prim -m mirror -u web@10.0.0.103",
+            ),
+            (control(Command::Swap { nosync: true }, None, None), "swap nosync -m mirror"),
+            (control(Command::StopWait, Some("c"), None), "stopwait -m mirror -i c"),
+            (Request::Boot { module: Some(am()), op: BootOp::On }, "boot on -m mirror"),
+            (Request::Clean { module: None, what: CleanWhat::Log }, "clean log"),
+            (
+                Request::ClusterConfig { source: ClusterSource::Keep, lock: Some(false) },
+                "cluster config unlock",
+            ),
+        ] {
+            assert_eq!(request.logged().as_deref(), Some(line));
+        }
+        assert_eq!(Request::Ping.logged(), None);
+        assert_eq!(Request::Boot { module: None, op: BootOp::Status }.logged(), None);
+    }
+
+    #[test]
+    fn bad_texts_are_refused() {
+        assert!(control(Command::Stop, Some("a\nb"), None).check().is_err());
+        assert!(control(Command::Stop, Some(""), None).check().is_err());
+        assert!(control(Command::Stop, None, Some(&"u".repeat(65))).check().is_err());
+        assert!(control(Command::Stop, Some("custom script"), None).check().is_ok());
+    }
+
+    #[test]
+    fn templates_stay_in_their_directory() {
+        for (name, good) in
+            [("mirror.safe", true), ("generic/mirror.safe", true), ("../x", false), ("/etc/x", false)]
+        {
+            assert_eq!(template(name).is_ok(), good, "{name}");
+        }
+    }
+}

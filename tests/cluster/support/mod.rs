@@ -1,0 +1,158 @@
+//! Harness of the cluster tests: a small sandbox per test, and what its nodes are asked and expected to say.
+//! It goes down with the test; a test that fails shows first what its nodes have said.
+
+mod node;
+mod process;
+mod wait;
+
+pub use node::Node;
+pub use wait::eventually;
+
+use safekit::sandbox::{self, DEFAULT_DIR, Options, Sandbox, State};
+use std::path::{Path, PathBuf};
+
+/// A cluster that lives as long as the test.
+pub struct Cluster {
+    sandbox: Sandbox,
+    nodes: Vec<Node>,
+    client: Node,
+    modules: std::cell::RefCell<Vec<String>>,
+}
+
+impl Cluster {
+    /// Two nodes on the LANs `default` and `repli`; returns when `safeadmin` answers on both.
+    pub fn new(test: &str) -> Cluster {
+        Cluster::with(test, |options| options)
+    }
+
+    /// The same with changed options.
+    pub fn with(test: &str, change: impl FnOnce(Options) -> Options) -> Cluster {
+        let programs = Path::new(env!("CARGO_BIN_EXE_safekit")).parent().expect("it lies in a directory");
+        let options = change(Options {
+            name: format!("{test}-{}", std::process::id()),
+            dir: PathBuf::from(DEFAULT_DIR),
+            nodes: 2,
+            lans: vec!["default".into(), "repli".into()],
+            private: Vec::new(),
+            daemons: true,
+            programs: programs.to_path_buf(),
+        });
+        // An earlier process of the same number may have been killed.
+        Sandbox::down(&options.dir, &options.name).expect("take down what is left");
+        let sandbox = Sandbox::up(&options).unwrap_or_else(|e| panic!("{e}"));
+        let (_, state) = Sandbox::open(&options.dir, &options.name).expect("open the new sandbox");
+        let cluster = Cluster::around(sandbox, &state);
+        if options.daemons {
+            cluster.nodes.iter().for_each(Node::wait_admin);
+        }
+        cluster
+    }
+
+    fn around(sandbox: Sandbox, state: &State) -> Cluster {
+        let all = sandbox.machines(state).into_iter();
+        let (nodes, client): (Vec<_>, Vec<_>) =
+            all.map(|machine| Node::new(machine, state.clone())).partition(|node| node.inside().is_node());
+        let client = client.into_iter().next().expect("a sandbox has a client");
+        Cluster { sandbox, nodes, client, modules: Vec::default().into() }
+    }
+
+    /// Node `number`, counted from 1.
+    pub fn node(&self, number: usize) -> &Node {
+        &self.nodes[number - 1]
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The machine outside of the cluster.
+    pub fn client(&self) -> &Node {
+        &self.client
+    }
+
+    /// Installs and configures a module on every node. Modules get the ids 1, 2, ... in this order.
+    pub fn install(&self, module: &str, userconfig: &str, scripts: &[(&str, &str)]) {
+        let mut modules = self.modules.borrow_mut();
+        modules.push(module.to_owned());
+        for node in &self.nodes {
+            node.install(module, modules.len(), userconfig, scripts);
+        }
+    }
+
+    /// The pair of nodes that are PRIM and SECOND, once the module is so.
+    pub fn wait_pair(&self, module: &str) -> (&Node, &Node) {
+        let find = |state| self.nodes.iter().find(|node| node.state(module) == state);
+        eventually("PRIM and SECOND", || Some((find("PRIM")?, find("SECOND")?)));
+        let (prim, second) = (find("PRIM").expect("still PRIM"), find("SECOND").expect("still SECOND"));
+        prim.wait_state(module, "PRIM");
+        second.wait_state(module, "SECOND");
+        (prim, second)
+    }
+
+    /// Starts the module on node 1 by `prim`, then on node 2 by `second`: node 1 PRIM, node 2 SECOND.
+    pub fn start_pair(&self, module: &str) {
+        self.node(1).ok(&["prim", "-m", module]);
+        self.node(1).wait_state(module, "ALONE");
+        self.node(2).ok(&["second", "-m", module]);
+        self.node(2).wait_state(module, "SECOND");
+        self.node(1).wait_state(module, "PRIM");
+    }
+
+    /// Unplugs a node from a LAN, or from all, without its seeing it.
+    pub fn cut(&self, node: &Node, lan: Option<&str>) {
+        self.sandbox.cut(node.name(), lan, false).unwrap_or_else(|e| panic!("{e}"));
+    }
+
+    /// Pulls the cable: the node loses its carrier.
+    pub fn pull(&self, node: &Node, lan: Option<&str>) {
+        self.sandbox.cut(node.name(), lan, true).unwrap_or_else(|e| panic!("{e}"));
+    }
+
+    /// Plugs a node in again.
+    pub fn heal(&self, node: &Node, lan: Option<&str>) {
+        self.sandbox.heal(node.name(), lan).unwrap_or_else(|e| panic!("{e}"));
+    }
+
+    /// Everything of the node dies at once.
+    pub fn poweroff(&self, node: &Node) {
+        self.sandbox.poweroff(node.name()).unwrap_or_else(|e| panic!("{e}"));
+    }
+
+    /// Boots it; returns when its `safeadmin` answers.
+    pub fn poweron(&self, node: &Node) {
+        self.sandbox.poweron(node.name()).unwrap_or_else(|e| panic!("{e}"));
+        if node.has_daemons() {
+            node.wait_admin();
+        }
+    }
+
+    fn show(&self) {
+        for node in &self.nodes {
+            for module in self.modules.borrow().iter() {
+                let log = node.safekit(&["log", "-A", "-m", module]);
+                eprintln!("=== log of {module} on {}\n{}{}", node.name(), log.stdout, log.stderr);
+            }
+            for program in sandbox::SERVICES {
+                let said = std::fs::read_to_string(node.inside().output_of(program)).unwrap_or_default();
+                let lines: Vec<_> = said.lines().collect();
+                let last = &lines[lines.len().saturating_sub(200)..];
+                eprintln!("=== output of {program} on {}\n{}", node.name(), last.join("\n"));
+            }
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let failed = std::thread::panicking();
+        if failed {
+            self.show();
+        }
+        let dir = self.sandbox.dir();
+        let (parent, name) = (dir.parent(), dir.file_name().and_then(|name| name.to_str()));
+        let down = Sandbox::down(parent.expect("it has a parent"), name.expect("it has a name"));
+        // A second panic would abort the process, and with it the report of the first.
+        assert!(failed || down.is_ok(), "{down:?}");
+    }
+}

@@ -1,0 +1,82 @@
+use super::{command, eventually, options};
+use safekit::sandbox::{DEFAULT_DIR, Sandbox};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+/// Processes of a sandbox's machines, its cgroup and its directory: what there is of it.
+fn remains(name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").expect("read /proc").flatten() {
+        let cmdline = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&cmdline).replace('\0', " ");
+        if text.contains("sandbox __") && text.contains(name) {
+            found.push(text);
+        }
+    }
+    let mounts = fs::read_to_string("/proc/mounts").expect("read the mounts");
+    found.extend(mounts.lines().filter(|line| line.contains(name)).map(str::to_owned));
+    let cgroup = mounts.lines().filter(|line| line.split(' ').nth(2) == Some("cgroup2"));
+    let cgroup = cgroup
+        .filter_map(|line| line.split(' ').nth(1))
+        .map(|at| PathBuf::from(at).join(format!("safekit-sandbox-{name}")));
+    let dir = Path::new(DEFAULT_DIR);
+    let paths = cgroup.chain([dir.join(name), dir.join(name).with_extension("lock")]);
+    found.extend(paths.filter(|path| path.exists()).map(|path| path.display().to_string()));
+    found
+}
+
+#[test]
+fn down_leaves_nothing_and_may_be_repeated() {
+    let options = options("nothing");
+    Sandbox::up(&options).expect("bring it up");
+    assert!(remains(&options.name).len() > 3);
+    assert!(Sandbox::up(&options).is_err(), "it is up already");
+    assert!(remains(&options.name).len() > 3, "a refused up must not harm the one that is there");
+    for _ in 0..2 {
+        let down = command(&options.name, &["down"]).status().expect("run it");
+        assert!(down.success());
+        assert_eq!(remains(&options.name), [""; 0]);
+    }
+}
+
+#[test]
+fn down_cleans_up_after_an_aborted_up() {
+    let options = options("aborted");
+    let dir = options.dir.join(&options.name);
+    for reached in ["sandbox.json", "switch/init.sock", "node1/boot.json", "node2/init.sock"] {
+        let mut up = command(&options.name, &["up", "--no-daemons"]);
+        let mut up = up.stdout(Stdio::null()).spawn().expect("start it");
+        eventually(reached, || dir.join(reached).exists());
+        up.kill().expect("kill it");
+        up.wait().expect("wait for it");
+        Sandbox::down(&options.dir, &options.name).expect("take it down");
+        assert_eq!(remains(&options.name), [""; 0], "killed when {reached} was there");
+    }
+}
+
+#[test]
+fn down_needs_no_memory_of_the_sandbox() {
+    let options = options("amnesia");
+    Sandbox::up(&options).expect("bring it up");
+    fs::remove_dir_all(options.dir.join(&options.name)).expect("forget it");
+    Sandbox::down(&options.dir, &options.name).expect("take it down");
+    assert_eq!(remains(&options.name), [""; 0]);
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_is_made() {
+    let good = options("refused");
+    let mut bad = vec![good.clone(); 6];
+    bad[0].name = "../x".into();
+    bad[1].lans = vec!["a".into(), "a".into()];
+    bad[2].nodes = 0;
+    bad[3].private = vec!["/no/such/directory".into()];
+    bad[4].daemons = true;
+    bad[4].programs = "/nowhere".into();
+    bad[5].dir = "relative".into();
+    for options in bad {
+        assert!(Sandbox::up(&options).is_err(), "{options:?}");
+    }
+    assert_eq!(remains(&good.name), [""; 0]);
+}
