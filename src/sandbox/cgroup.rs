@@ -1,7 +1,7 @@
 //! A cgroup for each node, where the machine has cgroup version 2: a power off kills it as a whole.
 
+use super::bounded::wait_until;
 use super::error::{During, Result, SandboxError};
-use super::wait_until;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

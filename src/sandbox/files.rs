@@ -3,7 +3,7 @@
 use super::error::{During, Result, SandboxError};
 use super::node::{Node, SERVICES};
 use super::state::State;
-use super::{hex, run_bounded};
+use super::{bounded::run_bounded, hex};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, symlink};

@@ -6,6 +6,7 @@
 //! What must outlive a command lies in the sandbox's directory ([`state`]); everything else is in the
 //! kernel and vanishes with the processes.
 
+mod bounded;
 mod cgroup;
 mod error;
 mod exec;
@@ -25,12 +26,11 @@ pub use node::{Node, SERVICES};
 pub use state::{Boot, Cut, State};
 pub use status::{MachineStatus, Status};
 
+use bounded::{in_parallel, wait_until};
 use error::During;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Parent of the sandboxes' directories, unless told otherwise.
 pub const DEFAULT_DIR: &str = "/var/lib/safekit-sandbox";
@@ -77,7 +77,6 @@ impl Sandbox {
     /// Brings a new sandbox up. If that fails half-way, it is taken down again.
     pub fn up(options: &Options) -> Result<Sandbox> {
         check(options)?;
-        fs::create_dir_all(&options.dir).during(|| format!("make {}", options.dir.display()))?;
         let sandbox = Sandbox { dir: options.dir.join(&options.name) };
         let lock = state::lock(&sandbox.dir)?;
         if sandbox.dir.exists() {
@@ -242,6 +241,8 @@ impl Sandbox {
     }
 
     fn locked(&self) -> Result<(fs::File, State)> {
+        // Without a sandbox there is nothing to lock, and a lock would be left behind.
+        Sandbox::at(&self.dir)?;
         let lock = state::lock(&self.dir)?;
         let (_, state) = Sandbox::at(&self.dir)?;
         Ok((lock, state))
@@ -252,8 +253,6 @@ impl Sandbox {
     pub fn down(dir: &Path, name: &str) -> Result<()> {
         state::check_name("sandbox", name)?;
         let sandbox = dir.join(name);
-        // For the lock. Even without its directory a sandbox may have processes left.
-        fs::create_dir_all(dir).during(|| format!("make {}", dir.display()))?;
         let _lock = state::lock(&sandbox)?;
         let gone = wait_until(DOWN_PATIENCE, || kill_first_processes(&sandbox) == 0);
         if let Some(cgroup) = cgroup::of_sandbox(name) {
@@ -352,52 +351,4 @@ fn hex(bytes: &[u8]) -> String {
 fn random_id() -> Result<String> {
     let hex = hex(&random::<16>()?);
     Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
-}
-
-fn in_parallel(machines: Vec<&Node>, task: impl Fn(&Node) -> Result<()> + Sync) -> Result<()> {
-    thread::scope(|scope| {
-        let task = &task;
-        let threads: Vec<_> = machines.into_iter().map(|m| scope.spawn(move || task(m))).collect();
-        let join =
-            |t: thread::ScopedJoinHandle<'_, _>| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p));
-        // All have ended before the first error is returned.
-        threads.into_iter().map(join).collect::<Vec<_>>().into_iter().collect()
-    })
-}
-
-/// Looks for `done` every few milliseconds until it holds or the time is over.
-fn wait_until(within: Duration, mut done: impl FnMut() -> bool) -> bool {
-    let end = Instant::now() + within;
-    loop {
-        if done() {
-            return true;
-        }
-        if Instant::now() >= end {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn run_bounded(command: &mut Command, within: Duration, what: &str) -> Result<ExitStatus> {
-    let mut child = command.spawn().during(|| format!("run {}", command.get_program().display()))?;
-    wait_bounded(&mut child, within, what)
-}
-
-/// Waits for the end of a process, and kills it when the time is over.
-fn wait_bounded(child: &mut Child, within: Duration, what: &str) -> Result<ExitStatus> {
-    let mut result = None;
-    wait_until(within, || {
-        result = child.try_wait().transpose();
-        result.is_some()
-    });
-    match result {
-        Some(status) => status.during(|| format!("wait for {what}")),
-        None => {
-            // Both fail only if it has just ended.
-            let _ = child.kill();
-            let _ = child.wait();
-            Err(SandboxError::Timeout { what: what.to_owned(), within })
-        }
-    }
 }

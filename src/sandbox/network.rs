@@ -1,5 +1,6 @@
 //! The cables: one bridge per LAN in the switch, and a pair of virtual Ethernet ends per machine and LAN.
 
+use super::bounded::wait_bounded;
 use super::error::{During, Result, SandboxError};
 use super::node::Node;
 use super::state::{Cut, State};
@@ -117,7 +118,7 @@ fn ip_here(machine: &Node, script: &str) -> Result<()> {
         // If it ends before it has read everything, its own message says more than a broken pipe.
         let _ = stdin.write_all(script.as_bytes());
     }
-    super::wait_bounded(&mut child, PATIENCE, "ip")?;
+    wait_bounded(&mut child, PATIENCE, "ip")?;
     let output = child.wait_with_output().during(|| "read the answer of ip".into())?;
     if output.status.success() {
         return Ok(());

@@ -1,10 +1,11 @@
 //! One machine of a sandbox: a node, the client, or the switch between them.
 
+use super::bounded::{run_bounded, wait_until};
 use super::cgroup;
 use super::error::{During, Result, SandboxError};
 use super::init::{self, ServiceStatus};
+use super::root;
 use super::state::{self, Boot, State};
-use super::{root, run_bounded, wait_until};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -90,7 +90,12 @@ pub(super) fn lock(dir: &Path) -> Result<File> {
     let path = dir.with_extension("lock");
     let what = || format!("lock {}", path.display());
     loop {
-        let file = File::create(&path).during(what)?;
+        fs::create_dir_all(dir.parent().unwrap_or(dir)).during(what)?;
+        let file = match File::create(&path) {
+            // Another sandbox went down, and the directory with it as it was empty.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            other => other.during(what)?,
+        };
         file.lock().during(what)?;
         if same_file(&file, &path) {
             return Ok(file);

@@ -1,5 +1,5 @@
 use super::{command, eventually, options};
-use safekit::sandbox::{DEFAULT_DIR, Sandbox};
+use safekit::sandbox::{DEFAULT_DIR, Options, Sandbox};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -79,4 +79,24 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
         assert!(Sandbox::up(&options).is_err(), "{options:?}");
     }
     assert_eq!(remains(&good.name), [""; 0]);
+}
+
+#[test]
+fn sandboxes_come_and_go_side_by_side() {
+    // The last one out takes the common directory with it, under the feet of the next one in.
+    let top = tempfile::tempdir().expect("a directory");
+    let dir = top.path().join("all");
+    std::thread::scope(|scope| {
+        for number in 0..3 {
+            let options =
+                Options { name: format!("side{number}"), dir: dir.clone(), nodes: 1, ..options("side") };
+            scope.spawn(move || {
+                for _ in 0..3 {
+                    Sandbox::up(&options).expect("up");
+                    Sandbox::down(&options.dir, &options.name).expect("down");
+                }
+            });
+        }
+    });
+    assert!(!dir.exists());
 }

@@ -37,8 +37,7 @@ impl Cluster {
             daemons: true,
             programs: programs.to_path_buf(),
         });
-        // An earlier process of the same number may have been killed.
-        Sandbox::down(&options.dir, &options.name).expect("take down what is left");
+        sweep(&options.dir);
         let sandbox = Sandbox::up(&options).unwrap_or_else(|e| panic!("{e}"));
         let (_, state) = Sandbox::open(&options.dir, &options.name).expect("open the new sandbox");
         let cluster = Cluster::around(sandbox, &state);
@@ -139,6 +138,17 @@ impl Cluster {
                 let last = &lines[lines.len().saturating_sub(200)..];
                 eprintln!("=== output of {program} on {}\n{}", node.name(), last.join("\n"));
             }
+        }
+    }
+}
+
+/// Takes down what tests that were killed have left. The number in a name is that of the test's process.
+fn sweep(dir: &Path) {
+    let names = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    for name in names.filter_map(|name| name.into_string().ok()) {
+        let owner = name.rsplit_once('-').and_then(|(_, pid)| pid.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            Sandbox::down(dir, &name).unwrap_or_else(|e| panic!("{e}"));
         }
     }
 }
