@@ -1,5 +1,5 @@
 //! Actors: record the event, step the automaton, run the effects. No product decision lives here.
 
 pub mod checkers;
-pub mod vip;
 pub mod script;
+pub mod vip;
