@@ -4,6 +4,8 @@ use crate::fsm::command::{Caller, Command};
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::{Readiness, Role};
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// Level of a message (MSG-L-03, AMB-18): C E U S are the main log, W I D verbose only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,4 +115,135 @@ pub enum Message {
     Print(Level, String),
     /// Our own: a module error in clear, for what has no message of the guide.
     Error(String),
+    /// Our own: that many messages could not be written to the log.
+    Lost(u64),
+}
+
+/// Language of the texts (MSG-L-04). The other texts of the program are English.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// French.
+    Fr,
+}
+
+impl Level {
+    /// Whether the level belongs to the main log; the others are shown with `-A` only (MSG-L-03).
+    pub fn is_main(self) -> bool {
+        matches!(self, Level::C | Level::E | Level::U | Level::S)
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Level::C => "C",
+            Level::E => "E",
+            Level::U => "U",
+            Level::S => "S",
+            Level::W => "W",
+            Level::I => "I",
+            Level::D => "D",
+        })
+    }
+}
+
+/// What is not one of the seven letters.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a level of the log: C, E, U, S, W, I or D")]
+pub struct BadLevel(pub String);
+
+impl FromStr for Level {
+    type Err = BadLevel;
+
+    fn from_str(s: &str) -> Result<Self, BadLevel> {
+        let all = [Level::C, Level::E, Level::U, Level::S, Level::W, Level::I, Level::D];
+        all.into_iter().find(|level| level.to_string() == s).ok_or_else(|| BadLevel(s.to_owned()))
+    }
+}
+
+impl Message {
+    /// Level, as in the tables of spec/messages.md.
+    pub fn level(&self) -> Level {
+        use Message as M;
+        match self {
+            M::Action(_, Caller::Identity(_) | Caller::Rule(_)) => Level::C,
+            M::Action(..) | M::AloneRemoteStop | M::AloneNoHeartbeat => Level::U,
+            M::SwapFromSystem | M::SwapFromDefaultprim | M::BeginOfSwap | M::EndOfStop => Level::U,
+            M::InternalAction(..) | M::InternalState(_) => Level::W,
+            M::LocalState(_, Readiness::Transient) | M::RemoteState(_, Readiness::Transient) => Level::W,
+            M::LocalState(..) | M::RemoteState(..) | M::RemoteUnknown | M::VipSet(_) => Level::E,
+            M::Resource(name, value, setter) => resource_level(name, value, setter),
+            M::Script { .. } | M::ScriptRunning(..) => Level::S,
+            M::ScriptFailed(..) => Level::E,
+            M::Print(level, _) => *level,
+            M::FailoverOffStopstart | M::Maxloop | M::Wakeup => Level::C,
+            M::StopstartFromFailoverOff | M::TransitionFromRule(..) => Level::C,
+            M::NotUptodate | M::RunPrim | M::Inconsistent | M::RunPrimforce => Level::C,
+            M::PrimAborted | M::SecondAborted | M::ScriptTimeout(..) => Level::C,
+            M::PreviousHaltUnexpected | M::FailoverOff => Level::C,
+            M::SplitBrainStaying | M::SplitBrainExiting | M::Fenced(_) | M::CannotStop(_) => Level::C,
+            M::HeartbeatsOnlySilent | M::OwnPause(_) | M::Error(_) | M::Lost(_) => Level::C,
+        }
+    }
+
+    /// The part of the program that says it, as in the tables of spec/messages.md.
+    pub fn origin(&self) -> &str {
+        use Message as M;
+        match self {
+            M::Action(_, Caller::User(_) | Caller::System) => "safekit",
+            M::Action(_, Caller::Boot | Caller::Automatic) => "heartplug",
+            M::Action(_, Caller::Identity(who)) if who == "errd" || who == "modulecheck" => who,
+            M::AloneRemoteStop | M::AloneNoHeartbeat => "heartplug",
+            // Checkers name themselves; the internals of replication have a common origin.
+            M::Resource(name, _, setter) if name.class == "rfs" && setter != "nfsadmin" => "rfsplug",
+            M::Resource(_, _, setter) => setter,
+            M::NotUptodate | M::RunPrim | M::Inconsistent | M::RunPrimforce => "rfsplug",
+            M::VipSet(_) => "vipplug",
+            M::Script { .. } | M::ScriptTimeout(..) | M::ScriptFailed(..) | M::ScriptRunning(..) => {
+                "userplug"
+            }
+            M::Print(..) => "userplug",
+            M::Fenced(_) => "safeguard",
+            M::Lost(_) => "safeadmin",
+            M::Action(_, Caller::Identity(_) | Caller::Rule(_)) => "heart",
+            M::FailoverOffStopstart | M::Maxloop | M::Wakeup | M::InternalAction(..) => "heart",
+            M::SwapFromSystem | M::SwapFromDefaultprim | M::StopstartFromFailoverOff => "heart",
+            M::TransitionFromRule(..) | M::BeginOfSwap | M::InternalState(_) => "heart",
+            M::LocalState(..) | M::RemoteState(..) | M::RemoteUnknown => "heart",
+            M::PrimAborted | M::SecondAborted | M::EndOfStop | M::PreviousHaltUnexpected => "heart",
+            M::FailoverOff | M::SplitBrainStaying | M::SplitBrainExiting | M::CannotStop(_) => "heart",
+            M::HeartbeatsOnlySilent | M::OwnPause(_) | M::Error(_) => "heart",
+        }
+    }
+
+    /// The text. English texts are exact: users and tests search for them.
+    pub fn text(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => super::english::text(self),
+            Lang::Fr => super::french::text(self),
+        }
+    }
+}
+
+/// What a checker finds belongs to the main log; the rest is the program talking to itself (section 4).
+fn resource_level(name: &ResourceName, value: &Value, setter: &str) -> Level {
+    let checked = matches!(
+        name.class.as_str(),
+        "heartbeat" | "tcp" | "ping" | "intf" | "module" | "custom" | "ip" | "splitbrain"
+    );
+    match value {
+        Value::Down if checked => Level::C,
+        Value::Up if checked || setter == "nfsadmin" => Level::E,
+        _ => Level::W,
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text(Lang::En))
+    }
 }

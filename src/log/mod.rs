@@ -1,5 +1,13 @@
-//! Every message of the module log as one enum, with its level, origin and texts (spec/messages.md).
+//! Every message of the module log as one enum, with its level, origin and texts (spec/messages.md);
+//! the system journal, and the log files of scripts.
 
+mod english;
+mod french;
 mod message;
+pub mod syslog;
+pub mod userlog;
 
-pub use message::{Level, Message};
+#[cfg(test)]
+mod tests;
+
+pub use message::{BadLevel, Lang, Level, Message};

@@ -1,0 +1,85 @@
+//! The English texts (spec/messages.md, newer edition).
+
+use super::message::Message;
+use crate::fsm::command::{Caller, Command};
+
+const DIRECTORIES: &str = "for replicated directories";
+const IF_SURE: &str = "If you are sure that this server has valid data, run safekit";
+const ONLY_HEARTBEATS: &str =
+    "No heartbeat, but the remote server answers on another channel: waiting, check the heartbeat networks";
+
+/// `SWAP`, `WAIT_TR`: the name of a transition in both languages.
+pub(super) fn transition(command: Command) -> String {
+    match command {
+        Command::StopWait => "WAIT_TR".to_owned(),
+        other => other.to_string().to_uppercase(),
+    }
+}
+
+/// `start_prim`, `prestart "start"`: a script and its action in both languages.
+pub(super) fn script(name: &str, action: Option<&str>) -> String {
+    action.map_or_else(|| name.to_owned(), |action| format!("{name} \"{action}\""))
+}
+
+pub(super) fn text(message: &Message) -> String {
+    use Message as M;
+    match message {
+        M::Action(command, caller) => action(*command, caller),
+        M::FailoverOffStopstart => "Action stopstart called by failover-off".into(),
+        M::Maxloop => "Action stop called by maxloop".into(),
+        M::AloneRemoteStop => "Action alone called by heart: remote stop".into(),
+        M::AloneNoHeartbeat => "Action alone called by heart: no heartbeat".into(),
+        M::Wakeup => "Action wakeup from failover rule Implicit_wakeup".into(),
+        M::InternalAction(name, Ok(())) => format!("Action {name} terminated (-> CMD_OK)"),
+        M::InternalAction(name, Err(error)) => format!("Action {name} terminated (-> {error})"),
+        M::SwapFromSystem => "Transition SWAP from SYSTEM".into(),
+        M::SwapFromDefaultprim => "Transition SWAP from defaultprim".into(),
+        M::StopstartFromFailoverOff => "Transition STOPSTART from failover-off".into(),
+        M::TransitionFromRule(command, rule) => {
+            format!("Transition {} from failover rule {rule}", transition(*command))
+        }
+        M::BeginOfSwap => "Begin of Swap".into(),
+        M::InternalState(name) => format!("Local internal state {name}"),
+        M::LocalState(role, readiness) => format!("Local state {role} {readiness}"),
+        M::RemoteState(role, readiness) => format!("Remote state {role} {readiness}"),
+        M::RemoteUnknown => "Remote state UNKNOWN Unknown".into(),
+        M::Resource(name, value, setter) => format!("Resource {name} set to {value} by {setter}"),
+        M::VipSet(addr) => format!("Virtual IP {addr} set"),
+        M::Script { name, action, userlog } => {
+            let log = userlog.as_ref().map(|log| format!(" > {log}")).unwrap_or_default();
+            format!("Script {}{log}", script(name, action.as_deref()))
+        }
+        M::ScriptTimeout(name, seconds) => format!("Script {name} killed: still running after {seconds} s"),
+        M::ScriptFailed(name, how) => format!("Script {name} failed: {how}"),
+        M::ScriptRunning(name, seconds) => format!("Script {name} has been running for {seconds} s"),
+        M::Print(_, text) | M::Error(text) => text.clone(),
+        M::Fenced(what) => format!("This server fenced itself: {what}"),
+        M::CannotStop(left) => format!("The application cannot be stopped: {left}"),
+        M::OwnPause(ms) => format!("This server was paused for {ms} ms: it suspects itself first"),
+        M::Lost(count) => format!("{count} messages lost: they could not be written to the log"),
+        M::NotUptodate => {
+            format!("Data may be not uptodate {DIRECTORIES} (wait for the start of the remote server)")
+        }
+        M::RunPrim => format!("{IF_SURE} prim to force start as primary"),
+        M::Inconsistent => format!("Data may be inconsistent {DIRECTORIES} (stopped during reintegration)"),
+        M::RunPrimforce => format!("{IF_SURE} primforce to force start as primary"),
+        M::PrimAborted => "Requested prim start aborted".into(),
+        M::SecondAborted => "Requested second start aborted".into(),
+        M::EndOfStop => "End of stop".into(),
+        M::PreviousHaltUnexpected => "Previous halt unexpected".into(),
+        M::FailoverOff => "Failover-off configured".into(),
+        M::SplitBrainStaying => "Split brain recovery: staying alone".into(),
+        M::SplitBrainExiting => "Split brain recovery: exiting alone".into(),
+        M::HeartbeatsOnlySilent => ONLY_HEARTBEATS.into(),
+    }
+}
+
+fn action(command: Command, caller: &Caller) -> String {
+    match caller {
+        Caller::User(who) | Caller::Identity(who) => format!("Action {command} called by {who}"),
+        Caller::System => format!("Action {command} called by SYSTEM"),
+        Caller::Boot => format!("Action {command} called at boot time"),
+        Caller::Automatic => format!("Action {command} called automatically"),
+        Caller::Rule(rule) => format!("Action {command} from failover rule {rule}"),
+    }
+}
