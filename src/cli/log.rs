@@ -3,8 +3,9 @@
 use super::args::{JsonArg, ModuleArg};
 use super::job::{Ask, CliError, Context, Job, Print};
 use super::local::absolute;
-use crate::control::{Language, PrintLevel, Request};
-use clap::{Args, Subcommand};
+use crate::control::{PrintLevel, Request};
+use crate::log::Lang;
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Messages that `log` prints (CLI-083).
@@ -45,7 +46,7 @@ pub struct LogArgs {
     all: bool,
     /// Language
     #[arg(short = 'l', value_enum, default_value = "en")]
-    lang: Language,
+    lang: LangArg,
     #[command(flatten)]
     json: JsonArg,
 }
@@ -60,7 +61,7 @@ pub struct LogsaveArgs {
     all: bool,
     /// Language
     #[arg(short = 'l', value_enum, default_value = "en")]
-    lang: Language,
+    lang: LangArg,
     /// Absolute path of the file
     file: PathBuf,
 }
@@ -73,6 +74,24 @@ pub struct PrintArgs {
     /// The message
     #[arg(allow_hyphen_values = true)]
     message: String,
+}
+
+/// A language as it is typed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LangArg {
+    /// English
+    En,
+    /// French
+    Fr,
+}
+
+impl From<LangArg> for Lang {
+    fn from(lang: LangArg) -> Lang {
+        match lang {
+            LangArg::En => Lang::En,
+            LangArg::Fr => Lang::Fr,
+        }
+    }
 }
 
 impl LogCommand {
@@ -92,7 +111,7 @@ impl LogArgs {
     fn job(self, follow: bool, default: u32, context: &Context) -> Result<Job, CliError> {
         let module = self.module.required(context)?;
         let count = Some(self.count.unwrap_or(default));
-        let request = Request::Log { module, count, all: self.all, lang: self.lang, follow };
+        let request = Request::Log { module, count, all: self.all, lang: self.lang.into(), follow };
         Ok(Job::json(request, self.json.json))
     }
 }
@@ -100,7 +119,7 @@ impl LogArgs {
 impl LogsaveArgs {
     fn job(self, context: &Context) -> Result<Job, CliError> {
         let module = self.module.required(context)?;
-        let (all, lang) = (self.all, self.lang);
+        let (all, lang) = (self.all, self.lang.into());
         let request = Request::Log { module, count: None, all, lang, follow: false };
         Ok(Job::Ask(Ask { request, attach: None, print: Print::Save(absolute(self.file)?) }))
     }

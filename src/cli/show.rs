@@ -119,7 +119,7 @@ fn script(output: &Option<String>) -> String {
 
 /// MSG-L-01.
 fn show_log(line: &LogLine) -> String {
-    format!("| {} | {} | {:?} | {}\n", line.date, clean(&line.origin), line.level, clean(&line.text))
+    format!("| {} | {} | {} | {}\n", line.date, clean(&line.origin), line.level, clean(&line.text))
 }
 
 /// MSG-CMD-01.

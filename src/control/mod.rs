@@ -19,8 +19,8 @@ pub use reply::{
     LogLine, LoopReport, ModuleRow, PortRow, Reply, ResourceRow, Stamp, StateReport,
 };
 pub use request::{
-    BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, Language, LogChoice, LoopOp, PortsOf,
-    PrintLevel, Request, Until,
+    BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,
+    Request, Until,
 };
 
 pub use sink::{Gone, ReplySink};

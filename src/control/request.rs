@@ -4,6 +4,7 @@ use crate::fsm::command::Command;
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::Role;
 use crate::ids::{ModuleId, ModuleName};
+use crate::log::Lang;
 use serde::{Deserialize, Serialize};
 
 /// One request; a connection carries exactly one.
@@ -40,7 +41,7 @@ pub enum Request {
         /// Verbose messages too (`-A`).
         all: bool,
         /// Language of the texts (`-l`).
-        lang: Language,
+        lang: Lang,
         /// Go on with new messages until the client hangs up.
         follow: bool,
     },
@@ -204,17 +205,6 @@ pub enum Until {
     Stop,
     /// This stable state: NotReady for STOP and WAIT, Ready for the others.
     State(Role),
-}
-
-/// Language of the messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Language {
-    /// English.
-    #[default]
-    En,
-    /// French.
-    Fr,
 }
 
 /// Whether the assignment of a resource is logged.
