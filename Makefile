@@ -1,12 +1,14 @@
 # make demo      a failover before your eyes, in a cluster on this machine (root)
 # make check     format, lints
-# make test      check, all tests, licenses and advisories (root)
-# make nightly   the same with many more cases
+# make test      check, all tests, licenses and sources of dependencies (root)
+# make nightly   the same with many more cases, and advisories (network)
 # make bench     benchmarks
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 DENY := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
+
+DENY_CHECKS = bans licenses sources
 
 .PHONY: demo check test nightly bench deny
 
@@ -32,14 +34,14 @@ ifeq ($(NEXTEST),yes)
 else
 	PROPTEST_CASES=20000 $(CARGO) test --locked --lib --bins --tests -- --include-ignored
 endif
-	$(MAKE) --no-print-directory deny
+	$(MAKE) --no-print-directory deny DENY_CHECKS=all
 
 bench:
 	$(CARGO) bench --locked
 
 deny:
 ifeq ($(DENY),yes)
-	$(CARGO) deny --locked check
+	$(CARGO) deny --locked check --hide-inclusion-graph $(DENY_CHECKS)
 else
-	@echo "cargo-deny is not installed: licenses and advisories NOT checked (cargo install cargo-deny --locked)"
+	@echo "cargo-deny is not installed: dependencies NOT checked (cargo install cargo-deny --locked)"
 endif

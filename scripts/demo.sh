@@ -20,10 +20,11 @@ now() { date +%s.%N; }
 
 work=$(mktemp -d)
 client=
+up=
 finish() {
     local code=$?
     if [ -n "$client" ]; then kill "$client" 2>/dev/null || true; fi
-    if [ "$code" != 0 ]; then
+    if [ "$code" != 0 ] && [ -n "$up" ]; then
         say "The demo has failed. What the nodes say:"
         for node in node1 node2; do
             on "$node" safekit log -A -s 40 -m mirror || true
@@ -38,6 +39,7 @@ trap finish EXIT
 say "A cluster: node1, node2, a client, two networks"
 sandbox down
 sandbox up
+up=yes
 
 say "The module \"mirror\": a web application on 10.77.1.100, on whichever node is primary"
 (cd scripts/demo/module && python3 -m zipfile -c "$work/mirror.safe" conf bin)

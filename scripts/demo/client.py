@@ -13,7 +13,7 @@ import time
 
 ADDRESS = ("10.77.1.100", 8080)
 PERIOD = 0.02
-PATIENCE = 0.25
+PATIENCE = 0.1
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 TELLING = re.compile(r"heartbeat|Local state|Remote state|^Action|Virtual IP|Script (start|stop)_prim|Begin of Swap")
 

@@ -162,3 +162,45 @@ fn programs() -> Result<PathBuf> {
     let program = std::env::current_exe().map_err(io)?;
     Ok(program.parent().unwrap_or(Path::new("/")).to_path_buf())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, Parser};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        sandbox: SandboxCommand,
+    }
+
+    fn parse(line: &str) -> SandboxCommand {
+        Line::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{e}")).sandbox
+    }
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_dashes_belongs_to_the_command_inside() {
+        let command = parse("sandbox exec --name a node1 -- ip --name b -H");
+        assert_eq!(command.name, "a");
+        let Action::Exec { node, command } = command.action else { panic!("not exec") };
+        assert_eq!(
+            (node.as_str(), command),
+            ("node1", ["ip", "--name", "b", "-H"].map(OsString::from).to_vec())
+        );
+    }
+
+    #[test]
+    fn up_has_the_documented_defaults() {
+        let command = parse("sandbox up --private /a --private /b");
+        assert_eq!((command.name.as_str(), command.dir.as_path()), ("default", Path::new(DEFAULT_DIR)));
+        let Action::Up { nodes, lans, private, no_daemons } = command.action else { panic!("not up") };
+        assert_eq!((nodes, no_daemons), (2, false));
+        assert_eq!(lans, ["default", "repli"]);
+        assert_eq!(private, [Path::new("/a"), Path::new("/b")]);
+    }
+}

@@ -1,39 +1,39 @@
 //! Mirror scenarios (spec/acceptance.md M), without replicated directories.
 
-use crate::support::{Cluster, eventually};
-
-const MODULE: &str = "m";
-const VIP: &str = "10.77.1.100";
-
-/// Heartbeats on both LANs, a virtual address, scripts that say what they do.
-const USERCONFIG: &str = r#"<?xml version="1.0"?>
-<safe>
-  <service mode="mirror" boot="auto">
-    <heart pulse="200ms" timeout="2000ms">
-      <heartbeat name="default"/>
-      <heartbeat name="repli"/>
-    </heart>
-    <vip>
-      <interface check="off" arpreroute="on">
-        <real_interface>
-          <virtual_addr addr="10.77.1.100" where="one_side_alias" check="off"/>
-        </real_interface>
-      </interface>
-    </vip>
-    <user nicestoptimeout="10" forcestoptimeout="10"/>
-  </service>
-</safe>
-"#;
+use crate::support::{Cluster, MODULE, Mirror, Node, VIP, eventually};
 
 fn pair(test: &str) -> Cluster {
-    let cluster = Cluster::new(test);
-    cluster.install(MODULE, USERCONFIG, &[("start_prim", "echo started"), ("stop_prim", "echo stopped")]);
-    cluster.start_pair(MODULE);
-    cluster
+    Cluster::pair(test, &Mirror::default(), &[])
 }
 
-fn has_vip(node: &crate::support::Node) -> bool {
-    node.sh("ip -4 -o addr show").stdout.contains(&format!(" {VIP}/"))
+fn assert_vip_only_on(on: &Node, off: &Node) {
+    assert!(on.has_address(VIP), "no {VIP} on {}", on.name());
+    assert!(!off.has_address(VIP), "{VIP} still on {}", off.name());
+}
+
+#[test]
+fn m_4_2_1_start_on_both() {
+    let cluster = pair("m_4_2_1");
+    for node in [cluster.node(2), cluster.node(1)] {
+        node.ok(&["stop", "-m", MODULE]);
+        node.wait_state(MODULE, "STOP");
+    }
+    let marks = [1, 2].map(|n| cluster.node(n).mark(MODULE));
+    for node in cluster.nodes() {
+        node.ok(&["start", "-m", MODULE]);
+    }
+    let (prim, second) = cluster.wait_pair(MODULE);
+    for (node, from) in cluster.nodes().iter().zip(marks) {
+        node.assert_log(MODULE, from, &["Action start called by root"]);
+        let role = if node.name() == prim.name() { "PRIM" } else { "SECOND" };
+        node.assert_log(MODULE, from, &[&format!("Local state {role} Ready")]);
+        if role == "SECOND" {
+            node.assert_not_logged(MODULE, from, "Script start_prim");
+        } else {
+            node.assert_log(MODULE, from, &["Script start_prim"]);
+        }
+    }
+    assert_vip_only_on(prim, second);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn m_4_2_2_stop_of_the_primary() {
         from2,
         &["Action alone called by heart: remote stop", "Script start_prim", "Local state ALONE Ready"],
     );
-    assert!(has_vip(node2) && !has_vip(node1));
+    assert_vip_only_on(node2, node1);
 }
 
 #[test]
@@ -71,6 +71,23 @@ fn m_4_2_3_start_after_a_stop() {
 }
 
 #[test]
+fn m_4_2_4_restart() {
+    let cluster = pair("m_4_2_4");
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    let (from1, from2) = (node1.mark(MODULE), node2.mark(MODULE));
+    node1.ok(&["restart", "-m", MODULE]);
+    let said = [
+        "Action restart called by root",
+        "Local state PRIM Transient",
+        "Script stop_prim",
+        "Script start_prim",
+        "Local state PRIM Ready",
+    ];
+    node1.wait_log(MODULE, from1, &said);
+    node2.assert_not_logged(MODULE, from2, "Local state");
+}
+
+#[test]
 fn m_4_2_5_swap() {
     let cluster = pair("m_4_2_5_swap");
     let (node1, node2) = (cluster.node(1), cluster.node(2));
@@ -82,7 +99,17 @@ fn m_4_2_5_swap() {
         ["Action swap called by root", "Transition SWAP from SYSTEM", "Begin of Swap", "Script stop_prim"];
     node1.assert_log(MODULE, from1, &said);
     node2.assert_log(MODULE, from2, &["Begin of Swap", "Script start_prim"]);
-    assert!(has_vip(node2) && !has_vip(node1));
+    assert_vip_only_on(node2, node1);
+}
+
+#[test]
+fn m_4_2_5b_swap_nosync_from_the_secondary() {
+    let cluster = pair("m_4_2_5b");
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    node2.ok(&["swap", "nosync", "-m", MODULE]);
+    node1.wait_state(MODULE, "SECOND");
+    node2.wait_state(MODULE, "PRIM");
+    assert_vip_only_on(node2, node1);
 }
 
 #[test]
@@ -93,7 +120,7 @@ fn m_4_2_6_virtual_ip() {
     let entry = || client.sh(&format!("ping -c 1 -W 1 {VIP} >/dev/null; ip neigh show {VIP}")).stdout;
     for prim in [1, 2] {
         let (on, off) = (cluster.node(prim), cluster.node(3 - prim));
-        assert!(has_vip(on) && !has_vip(off));
+        assert_vip_only_on(on, off);
         on.wait_log(MODULE, 0, &[&format!("Virtual IP {VIP} set")]);
         let mac = mac_of(prim);
         eventually("the client's ARP entry", || entry().contains(&mac).then_some(()));
@@ -101,6 +128,30 @@ fn m_4_2_6_virtual_ip() {
         off.wait_state(MODULE, "PRIM");
         on.wait_state(MODULE, "SECOND");
     }
+}
+
+#[test]
+fn m_4_2_8_proper_shutdown() {
+    let cluster = pair("m_4_2_8");
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    let (from1, from2) = (node1.mark(MODULE), node2.mark(MODULE));
+    node1.inside().stop_service("safeadmin").expect("it stops its modules and ends");
+    node2.wait_state(MODULE, "ALONE");
+    node2.assert_log(MODULE, from2, &["Action alone called by heart: remote stop", "Script start_prim"]);
+    assert_vip_only_on(node2, node1);
+    // The machine goes down and comes back.
+    cluster.poweroff(node1);
+    cluster.poweron(node1);
+    let said = [
+        "Action shutdown called by SYSTEM",
+        "Script stop_prim",
+        "End of stop",
+        "Action start called at boot time",
+    ];
+    node1.wait_log(MODULE, from1, &said);
+    node1.assert_not_logged(MODULE, from1, "Previous halt unexpected");
+    node1.wait_state(MODULE, "SECOND");
+    node2.wait_state(MODULE, "PRIM");
 }
 
 #[test]
@@ -142,30 +193,4 @@ fn m_4_2_10_split_brain() {
     node1.assert_log(MODULE, marks[0], &["Remote state ALONE Ready", "Split brain recovery: staying alone"]);
     let said = ["Remote state ALONE Ready", "Split brain recovery: exiting alone", "Script stop_prim"];
     node2.assert_log(MODULE, marks[1], &said);
-}
-
-#[test]
-fn c_4_4_4_carrier_of_the_virtual_ip_network() {
-    let checked = USERCONFIG.replace(r#"<interface check="off""#, r#"<interface check="on""#);
-    let cluster = Cluster::new("c_4_4_4");
-    cluster.install(MODULE, &checked, &[("start_prim", "echo started"), ("stop_prim", "echo stopped")]);
-    cluster.start_pair(MODULE);
-    let (node1, node2) = (cluster.node(1), cluster.node(2));
-    let from = node1.mark(MODULE);
-    cluster.pull(node1, Some("default"));
-    node1.wait_state(MODULE, "WAIT");
-    node2.wait_state(MODULE, "ALONE");
-    let said = [
-        "Resource intf.10.77.1.0 set to down by intfcheck",
-        "Action wait from failover rule interface_failure",
-        "Transition WAIT_TR from failover rule interface_failure",
-    ];
-    node1.assert_log(MODULE, from, &said);
-    cluster.heal(node1, Some("default"));
-    node1.wait_state(MODULE, "SECOND");
-    let said = [
-        "Resource intf.10.77.1.0 set to up by intfcheck",
-        "Action wakeup from failover rule Implicit_wakeup",
-    ];
-    node1.assert_log(MODULE, from, &said);
 }

@@ -1,10 +1,12 @@
 //! Harness of the cluster tests: a small sandbox per test, and what its nodes are asked and expected to say.
 //! It goes down with the test; a test that fails shows first what its nodes have said.
 
+mod module;
 mod node;
 mod process;
 mod wait;
 
+pub use module::{MODULE, Mirror, SCRIPTS, VIP};
 pub use node::Node;
 pub use wait::eventually;
 
@@ -25,7 +27,15 @@ impl Cluster {
         Cluster::with(test, |options| options)
     }
 
-    /// The same with changed options.
+    /// A pair running the module [`MODULE`]: node 1 PRIM, node 2 SECOND.
+    pub fn pair(test: &str, mirror: &Mirror, more_scripts: &[(&str, &str)]) -> Cluster {
+        let cluster = Cluster::new(test);
+        cluster.install(MODULE, &mirror.xml(), &[&SCRIPTS, more_scripts].concat());
+        cluster.start_pair(MODULE);
+        cluster
+    }
+
+    /// A cluster without module, with changed options.
     pub fn with(test: &str, change: impl FnOnce(Options) -> Options) -> Cluster {
         let programs = Path::new(env!("CARGO_BIN_EXE_safekit")).parent().expect("it lies in a directory");
         let options = change(Options {

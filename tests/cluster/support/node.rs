@@ -59,6 +59,11 @@ impl Node {
         self.run("sh", &["-c", script])
     }
 
+    /// Whether it has the address on an interface.
+    pub fn has_address(&self, address: &str) -> bool {
+        self.sh("ip -o addr show").stdout.contains(&format!(" {address}/"))
+    }
+
     /// Waits until `safeadmin` answers.
     pub fn wait_admin(&self) {
         eventually(&format!("safeadmin on {}", self.name()), || {

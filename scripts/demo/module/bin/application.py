@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The application of the demo: a web server that says where it runs."""
 
 import http.server
