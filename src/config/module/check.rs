@@ -1,6 +1,7 @@
 //! `<check>`: checkers (CFG-TCP, PNG, INT, IP, CUS, MOD, SB).
 
 use crate::config::address::Address;
+use crate::fsm::resource::ResourceName;
 use crate::ids::ModuleName;
 use std::fmt;
 use std::time::Duration;
@@ -188,5 +189,12 @@ impl Check {
             | Check::Custom { when, .. } => *when,
             Check::Module { .. } | Check::SplitBrain { .. } => When::Pre,
         }
+    }
+}
+
+impl Check {
+    /// Its resource, once its identity is known.
+    pub fn resource(&self) -> Option<ResourceName> {
+        self.ident().map(|ident| ResourceName::new(self.class(), ident))
     }
 }

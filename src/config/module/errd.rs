@@ -1,5 +1,9 @@
 //! `<errd>`: death of processes and services (CFG-ER).
 
+use crate::config::extract::Tag;
+use crate::config::units::{self, Unit};
+use crate::config::xml::Element;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// `<errd>`.
@@ -47,4 +51,83 @@ pub struct Proc {
     pub class: String,
     /// Monitoring begins (n-1) polls after the class is enabled (CFG-ER-10).
     pub start_after: u32,
+}
+
+/// Default of `polltimer`.
+const POLLTIMER: Duration = Duration::from_secs(30);
+const POLLTIMERS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
+/// Longest command name that Linux keeps.
+const LONGEST_COMMAND: usize = 15;
+/// Longest name of a service.
+const LONGEST_SERVICE: usize = 63;
+/// Classes that start and stop scripts enable and disable.
+const STANDARD_CLASSES: [&str; 5] = ["prim", "both", "pre", "second", "sec"];
+
+/// Reads `<errd>`.
+pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<Errd> {
+    let tag = parent.open(element, &["polltimer"], &["proc"]);
+    tag.unsupported();
+    Some(Errd {
+        polltimer: tag.or("polltimer", POLLTIMER, units::duration(Unit::S, POLLTIMERS)),
+        procs: tag.all("proc").filter_map(|e| read_proc(&tag, e)).collect(),
+    })
+}
+
+fn read_proc<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<Proc> {
+    let attributes =
+        ["name", "nameregex", "service", "argregex", "atleast", "atmax", "action", "class", "start_after"];
+    let tag = parent.open(element, &attributes, &[]);
+    let service = tag.or("service", false, units::yes_no);
+    let nameregex = tag.get("nameregex", regex);
+    let longest = if service || nameregex.is_some() { LONGEST_SERVICE } else { LONGEST_COMMAND };
+    let name = tag.need("name", |text| match units::name(text) {
+        Ok(name) if name.len() <= longest => Ok(name),
+        Ok(_) => Err(format!("write at most {longest} characters")),
+        Err(what) => Err(what),
+    });
+    let action = tag.or("action", ProcAction::StopStart, action);
+    let class = tag.need("class", units::name);
+    if let (ProcAction::Handler(_), Some(class)) = (&action, &class)
+        && STANDARD_CLASSES.contains(&class.as_str())
+    {
+        tag.fault_of("class", "a process with a handler needs a class of its own");
+    }
+    Some(Proc {
+        name: name?,
+        nameregex,
+        service,
+        argregex: tag.get("argregex", regex),
+        atleast: tag.or("atleast", Some(1), count),
+        atmax: tag.or("atmax", None, count),
+        action,
+        class: class?,
+        start_after: tag.or("start_after", 0, units::integer(0..=1000)),
+    })
+}
+
+fn action(text: &str) -> Result<ProcAction, String> {
+    match text {
+        "restart" => Ok(ProcAction::Restart),
+        "stopstart" => Ok(ProcAction::StopStart),
+        "stop" => Ok(ProcAction::Stop),
+        "noaction" => Ok(ProcAction::NoAction),
+        "" => Err("write restart, stopstart, stop, noaction or the path of a handler".into()),
+        _ => Ok(ProcAction::Handler(text.to_owned())),
+    }
+}
+
+/// -1 switches a limit off.
+fn count(text: &str) -> Result<Option<u32>, String> {
+    match text {
+        "-1" => Ok(None),
+        _ => units::integer(0..=1_000_000)(text).map(Some).map_err(|e| format!("{e}, or -1")),
+    }
+}
+
+/// A regular expression that compiles.
+pub(super) fn regex(text: &str) -> Result<String, String> {
+    match regex::Regex::new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(e) => Err(format!("not a regular expression: {}", e.to_string().replace('\n', " "))),
+    }
 }

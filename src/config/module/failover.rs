@@ -1,5 +1,9 @@
 //! `<failover>`: rules of the operator (CFG-FO).
 
+use crate::config::extract::Tag;
+use crate::config::units::{self, Unit};
+use crate::config::xml::Element;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// `<failover>`.
@@ -24,4 +28,45 @@ pub struct RulesText {
     pub text: String,
     /// Line of its first character in userconfig.xml.
     pub line: u32,
+}
+
+const PERIODS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+
+/// Without `<failover>`: the default rules.
+impl Default for FailoverConfig {
+    fn default() -> Self {
+        FailoverConfig {
+            extends: true,
+            period: Duration::from_secs(5),
+            handle_time: Duration::from_secs(15),
+            rules: Vec::new(),
+        }
+    }
+}
+
+/// Reads `<failover>`.
+pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element) -> FailoverConfig {
+    let tag = parent.open_with_text(element, &["extends", "period", "handle_time"], &[]);
+    let default = FailoverConfig::default();
+    let config = FailoverConfig {
+        extends: tag.or("extends", true, units::yes_no),
+        period: tag.or("period", default.period, units::duration(Unit::Ms, PERIODS)),
+        handle_time: tag.or("handle_time", default.handle_time, units::duration(Unit::Ms, PERIODS)),
+        rules: element.texts.iter().map(|t| rules(&t.text, t.line)).collect(),
+    };
+    if !config.handle_time.as_millis().is_multiple_of(config.period.as_millis()) {
+        let (period, handle_time) = (config.period.as_millis(), config.handle_time.as_millis());
+        tag.fault_of(
+            "handle_time",
+            format!("handle_time ({handle_time} ms) must be a multiple of period ({period} ms)"),
+        );
+    }
+    for lua in config.rules.iter().filter(|r| r.lua) {
+        tag.unsupported_at(lua.line, "not supported yet: Lua rules");
+    }
+    config
+}
+
+fn rules(text: &str, line: u32) -> RulesText {
+    RulesText { lua: text.trim_start().starts_with("--Lua"), text: text.to_owned(), line }
 }

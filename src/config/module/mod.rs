@@ -1,6 +1,8 @@
 //! userconfig.xml as checked types (spec/config.md 2 to 13).
 
+mod balance;
 mod check;
+mod check_read;
 mod errd;
 mod failover;
 mod farm;
@@ -11,6 +13,12 @@ mod user;
 mod vhost;
 mod vip;
 
+#[cfg(test)]
+mod default_tests;
+#[cfg(test)]
+mod error_tests;
+
+pub use balance::{Filter, Group, Host, LbRule, Proto};
 pub use check::{Check, RuleAction, When};
 pub use errd::{Errd, Proc, ProcAction};
 pub use failover::{FailoverConfig, RulesText};
@@ -20,9 +28,14 @@ pub use rfs::{Async, Flow, Replicated, Rfs};
 pub use service::{Boot, DefaultPrim, Mode, Service};
 pub use user::{Logging, User};
 pub use vhost::{VhostWhen, VirtualHostname};
-pub use vip::{Filter, Group, Host, Interface, InterfaceKind, LbRule, Proto, Vip, VirtualAddr, Where};
+pub use vip::{Interface, InterfaceKind, Vip, VirtualAddr, Where};
 
-use crate::config::error::ConfigError;
+use crate::config::cluster::ClusterConfig;
+use crate::config::error::{ConfigError, ConfigErrors};
+use crate::config::extract::{Findings, Tag};
+use crate::config::xml::{self, Element};
+use crate::config::{macros, units};
+use std::cell::Cell;
 
 /// A checked userconfig.xml, every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,4 +80,135 @@ impl ModuleConfig {
         let flow = |h: &Heart| h.heartbeats.iter().any(|b| b.ident == FLOW);
         self.rfs.is_none() && self.heart.as_ref().is_some_and(flow)
     }
+}
+
+/// What the readers of parts must know of the whole.
+struct Context<'a> {
+    mode: Mode,
+    cluster: Option<&'a ClusterConfig>,
+    /// First line that uses the syntax before 7.2, and the first that uses the one since.
+    legacy: Cell<Option<u32>>,
+    current: Cell<Option<u32>>,
+}
+
+impl Context<'_> {
+    /// `name` of a network, which is mandatory unless `old_child` shows the syntax before 7.2. It
+    /// must be a lan of the cluster, when there is one to compare with.
+    fn lan_name(&self, tag: &Tag<'_>, old_child: &'static str) -> Option<String> {
+        if tag.has("name") {
+            self.mixed(tag, &self.current, &self.legacy);
+        } else if tag.element.children.iter().any(|c| c.name == old_child) {
+            return None;
+        }
+        let name = tag.need("name", units::name);
+        if let (Some(name), Some(cluster)) = (&name, self.cluster)
+            && cluster.lan(name).is_none()
+        {
+            let lans: Vec<&str> = cluster.lans.iter().map(|l| l.name.as_str()).collect();
+            tag.fault_of("name", format!("not a <lan> of cluster.xml, which has {}", lans.join(", ")));
+        }
+        name
+    }
+
+    /// Notes an element in the syntax before 7.2.
+    fn legacy(&self, tag: &Tag<'_>) {
+        self.mixed(tag, &self.legacy, &self.current);
+    }
+
+    fn mixed(&self, tag: &Tag<'_>, mine: &Cell<Option<u32>>, other: &Cell<Option<u32>>) {
+        if let Some(line) = other.get() {
+            tag.fault(format!(
+                "the syntaxes before and since 7.2 are mixed, see line {line}: use name= everywhere"
+            ));
+        }
+        mine.set(mine.get().or(Some(tag.element.line)));
+    }
+}
+
+/// Reads a userconfig.xml; `file` names it in the errors, which are all of the file's. `env` gives
+/// environment variables for `%identifier%`. Names of lans and nodes are compared with `cluster`.
+pub fn load(
+    text: &str,
+    file: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    cluster: Option<&ClusterConfig>,
+) -> Result<ModuleConfig, ConfigErrors> {
+    let mut root = xml::parse(text, file)?;
+    let findings = Findings::new(file);
+    macros::expand(&mut root, env, &findings);
+    let config = read_root(&findings, &root, cluster);
+    let (mut config, unsupported, warnings) = findings.finish(config)?;
+    config.unsupported = unsupported;
+    config.warnings = warnings;
+    Ok(config)
+}
+
+fn read_root<'a>(
+    findings: &'a Findings<'a>,
+    root: &'a Element,
+    cluster: Option<&ClusterConfig>,
+) -> Option<ModuleConfig> {
+    if root.name != "safe" {
+        findings.fault(root, None, "the first tag of userconfig.xml is <safe>");
+        return None;
+    }
+    let safe = findings.open(root, &[], &["macro", "service"]);
+    let parts = ["heart", "farm", "rfs", "vip", "user", "vhost", "errd", "check", "failover"];
+    let tag = safe.open(safe.one_needed("service")?, service::ATTRIBUTES, &parts);
+    let service = service::read(&tag, cluster)?;
+    let context = Context { mode: service.mode, cluster, legacy: Cell::default(), current: Cell::default() };
+    check_modes(&tag, service.mode);
+    let vip = tag.one("vip").and_then(|e| vip::read(&tag, e, &context));
+    let mut checks = tag.one("check").map(|e| check_read::read(&tag, e, &context)).unwrap_or_default();
+    add_generated(&tag, vip.as_ref(), &mut checks);
+    let config = ModuleConfig {
+        heart: tag.one("heart").and_then(|e| heart::read(&tag, e, &context)),
+        farm: tag.one("farm").and_then(|e| farm::read(&tag, e, &context)),
+        vip,
+        rfs: tag.one("rfs").and_then(|e| rfs::read(&tag, e, &context)),
+        user: tag.one("user").and_then(|e| user::read(&tag, e)),
+        vhost: tag.one("vhost").map(|e| vhost::read(&tag, e)).unwrap_or_default(),
+        errd: tag.one("errd").and_then(|e| errd::read(&tag, e)),
+        checks,
+        failover: tag.one("failover").map(|e| failover::read(&tag, e)).unwrap_or_default(),
+        service,
+        unsupported: Vec::new(),
+        warnings: Vec::new(),
+    };
+    if config.errd.is_some() && config.user.is_none() {
+        tag.fault_in_child("errd", "<errd> needs <user>, whose scripts enable and disable it");
+    }
+    Some(config)
+}
+
+/// Tags that only one mode has, and those that it cannot do without.
+fn check_modes(tag: &Tag<'_>, mode: Mode) {
+    for (name, of) in [("heart", Mode::Mirror), ("rfs", Mode::Mirror), ("farm", Mode::Farm)] {
+        if mode != of {
+            tag.fault_in_child(name, format!("<{name}> is for mode {of} only"));
+        }
+    }
+    let needed = match mode {
+        Mode::Mirror => "heart",
+        Mode::Farm => "farm",
+        Mode::Light => return,
+    };
+    if tag.all(needed).next().is_none() {
+        tag.fault(format!("<{needed}> is missing"));
+    }
+}
+
+/// Adds the checkers of `<vip>` to those of `<check>`, which must not take their names.
+fn add_generated(tag: &Tag<'_>, vip: Option<&Vip>, checks: &mut Vec<Check>) {
+    let generated = vip.map(check_read::generated).unwrap_or_default();
+    for new in &generated {
+        if let Some(resource) = new.resource()
+            && checks.iter().any(|c| c.resource().as_ref() == Some(&resource))
+        {
+            let what =
+                format!("a checker already has the resource {resource}, which <vip> makes: remove one");
+            tag.fault_in_child("vip", what);
+        }
+    }
+    checks.extend(generated);
 }

@@ -1,7 +1,15 @@
 //! `<rfs>`: replicated directories (CFG-RFS).
 
+use super::Context;
+use super::errd::regex;
+use super::heart::read_servers;
 use crate::config::address::Address;
+use crate::config::extract::Tag;
+use crate::config::units::{self, Unit};
+use crate::config::xml::Element;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::path::{Component, Path};
 use std::time::Duration;
 
 /// When the secondary acknowledges a write (CFG-RFS-03).
@@ -84,4 +92,175 @@ pub struct Replicated {
     pub notreplicated: Vec<PathBuf>,
     /// Regular expressions; with a leading `!`, only what matches is replicated (CFG-RFS-26).
     pub regexpath: Vec<String>,
+}
+
+/// Default of `mountoversuffix`.
+const SUFFIX: &str = "_For_SafeKit_Replication";
+/// Default size of reintegration packets and of zones, bytes.
+const PACKET: u32 = 8 << 20;
+const SIZES: RangeInclusive<u32> = 4096..=1 << 30;
+const SECONDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+const DELTAS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(366 * 86_400);
+
+const ATTRIBUTES: &[&str] = &[
+    "mountoversuffix",
+    "acl",
+    "async",
+    "packetsize",
+    "reipacketsize",
+    "ruzone_blocksize",
+    "locktimeout",
+    "sendtimeout",
+    "nbrei",
+    "namespacepolicy",
+    "reitimeout",
+    "reicommit",
+    "reidetail",
+    "nbremconn",
+    "checktime",
+    "checkintv",
+    "scripts",
+    "reiallowedbw",
+    "syncdelta",
+    "syncat",
+    "iotimeout",
+    "roflags",
+    "allocthreshold",
+    "nfsbox_options",
+];
+
+/// Reads `<rfs>`.
+pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>) -> Option<Rfs> {
+    let tag = parent.open(element, ATTRIBUTES, &["flow", "replicated"]);
+    tag.unsupported();
+    for windows in ["iotimeout", "roflags", "allocthreshold", "nfsbox_options"] {
+        tag.ignored(windows, "ignored: for Windows only");
+    }
+    let seconds =
+        |name, default| tag.or(name, Duration::from_secs(default), units::duration(Unit::S, SECONDS));
+    let (packetsize, reipacketsize, ruzone_blocksize) = read_sizes(&tag);
+    let asyncs = [("second", Async::Second), ("none", Async::None)];
+    let policies = [("0", 0), ("1", 1), ("3", 3), ("4", 4)];
+    Some(Rfs {
+        mountoversuffix: tag.or("mountoversuffix", SUFFIX.to_owned(), suffix),
+        acl: tag.or("acl", false, units::on_off),
+        async_: tag.or("async", Async::Second, units::one_of(&asyncs)),
+        packetsize,
+        reipacketsize,
+        ruzone_blocksize,
+        locktimeout: seconds("locktimeout", 100),
+        sendtimeout: seconds("sendtimeout", 30),
+        nbrei: tag.or("nbrei", 3, units::integer(1..=64)),
+        namespacepolicy: tag.or("namespacepolicy", 4, units::one_of(&policies)),
+        reitimeout: seconds("reitimeout", 150),
+        reicommit: tag.or("reicommit", 0, units::integer(0..=1 << 20)),
+        reidetail: tag.or("reidetail", false, units::on_off),
+        nbremconn: tag.or("nbremconn", 1, units::integer(1..=64)),
+        checktime: tag.or("checktime", Duration::from_secs(220), units::duration(Unit::Ms, SECONDS)),
+        checkintv: seconds("checkintv", 120),
+        scripts: tag.or("scripts", false, units::on_off),
+        reiallowedbw: tag.get("reiallowedbw", units::integer(1..=u32::MAX)),
+        syncdelta: tag.or("syncdelta", Duration::ZERO, units::duration(Unit::M, DELTAS)),
+        syncat: tag.get("syncat", crontab),
+        flow: tag.one("flow").and_then(|e| read_flow(&tag, e, context)),
+        replicated: read_replicated(&tag),
+    })
+}
+
+/// packetsize, reipacketsize, ruzone_blocksize: each has the one before as its default and limit
+/// (CFG-RFS-04 to CFG-RFS-06).
+fn read_sizes(tag: &Tag<'_>) -> (Option<u32>, u32, u32) {
+    let packet = tag.get("packetsize", units::integer(SIZES));
+    let rei = tag.or("reipacketsize", packet.map_or(PACKET, |p| p.min(PACKET)), units::integer(SIZES));
+    if packet.is_some_and(|p| rei > p) {
+        tag.fault_of("reipacketsize", "reipacketsize must not be larger than packetsize");
+    }
+    let default_zone = if tag.has("reipacketsize") { rei } else { PACKET };
+    let zone = tag.or("ruzone_blocksize", default_zone, units::integer(SIZES));
+    if !zone.is_multiple_of(rei) {
+        let what = format!("ruzone_blocksize ({zone}) must be a multiple of reipacketsize ({rei})");
+        tag.fault_of("ruzone_blocksize", what);
+    }
+    (packet, rei, zone)
+}
+
+fn read_flow<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>) -> Option<Flow> {
+    let tag = parent.open(element, &["name"], &["server"]);
+    let name = context.lan_name(&tag, "server");
+    let legacy_addrs = read_servers(&tag, context);
+    Some(Flow { name, legacy_addrs })
+}
+
+fn read_replicated(parent: &Tag<'_>) -> Vec<Replicated> {
+    let mut dirs: Vec<PathBuf> = Vec::new();
+    parent.some("replicated", |e| {
+        let tag = parent.open(e, &["dir", "mode"], &["tocheck", "notreplicated"]);
+        let dir = tag.need("dir", absolute);
+        if let Some(dir) = &dir {
+            if dirs.iter().any(|d| d.starts_with(dir) || dir.starts_with(d)) {
+                tag.fault_of("dir", "this directory, or one above or below it, is already replicated");
+            }
+            dirs.push(dir.clone());
+        }
+        let read_only = tag.or("mode", true, units::one_of(&[("read_only", true)]));
+        let tocheck = tag.all("tocheck").filter_map(|e| tag.open(e, &["path"], &[]).need("path", relative));
+        let tocheck = tocheck.collect();
+        let (mut notreplicated, mut regexpath) = (Vec::new(), Vec::new());
+        for e in tag.all("notreplicated") {
+            // regxpath is how the syntax box of the guide writes it.
+            let not = tag.open(e, &["path", "regexpath", "regxpath"], &[]);
+            notreplicated.extend(not.get("path", relative));
+            regexpath.extend(not.get("regexpath", path_regex));
+            regexpath.extend(not.get("regxpath", path_regex));
+            if e.attributes.len() != 1 {
+                not.fault("either path or regexpath is needed");
+            }
+        }
+        Some(Replicated { dir: dir?, read_only, tocheck, notreplicated, regexpath })
+    })
+}
+
+fn suffix(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(['/', '\0']) {
+        Err("write a suffix for a directory name, without /".into())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+fn normal(path: &Path) -> bool {
+    path.components().all(|c| matches!(c, Component::Normal(_) | Component::RootDir))
+}
+
+fn absolute(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text);
+    if path.is_absolute() && normal(path) && path.parent().is_some() && !text.contains('\0') {
+        Ok(path.components().collect())
+    } else {
+        Err("write the absolute path of a directory other than /, without ..".into())
+    }
+}
+
+fn relative(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text);
+    if !text.is_empty() && !path.is_absolute() && normal(path) && !text.contains('\0') {
+        Ok(path.to_path_buf())
+    } else {
+        Err("write a path relative to the replicated directory, without ..".into())
+    }
+}
+
+fn path_regex(text: &str) -> Result<String, String> {
+    regex(text.strip_prefix('!').unwrap_or(text)).map(|_| text.to_owned())
+}
+
+/// Five fields; what they mean is checked by whoever runs the schedule.
+fn crontab(text: &str) -> Result<String, String> {
+    let field = |f: &str| f.chars().all(|c| c.is_ascii_alphanumeric() || "*,/-".contains(c));
+    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
+    if fields.len() == 5 && fields.iter().all(|f| field(f)) {
+        Ok(fields.join(" "))
+    } else {
+        Err("write the five fields of crontab, such as 01 0 * * *".into())
+    }
 }

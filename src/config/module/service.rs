@@ -1,7 +1,11 @@
 //! `<service>` (CFG-SVC).
 
+use crate::config::cluster::ClusterConfig;
+use crate::config::extract::Tag;
+use crate::config::units::{self, Unit};
 use crate::ids::NodeName;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Architecture of a module (CFG-SVC-01).
@@ -79,4 +83,68 @@ pub struct Service {
     pub loop_interval: Duration,
     /// An automatic stopstart reboots the server instead (CFG-SVC-08).
     pub automatic_reboot: bool,
+}
+
+/// Default of `maxloop`.
+const MAXLOOP: u32 = 3;
+/// Default of `loop_interval`.
+const LOOP_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+const DELAYS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(86_400);
+const LOOP_INTERVALS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(366 * 86_400);
+
+/// Attributes of `<service>`.
+pub(super) const ATTRIBUTES: &[&str] = &[
+    "mode",
+    "boot",
+    "boot_delay",
+    "failover",
+    "defaultprim",
+    "maxloop",
+    "loop_interval",
+    "automatic_reboot",
+];
+
+/// Reads the attributes of `<service>`.
+pub(super) fn read(tag: &Tag<'_>, cluster: Option<&ClusterConfig>) -> Option<Service> {
+    let modes = [("mirror", Mode::Mirror), ("farm", Mode::Farm), ("light", Mode::Light)];
+    let boots = [("on", Boot::On), ("off", Boot::Off), ("auto", Boot::Auto), ("ignore", Boot::Ignore)];
+    let mode = tag.need("mode", units::one_of(&modes));
+    let service = Service {
+        mode: mode.unwrap_or(Mode::Mirror),
+        boot: tag.or("boot", Boot::Ignore, units::one_of(&boots)),
+        boot_delay: tag.or("boot_delay", Duration::ZERO, units::duration(Unit::S, DELAYS)),
+        failover: tag.or("failover", true, units::on_off),
+        defaultprim: tag.or("defaultprim", DefaultPrim::Alone, default_prim),
+        maxloop: tag.or("maxloop", MAXLOOP, units::integer(0..=1000)),
+        loop_interval: tag.or("loop_interval", LOOP_INTERVAL, units::duration(Unit::H, LOOP_INTERVALS)),
+        automatic_reboot: tag.or("automatic_reboot", false, units::on_off),
+    };
+    match mode? {
+        Mode::Mirror => {
+            if let (DefaultPrim::Server(name), Some(cluster)) = (&service.defaultprim, cluster)
+                && !cluster.nodes().contains(name)
+            {
+                tag.ignored("defaultprim", "not a node of cluster.xml: taken as the host name of one");
+            }
+        }
+        Mode::Farm | Mode::Light => {
+            tag.ignored("failover", "ignored: for mode mirror only");
+            tag.ignored("defaultprim", "ignored: for mode mirror only");
+        }
+    }
+    if service.mode != Mode::Mirror {
+        tag.unsupported_as(format!("not supported yet: mode=\"{}\"", service.mode));
+    }
+    Some(service)
+}
+
+fn default_prim(text: &str) -> Result<DefaultPrim, String> {
+    match text {
+        "alone" => Ok(DefaultPrim::Alone),
+        "lastprim" => Ok(DefaultPrim::LastPrim),
+        _ => text
+            .parse()
+            .map(DefaultPrim::Server)
+            .map_err(|_| "write alone, lastprim or the name of a node".to_owned()),
+    }
 }

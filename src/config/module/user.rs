@@ -1,6 +1,10 @@
 //! `<user>`: module scripts (CFG-USR).
 
+use crate::config::extract::Tag;
+use crate::config::units::{self, Unit};
+use crate::config::xml::Element;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Where the output of scripts goes (CFG-USR-03).
@@ -25,4 +29,43 @@ pub struct User {
     pub userlogsize: u64,
     /// Environment of the scripts (CFG-USR-05).
     pub vars: BTreeMap<String, String>,
+}
+
+/// Default time of a stop script.
+const STOP_TIMEOUT: Duration = Duration::from_secs(300);
+/// Default size of a userlog, bytes.
+const USERLOGSIZE: u64 = 2048 * 1024;
+const STOP_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+
+/// Reads `<user>`.
+pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<User> {
+    let attributes = ["nicestoptimeout", "forcestoptimeout", "logging", "userlogsize"];
+    let tag = parent.open(element, &attributes, &["var"]);
+    let loggings = [("userlog", Logging::Userlog), ("none", Logging::None)];
+    let mut vars = BTreeMap::new();
+    for e in tag.all("var") {
+        let var = tag.open(e, &["name", "value"], &[]);
+        let (name, value) = (var.need("name", variable), var.need("value", |v| Ok(v.to_owned())));
+        if let (Some(name), Some(value)) = (name, value)
+            && vars.insert(name, value).is_some()
+        {
+            var.fault_of("name", "this variable is given twice");
+        }
+    }
+    Some(User {
+        nicestoptimeout: tag.or("nicestoptimeout", STOP_TIMEOUT, units::duration(Unit::S, STOP_TIMEOUTS)),
+        forcestoptimeout: tag.or("forcestoptimeout", STOP_TIMEOUT, units::duration(Unit::S, STOP_TIMEOUTS)),
+        logging: tag.or("logging", Logging::Userlog, units::one_of(&loggings)),
+        userlogsize: tag.or("userlogsize", USERLOGSIZE, units::kilobytes(1..=4 << 20)),
+        vars,
+    })
+}
+
+fn variable(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(good) {
+        Ok(text.to_owned())
+    } else {
+        Err("write letters, digits and _, not beginning with a digit".into())
+    }
 }

@@ -1,8 +1,15 @@
-//! `<vip>`: virtual addresses (CFG-VIP) and load balancing (CFG-LB).
+//! `<vip>`: virtual addresses (CFG-VIP).
 
+use super::balance::{self, Group};
+use super::{Context, Mode};
 use crate::config::address::Address;
-use crate::ids::NodeName;
+use crate::config::extract::Tag;
+use crate::config::units::{self, Unit};
+use crate::config::xml::Element;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// `<vip>`.
@@ -81,57 +88,132 @@ impl VirtualAddr {
     }
 }
 
-/// `<group>` of load balancing rules (CFG-LB-01).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
-    /// Name.
-    pub name: String,
-    /// Weights of nodes; empty: all nodes, weight 1 (CFG-LB-02).
-    pub hosts: Vec<Host>,
-    /// At least one.
-    pub rules: Vec<LbRule>,
+const ARP_INTERVAL: Duration = Duration::from_secs(60);
+const ARP_ELAPSE: Duration = Duration::from_secs(1200);
+const ARP_TIMES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(86_400);
+/// Longest name of a network interface (IFNAMSIZ).
+const LONGEST_INTERFACE: usize = 15;
+
+/// Reads `<vip>`.
+pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>) -> Option<Vip> {
+    let tag = parent.open(element, &["tcpreset"], &["interface_list", "loadbalancing_list"]);
+    if context.mode == Mode::Light {
+        tag.fault("<vip> is for the modes mirror and farm");
+    }
+    let mut seen = BTreeSet::new();
+    let interfaces = match tag.one_needed("interface_list") {
+        Some(e) => {
+            let list = tag.open(e, &[], &["interface"]);
+            list.some("interface", |e| read_interface(&list, e, context, &mut seen))
+        }
+        None => Vec::new(),
+    };
+    let groups = match tag.one("loadbalancing_list") {
+        Some(e) => balance::read(&tag, e, context, &interfaces),
+        None => Vec::new(),
+    };
+    Some(Vip { tcpreset: tag.or("tcpreset", true, units::on_off), interfaces, groups })
 }
 
-/// `<host>`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// Node.
-    pub name: NodeName,
-    /// Weight; 0: no traffic.
-    pub power: u32,
+fn read_interface<'a>(
+    parent: &Tag<'a>,
+    element: &'a Element,
+    context: &Context<'_>,
+    seen: &mut BTreeSet<String>,
+) -> Option<Interface> {
+    let attributes = ["check", "arpreroute", "arpinterval", "arpelapse", "name"];
+    let tag = parent.open(element, &attributes, &["real_interface", "virtual_interface"]);
+    let (kind, list) = match (tag.one("real_interface"), tag.one("virtual_interface")) {
+        (Some(e), None) => (Some(InterfaceKind::Real), Some(tag.open(e, &[], &["virtual_addr"]))),
+        (None, Some(e)) => {
+            let list = tag.open(e, &["type", "addr"], &["virtual_addr"]);
+            list.unsupported();
+            (Some(virtual_kind(&list)), Some(list))
+        }
+        _ => {
+            tag.fault("one <real_interface> or one <virtual_interface> is needed");
+            (None, None)
+        }
+    };
+    if kind == Some(InterfaceKind::Real) && context.mode == Mode::Farm {
+        tag.fault("<real_interface> is for mode mirror: use <virtual_interface> in a farm");
+    }
+    let addrs = list.map(|l| l.some("virtual_addr", |e| read_addr(&l, e, context, seen))).unwrap_or_default();
+    Some(Interface {
+        check: tag.or("check", true, units::on_off),
+        arpreroute: tag.or("arpreroute", false, units::on_off),
+        arpinterval: tag.or("arpinterval", ARP_INTERVAL, units::duration(Unit::S, ARP_TIMES)),
+        arpelapse: tag.or("arpelapse", ARP_ELAPSE, units::duration(Unit::S, ARP_TIMES)),
+        name: tag.get("name", interface_name),
+        kind: kind?,
+        addrs,
+    })
 }
 
-/// Protocol of a load balancing rule (CFG-LB-05).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proto {
-    /// UDP.
-    Udp,
-    /// TCP.
-    Tcp,
-    /// ARP and neighbour discovery.
-    Arp,
+fn virtual_kind(tag: &Tag<'_>) -> InterfaceKind {
+    // The address is checked in every type, and used by vmac_invisible alone (CFG-VIP-09).
+    let mac = tag.get("addr", unicast_mac);
+    let types = [
+        ("vmac_directed", InterfaceKind::VmacDirected),
+        ("vmac_invisible", InterfaceKind::VmacInvisible { mac }),
+    ];
+    tag.or("type", InterfaceKind::VmacDirected, units::one_of(&types))
 }
 
-/// What is hashed (CFG-LB-06).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filter {
-    /// Address of the client.
-    OnAddr,
-    /// Port of the client.
-    OnPort,
-    /// IP identification; UDP on IPv4 only.
-    OnIpid,
+fn read_addr<'a>(
+    parent: &Tag<'a>,
+    element: &'a Element,
+    context: &Context<'_>,
+    seen: &mut BTreeSet<String>,
+) -> Option<VirtualAddr> {
+    let tag = parent.open(element, &["addr", "where", "check", "connections", "netmask"], &[]);
+    let addr: Option<Address> = tag.need("addr", units::parsed);
+    if let Some(addr) = &addr {
+        tag.unique("addr", &addr.to_string(), seen);
+        if addr.ip().is_some_and(|ip| ip.is_unspecified() || ip.is_loopback() || ip.is_multicast()) {
+            tag.fault_of("addr", "a virtual address is a unicast address of a network");
+        }
+    }
+    let (word, only) = match context.mode {
+        Mode::Mirror => ("one_side_alias", Where::OneSideAlias),
+        Mode::Farm | Mode::Light => ("alias", Where::Alias),
+    };
+    let where_ = tag.or("where", only, units::one_of(&[(word, only)]));
+    let netmask = tag.get("netmask", netmask);
+    if netmask.is_some() && addr.as_ref().is_some_and(|a| matches!(a.ip(), Some(IpAddr::V6(_)))) {
+        tag.fault_of("netmask", "a netmask is for IPv4 only");
+    }
+    Some(VirtualAddr {
+        addr: addr?,
+        where_,
+        check: tag.or("check", true, units::on_off),
+        connections: tag.or("connections", false, units::on_off),
+        netmask,
+    })
 }
 
-/// `<rule>` of load balancing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LbRule {
-    /// None: every virtual address (CFG-LB-03).
-    pub virtual_addr: Option<Address>,
-    /// None: every port (CFG-LB-04).
-    pub port: Option<u16>,
-    /// Protocol.
-    pub proto: Proto,
-    /// What is hashed.
-    pub filter: Filter,
+fn interface_name(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_graphic() && c != '/';
+    if (1..=LONGEST_INTERFACE).contains(&text.len()) && text.chars().all(good) {
+        Ok(text.to_owned())
+    } else {
+        Err("write the name of a network interface, such as eth0 or bond0".into())
+    }
+}
+
+fn netmask(text: &str) -> Result<Ipv4Addr, String> {
+    let mask = text.parse::<Ipv4Addr>().ok().filter(|m| {
+        let bits = m.to_bits();
+        bits != 0 && bits.leading_ones() == bits.count_ones()
+    });
+    mask.ok_or_else(|| "write an IPv4 netmask, such as 255.255.255.0".into())
+}
+
+fn unicast_mac(text: &str) -> Result<[u8; 6], String> {
+    let bytes: Option<Vec<u8>> = text
+        .split([':', '-'])
+        .map(|b| if b.len() == 2 { u8::from_str_radix(b, 16).ok() } else { None })
+        .collect();
+    let mac = bytes.and_then(|b| <[u8; 6]>::try_from(b).ok()).filter(|m| m[0] & 1 == 0);
+    mac.ok_or_else(|| "write a unicast MAC address, such as 5a:fe:c0:a8:01:63".into())
 }

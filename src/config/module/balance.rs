@@ -1,0 +1,139 @@
+//! `<loadbalancing_list>`: how a farm shares its clients (CFG-LB).
+
+use super::vip::Interface;
+use super::{Context, Mode};
+use crate::config::address::Address;
+use crate::config::extract::Tag;
+use crate::config::units;
+use crate::config::xml::Element;
+use crate::ids::NodeName;
+use std::collections::BTreeSet;
+
+/// `<group>` of load balancing rules (CFG-LB-01).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// Weights of nodes; empty: all nodes, weight 1 (CFG-LB-02).
+    pub hosts: Vec<Host>,
+    /// At least one.
+    pub rules: Vec<LbRule>,
+}
+
+/// `<host>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Node.
+    pub name: NodeName,
+    /// Weight; 0: no traffic.
+    pub power: u32,
+}
+
+/// Protocol of a load balancing rule (CFG-LB-05).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proto {
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
+    /// ARP and neighbour discovery.
+    Arp,
+}
+
+/// What is hashed (CFG-LB-06).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Address of the client.
+    OnAddr,
+    /// Port of the client.
+    OnPort,
+    /// IP identification; UDP on IPv4 only.
+    OnIpid,
+}
+
+/// `<rule>` of load balancing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LbRule {
+    /// None: every virtual address (CFG-LB-03).
+    pub virtual_addr: Option<Address>,
+    /// None: every port (CFG-LB-04).
+    pub port: Option<u16>,
+    /// Protocol.
+    pub proto: Proto,
+    /// What is hashed.
+    pub filter: Filter,
+}
+
+/// Reads `<loadbalancing_list>`.
+pub(super) fn read<'a>(
+    parent: &Tag<'a>,
+    element: &'a Element,
+    context: &Context<'_>,
+    interfaces: &[Interface],
+) -> Vec<Group> {
+    let tag = parent.open(element, &[], &["group"]);
+    tag.unsupported();
+    if context.mode != Mode::Farm {
+        tag.fault("load balancing is for mode farm");
+    }
+    let mut seen = BTreeSet::new();
+    tag.some("group", |e| {
+        let group = tag.open(e, &["name"], &["cluster", "rule"]);
+        let name = group.need("name", units::name);
+        if let Some(name) = &name {
+            group.unique("name", name, &mut seen);
+        }
+        let hosts = group.one("cluster").map(|e| read_hosts(&group, e, context)).unwrap_or_default();
+        let rules = group.some("rule", |e| read_rule(&group, e, interfaces));
+        Some(Group { name: name?, hosts, rules })
+    })
+}
+
+fn read_hosts<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>) -> Vec<Host> {
+    let tag = parent.open(element, &[], &["host"]);
+    let mut seen = BTreeSet::new();
+    tag.some("host", |e| {
+        let host = tag.open(e, &["name", "power"], &[]);
+        let name: Option<NodeName> = host.need("name", units::parsed);
+        let power = host.need("power", units::integer(0..=256));
+        if let Some(name) = &name {
+            host.unique("name", name.as_str(), &mut seen);
+            if context.cluster.is_some_and(|c| !c.nodes().contains(name)) {
+                host.fault_of("name", "not a node of cluster.xml");
+            }
+        }
+        Some(Host { name: name?, power: power? })
+    })
+}
+
+fn read_rule<'a>(parent: &Tag<'a>, element: &'a Element, interfaces: &[Interface]) -> Option<LbRule> {
+    let tag = parent.open(element, &["virtual_addr", "port", "proto", "filter"], &[]);
+    let protos = [("udp", Proto::Udp), ("tcp", Proto::Tcp), ("arp", Proto::Arp)];
+    let filters = [("on_addr", Filter::OnAddr), ("on_port", Filter::OnPort), ("on_ipid", Filter::OnIpid)];
+    let (proto, filter) =
+        (tag.need("proto", units::one_of(&protos)), tag.need("filter", units::one_of(&filters)));
+    match (proto, filter) {
+        (Some(Proto::Tcp), Some(Filter::OnIpid)) => {
+            tag.fault_of("filter", "on_ipid is for udp only: write on_addr or on_port");
+        }
+        (Some(Proto::Arp), Some(Filter::OnPort | Filter::OnIpid)) => {
+            tag.fault_of("filter", "arp requests have no port: write on_addr");
+        }
+        _ => {}
+    }
+    let virtual_addr = tag.or("virtual_addr", None, any_or(units::parsed::<Address>));
+    let known = |a: &Address| interfaces.iter().flat_map(|i| &i.addrs).any(|v| &v.addr == a);
+    if virtual_addr.as_ref().is_some_and(|a| !known(a)) {
+        tag.fault_of("virtual_addr", "not a <virtual_addr> of this module: write one of them or *");
+    }
+    let port = tag.or("port", None, any_or(units::port));
+    Some(LbRule { virtual_addr, port, proto: proto?, filter: filter? })
+}
+
+/// `*` or a value.
+fn any_or<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Option<T>, String> {
+    move |text| match text {
+        "*" => Ok(None),
+        _ => parse(text).map(Some).map_err(|what| format!("{what}, or *")),
+    }
+}
