@@ -18,6 +18,8 @@ use std::time::Duration;
 /// Announcements that are always made, counted from the moment the address is set: a client or a
 /// switch that misses the first would keep the old primary's MAC address for minutes.
 const BURST: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+/// Below it announcements would only load the link.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 /// RES-41.
 const COUNT_PERIOD: Duration = Duration::from_secs(10);
 /// How long somebody else may take to answer for an address that was just set.
@@ -250,9 +252,10 @@ fn next_announcement(vip: &VipAddr, at: Duration) -> Option<Duration> {
     if let Some(next) = BURST.iter().find(|next| **next > at) {
         return Some(*next);
     }
-    // An interval below a second would only load the link.
-    let interval = vip.arpinterval.as_secs().max(1);
-    let next = Duration::from_secs((at.as_secs() / interval + 1).saturating_mul(interval));
+    // The configuration allows a day at most; what does not fit 64 bits of milliseconds is never.
+    let interval = u64::try_from(vip.arpinterval.max(SHORTEST_INTERVAL).as_millis()).ok()?;
+    let times = u64::try_from(at.as_millis()).ok()? / interval + 1;
+    let next = Duration::from_millis(times.checked_mul(interval)?);
     (vip.arpreroute && next <= vip.arpelapse).then_some(next)
 }
 

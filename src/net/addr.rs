@@ -295,3 +295,7 @@ pub(crate) fn ip(bytes: &[u8]) -> Option<IpAddr> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "addr_tests.rs"]
+mod tests;

@@ -116,8 +116,9 @@ pub enum NetError {
 impl NetError {
     /// An error of the system while trying `what`.
     pub(crate) fn system(what: impl Into<String>, source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::PermissionDenied => NetError::Permission { what: what.into() },
+        match source.raw_os_error() {
+            // Not EACCES: the kernel says it of things that are switched off, e.g. IPv6 on a link.
+            Some(libc::EPERM) => NetError::Permission { what: what.into() },
             _ => NetError::Kernel { what: what.into(), text: source.to_string(), source },
         }
     }
