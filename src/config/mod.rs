@@ -13,3 +13,6 @@ pub mod ports;
 pub mod signature;
 mod units;
 mod xml;
+
+#[cfg(test)]
+mod template_tests;

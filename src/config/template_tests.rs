@@ -1,0 +1,133 @@
+//! The delivered modules: each packs, unpacks, loads and runs as it is.
+
+use super::{archive, module};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+fn template(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/modules").join(name)
+}
+
+fn load(userconfig: &str) -> module::ModuleConfig {
+    module::load(userconfig, "userconfig.xml", &|_| None, None).unwrap()
+}
+
+#[test]
+fn every_template_can_be_configured_as_delivered() {
+    for name in ["mirror", "customchecker", "notification"] {
+        let dir = tempfile::tempdir().unwrap();
+        let (safe, to) = (dir.path().join("x.safe"), dir.path().join("x"));
+        archive::pack(&template(name), &safe).unwrap();
+        archive::unpack(&fs::read(&safe).unwrap(), &to, &archive::Limits::default()).unwrap();
+        let config = load(&fs::read_to_string(to.join("conf/userconfig.xml")).unwrap());
+        assert!(config.unsupported().is_empty() && config.warnings().is_empty(), "{name}");
+        assert_eq!(config.heart.unwrap().heartbeats[0].name, "default");
+        assert!(config.user.is_some());
+        for script in fs::read_dir(to.join("bin")).unwrap() {
+            let script = script.unwrap().path();
+            let checked = Command::new("sh").arg("-n").arg(&script).status().unwrap();
+            assert!(checked.success(), "{}", script.display());
+        }
+    }
+}
+
+/// Whoever takes away the marks of a comment gets a good file.
+#[test]
+fn the_comments_of_mirror_hold_good_xml() {
+    let text = fs::read_to_string(template("mirror").join("conf/userconfig.xml")).unwrap();
+    for (tag, needed) in [("<vip>", "</vip>"), ("<rfs ", "</rfs>"), ("<check>", "</check>"), ("<var ", "/>")]
+    {
+        let start = text.find(tag).unwrap();
+        let end = start + text[start..].find(needed).unwrap() + needed.len();
+        let part = format!("-->{}<!--", &text[start..end]);
+        load(&format!("{}{part}{}", &text[..start], &text[end..]));
+    }
+}
+
+#[test]
+fn customchecker_makes_the_rule_of_its_action() {
+    let config = load(&fs::read_to_string(template("customchecker").join("conf/userconfig.xml")).unwrap());
+    let wanted = module::Check::Custom {
+        ident: "checkfile".into(),
+        when: module::When::Prim,
+        exec: "checker".into(),
+        args: ["/tmp/checkfile", "2", "5"].map(String::from).to_vec(),
+        action: Some(module::RuleAction::Restart),
+    };
+    assert_eq!(config.checks, [wanted]);
+}
+
+/// A SAFE whose command writes its arguments down.
+fn recorder(dir: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let safekit = dir.join("safekit");
+    fs::write(&safekit, "#!/bin/sh\necho \"$@\" >> \"$(dirname \"$0\")/calls\"\n").unwrap();
+    fs::set_permissions(&safekit, fs::Permissions::from_mode(0o755)).unwrap();
+    dir.join("calls")
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn wait_for(calls: &Path, text: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !fs::read_to_string(calls).unwrap_or_default().contains(text) {
+        assert!(Instant::now() < deadline, "never called with: {text}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_custom_checker_sets_its_resource_when_it_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (calls, file) = (recorder(dir.path()), dir.path().join("file"));
+    let mut command = Command::new(template("customchecker").join("bin/checker"));
+    command.env("SAFE", dir.path()).args(["AM", "custom.checkfile"]).arg(&file).args(["2", "0.05"]);
+    let _running = Killed(command.spawn().unwrap());
+    wait_for(&calls, "set -r custom.checkfile -v down -i checker -m AM");
+    fs::write(&file, "").unwrap();
+    wait_for(&calls, "set -r custom.checkfile -v up -i checker -m AM");
+    assert_eq!(fs::read_to_string(&calls).unwrap().lines().count(), 2);
+}
+
+fn run(module: &str, script: &str, args: &[&str]) -> Output {
+    let bin = template(module).join("bin");
+    let mut command = Command::new(bin.join(script));
+    command.args(args).env("SAFEUSERBIN", &bin).env("SAFEMODULE", "AM").env("NOTIFY_TO", "");
+    command.output().unwrap()
+}
+
+/// MSG-O-13.
+#[test]
+fn notification_says_what_happens() {
+    for (script, args, wanted) in [
+        ("prestart", &["STOP", "WAIT", "start"] as &[&str], "*** Start of module AM on "),
+        ("poststop", &["PRIM", "STOP", "stop"], "*** Stop of module AM on "),
+        ("transition", &["WAIT", "ALONE"], "*** Start ALONE of module AM on "),
+        ("transition", &["SECOND", "PRIM"], "*** Go PRIM of module AM on "),
+    ] {
+        let output = run("notification", script, args);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains(wanted), "{script}: {text}");
+        assert!(text.starts_with(&format!("Running {script} {}", args.join(" "))), "{text}");
+    }
+    let silent =
+        String::from_utf8(run("notification", "transition", &["STOP", "WAIT", "start"]).stdout).unwrap();
+    assert!(!silent.contains("***"));
+}
+
+/// ST-94: the stop scripts are called first, in the order of a stop.
+#[test]
+fn prestart_stops_what_still_runs() {
+    let output = run("mirror", "prestart", &["STOP", "WAIT", "start"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text, "Running prestart STOP WAIT start\nRunning stop_prim STOP WAIT start\n");
+}
