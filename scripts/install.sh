@@ -69,9 +69,9 @@ put_programs() {
     done
 }
 
-# conf/templates/NAME becomes Application_Modules/generic/NAME.safe.
+# conf/modules/NAME becomes Application_Modules/generic/NAME.safe.
 pack_templates() {
-    for template in "$tree"/conf/templates/*/; do
+    for template in "$tree"/conf/modules/*/; do
         [ -f "$template/conf/userconfig.xml" ] || continue
         archive=$safe/Application_Modules/generic/$(basename "$template").safe
         rm -f "$archive.new.zip"

@@ -194,10 +194,15 @@ pub fn deconfig(paths: &Paths, module: &ModuleName, running: bool) -> Result<boo
     Ok(true)
 }
 
-/// The active configuration; `None` if the module is not configured. Reads the cluster's too.
+/// The active configuration; `None` if the module is not configured. While a new one is being
+/// applied it is still the old one. Names of the file are compared with the cluster's.
 pub fn active(paths: &Paths, module: &ModuleName) -> Result<Option<ModuleConfig>, ConfigureError> {
-    let dir = paths.active(module);
-    if dir.join(PROOF).exists() { load(paths, &dir).map(Some) } else { Ok(None) }
+    in_force(paths, module).map(|dir| load(paths, &dir)).transpose()
+}
+
+/// Directory of the last configuration that was applied to its end.
+fn in_force(paths: &Paths, module: &ModuleName) -> Option<PathBuf> {
+    [paths.active(module), fresh_dir(paths, module)].into_iter().find(|dir| dir.join(PROOF).exists())
 }
 
 /// `confinfo`: the active configuration (`None`: not configured) and the current one (CLI-093).
@@ -211,7 +216,7 @@ pub fn confinfo(paths: &Paths, module: &ModuleName) -> Result<(Option<ConfInfo>,
 
 /// Signature and date of the active configuration as it was applied; `None`: not configured (CLI-046).
 pub fn applied(paths: &Paths, module: &ModuleName) -> Result<Option<ConfInfo>, RecordError> {
-    record::load(&paths.active(module).join(PROOF))
+    in_force(paths, module).map_or(Ok(None), |dir| record::load(&dir.join(PROOF)))
 }
 
 /// Runs a script of the active configuration that a command calls, `level` or `state`, and returns its

@@ -146,6 +146,7 @@ fn a_crash_at_any_step_leaves_the_old_or_the_new_configuration() {
     unproven(&fresh);
     tree::swap(&fresh, &target).unwrap();
     assert_eq!(active_text(&node), "new");
+    assert!(active(&node.paths, &am).unwrap().is_some(), "the old one is in force");
     recover(&node.paths, &am).unwrap();
     assert_eq!(active_text(&node), old);
     // After the proof, before the old one is deleted.

@@ -3,12 +3,16 @@
 //! firewalld where it runs, else iptables, else nftables with the usual `inet filter input` chain.
 //! Adding twice opens once, deleting what is not there is no error.
 
+use super::script;
 use crate::config::cluster::{ClusterConfig, DEFAULT_PORT};
 use crate::config::module::ModuleConfig;
 use crate::config::ports::{self, Port, WEB_PORT};
 use crate::ids::ModuleId;
-use std::io;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
+
+/// Time a command of the firewall has.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Web service with TLS.
 const WEB_TLS_PORT: u16 = 9453;
@@ -80,17 +84,8 @@ pub struct System;
 impl Runner for System {
     fn run(&mut self, command: &[&str]) -> Result<String, String> {
         let (program, args) = command.split_first().ok_or("empty command")?;
-        let output = Command::new(program).args(args).stdin(Stdio::null()).output().map_err(reason)?;
-        if output.status.success() {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
-        }
+        script::output(Command::new(program).args(args), TIMEOUT)
     }
-}
-
-fn reason(error: io::Error) -> String {
-    if error.kind() == io::ErrorKind::NotFound { "not installed".into() } else { error.to_string() }
 }
 
 /// Runs what only looks, through `R`, and records what would change the firewall.

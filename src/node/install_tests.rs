@@ -1,5 +1,8 @@
 //! The systemd units and the installation script do what the design demands.
 
+use super::modules;
+use crate::config::paths::Paths;
+use crate::ids::ModuleName;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -119,9 +122,15 @@ fn the_script_installs_programs_directories_and_units() {
     }
     assert!(root.join("var/safekit/modules").is_dir());
     assert!(root.join("etc/systemd/system/safeadmin.service").is_file());
-    for template in fs::read_dir(Path::new(TREE).join("conf/templates")).into_iter().flatten() {
-        let name = template.unwrap().file_name().into_string().unwrap();
-        let archive = safe.join(format!("Application_Modules/generic/{name}.safe"));
-        assert!(archive.is_file(), "{name}");
+    // Every delivered module is found by its name and can be installed and checked.
+    let paths = Paths::new(&safe, root.join("var/safekit"));
+    let mut delivered = 0;
+    for module in fs::read_dir(Path::new(TREE).join("conf/modules")).unwrap() {
+        let am: ModuleName = module.unwrap().file_name().to_str().unwrap().parse().unwrap();
+        let archive = modules::template(&paths, &am, None).unwrap();
+        modules::install(&paths, &am, None, false, &archive, &[]).unwrap();
+        assert!(paths.userconfig(&am).is_file() && paths.module(&am).join("bin").is_dir(), "{am}");
+        delivered += 1;
     }
+    assert!(delivered > 0);
 }

@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the end of a script is looked for.
 const POLL: Duration = Duration::from_millis(10);
+/// Most output of a command of the system that is read; one that says more is stopped by its pipe.
+const LARGEST_OUTPUT: u64 = 1024 * 1024;
 /// Bytes of output handed back, from its end; the userlog holds all of it.
 const SHOWN: u64 = 16 * 1024;
 
@@ -124,6 +126,34 @@ fn open_userlog(path: &Path, name: &str) -> Result<File, RecordError> {
     Ok(file)
 }
 
+/// Runs a command of the system to its end, at most for `timeout`: its standard output, or why it
+/// failed.
+pub(super) fn output(command: &mut Command, timeout: Duration) -> Result<String, String> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = command.spawn().map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => "not installed".to_owned(),
+        _ => e.to_string(),
+    })?;
+    // Both pipes are read meanwhile, so that a long output does not stop the command.
+    let reader = |pipe: Option<Box<dyn Read + Send>>| {
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            // What could be read before an error is what there is to show.
+            let _ = pipe.map(|pipe| pipe.take(LARGEST_OUTPUT).read_to_end(&mut bytes));
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    };
+    let out = reader(child.stdout.take().map(|pipe| Box::new(pipe) as _));
+    let err = reader(child.stderr.take().map(|pipe| Box::new(pipe) as _));
+    let status = wait(&mut child, timeout).map_err(|e| e.to_string())?;
+    let text = |thread: thread::JoinHandle<String>| thread.join().unwrap_or_default();
+    match status {
+        None => Err(format!("killed after {} s", timeout.as_secs())),
+        Some(status) if status.success() => Ok(text(out)),
+        Some(status) => Err(format!("{status}: {}", text(err).trim())),
+    }
+}
+
 /// Waits for the child; `None` when its time was over and its process group was killed.
 fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
     let end = Instant::now() + timeout;
@@ -195,6 +225,16 @@ mod tests {
         assert!(none.unwrap().is_none());
         let error = world.run("#!/bin/sh\n", 0o644, TIMEOUT).unwrap_err().to_string();
         assert!(error.contains("chmod +x"), "{error}");
+    }
+
+    #[test]
+    fn a_command_of_the_system_is_bounded_and_may_say_much() {
+        let shell = |text: &str, timeout| output(Command::new("sh").args(["-c", text]), timeout);
+        let much = shell("head -c 300000 /dev/zero | tr '\\0' x", TIMEOUT).unwrap();
+        assert_eq!(much.len(), 300_000);
+        assert_eq!(shell("echo wrong >&2; exit 2", TIMEOUT).unwrap_err(), "exit status: 2: wrong");
+        assert_eq!(shell("sleep 600", Duration::from_secs(1)).unwrap_err(), "killed after 1 s");
+        assert_eq!(output(&mut Command::new("no-such-tool"), TIMEOUT).unwrap_err(), "not installed");
     }
 
     #[test]
