@@ -1,0 +1,146 @@
+//! What the rest of safeadmin may ask of a module's actor.
+
+use crate::actors::cluster_heard::Heard;
+use crate::config::module::ModuleConfig;
+use crate::config::paths::Paths;
+use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel};
+use crate::fsm::command::{Caller, Command};
+use crate::fsm::mirror::Refused;
+use crate::fsm::resource::{ResourceName, Value};
+use crate::fsm::state::{Readiness, Role};
+use crate::ids::{ModuleId, ModuleName, NodeName};
+use crate::node::keys::SecretKey;
+use crate::store::ModuleStore;
+use actix::{Addr, Message};
+use jiff::Timestamp;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// All that a module instance is made from.
+pub struct Setup {
+    /// The module.
+    pub name: ModuleName,
+    /// Its number: ports derive from it.
+    pub id: ModuleId,
+    /// Where things are.
+    pub paths: Paths,
+    /// Its active configuration.
+    pub config: Arc<ModuleConfig>,
+    /// Identity of this boot of the node: what another boot left does not run any more.
+    pub boot: String,
+    /// Index and name of this node in cluster.xml.
+    pub me: (u8, NodeName),
+    /// Index and name of the other node of the pair (AMB-41).
+    pub peer: (u8, NodeName),
+    /// Heartbeat networks in the order of the configuration: identity, own address, the peer's.
+    pub networks: Vec<(String, IpAddr, IpAddr)>,
+    /// Key of the module, if it has one (CFG-GEN-07).
+    pub key: Option<SecretKey>,
+    /// Its journal.
+    pub store: ModuleStore,
+    /// When each node was last heard on the cluster channel.
+    pub heard: Arc<Heard>,
+    /// The arbiter that owns the heartbeats.
+    pub hearts: actix::ArbiterHandle,
+    /// The thread that talks to the guard.
+    pub guard: crate::actors::guard::GuardHandle,
+    /// `failover` as a command left it (ST-53); none: as configured.
+    pub failover: Option<bool>,
+}
+
+/// A module instance as seen from outside. Dropping it does not end it: send [`Close`].
+#[derive(Clone)]
+pub struct ModuleHandle {
+    /// The module.
+    pub name: ModuleName,
+    /// Its number.
+    pub id: ModuleId,
+    /// Its configuration.
+    pub config: Arc<ModuleConfig>,
+    /// Its actor.
+    pub addr: Addr<super::Module>,
+    /// What it shows; changes wake.
+    pub shown: watch::Receiver<Shown>,
+    /// Its journal.
+    pub store: ModuleStore,
+}
+
+/// What a module shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Its role here.
+    pub role: Role,
+    /// Its readiness here.
+    pub readiness: Readiness,
+    /// `state.remote`.
+    pub remote: String,
+    /// Time of the last change of state.
+    pub since: Timestamp,
+    /// First line of `explain`; empty when Ready.
+    pub reason: String,
+    /// Evaluations of the failover rules so far: "nothing happens" is asserted by it.
+    pub evaluations: u64,
+}
+
+/// A control command. Answered once it is accepted or refused.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refused>")]
+pub struct Control {
+    /// The command.
+    pub command: Command,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+/// `safekit set` (CLI-113).
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetResource {
+    /// The resource.
+    pub name: ResourceName,
+    /// Its new value.
+    pub value: Value,
+    /// Whether it is logged.
+    pub log: LogChoice,
+    /// Who sets it.
+    pub setter: String,
+}
+
+/// `safekit printi` and `printe` (CLI-087).
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Print(pub PrintLevel, pub String);
+
+/// `incloop`, `resetloop`, `checkloop` (CLI-110 to CLI-112).
+#[derive(Debug, Message)]
+#[rtype(result = "LoopReport")]
+pub struct Loop(pub LoopOp, pub Option<String>);
+
+/// Every resource with the time of its last assignment.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<(ResourceName, Value, Timestamp)>")]
+pub struct GetResources;
+
+/// `safekit explain`.
+#[derive(Debug, Message)]
+#[rtype(result = "crate::fsm::explain::Explanation")]
+pub struct Explain;
+
+/// A configuration applied while the module is ALONE or WAIT (CFG-GEN-04).
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reconfigure(pub Box<Setup>);
+
+/// `clean`: resources are forgotten, or what is left of the application is killed (CLI-107).
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Forget {
+    /// Forget the resources that checkers and commands set.
+    pub resources: bool,
+}
+
+/// End of the instance: its actors stop; nothing of the module is touched. For a module in STOP.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Close;
