@@ -92,6 +92,9 @@ async fn arguments_environment_and_log() {
 async fn ends_are_told_apart() {
     let scripts = Scripts::new();
     assert_eq!(run(&scripts.job("good", "exit 0")).await, ScriptEnd::Exited(0));
+    let leads_its_session =
+        "read -r _ _ _ _ group session _ < /proc/$$/stat; [ $group = $$ ] && [ $session = $$ ]";
+    assert_eq!(run(&scripts.job("leader", leads_its_session)).await, ScriptEnd::Exited(0));
     assert_eq!(run(&scripts.job("killed", "kill -9 $$")).await, ScriptEnd::Signaled(9));
     let mut job = scripts.job("gone", "");
     fs::remove_file(&job.path).unwrap();

@@ -87,21 +87,40 @@ fn daemon_by_its_mark() {
     a_daemon_is_found_and_killed(&AppGroup::by_mark(&module("daemon"), run.path()).unwrap());
 }
 
-#[test]
-fn a_daemon_without_environment_is_found_by_its_parent() {
+/// Starts `script` as the leader of a session, in a group by mark; it starts "$BARE" without a mark.
+fn a_bare_process_is_found(script: &str) {
     let run = tempfile::tempdir().unwrap();
     let group = AppGroup::by_mark(&module("bare"), run.path()).unwrap();
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg("env -i /bin/sleep 1000 & wait").stdin(Stdio::null());
+    let mut command = Command::new("/usr/bin/setsid");
+    command.args(["--wait", "sh", "-c", script]).current_dir(run.path());
+    command.env("BARE", "echo $$ > pid.new; mv pid.new pid; exec sleep 1000");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     group.enter(&mut command).unwrap();
     let mut child = command.spawn().unwrap();
     let end = soon();
+    let pid = loop {
+        if let Ok(text) = fs::read_to_string(run.path().join("pid")) {
+            break text.trim().parse().unwrap();
+        }
+        assert!(Instant::now() < end, "the bare process did not start");
+        thread::yield_now();
+    };
     let AppGroup::Marked(mark) = &group else { unreachable!("made so above") };
-    while marked::members(mark).unwrap().len() < 2 {
-        assert!(Instant::now() < end, "the bare child was not found");
-    }
+    let found = marked::members(mark).unwrap().contains(&pid);
+    kill_pid(pid);
     assert!(group.kill_until_empty(soon()).unwrap());
-    assert!(!child.wait().unwrap().success());
+    child.wait().unwrap();
+    assert!(found);
+}
+
+#[test]
+fn a_process_without_environment_is_found_by_its_parent() {
+    a_bare_process_is_found("env -i setsid sh -c \"$BARE\" & wait");
+}
+
+#[test]
+fn an_orphan_without_environment_is_found_by_its_session() {
+    a_bare_process_is_found("(env -i sh -c \"$BARE\" &); exec sleep 1000");
 }
 
 #[test]

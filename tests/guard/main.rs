@@ -283,12 +283,15 @@ fn a_hanging_guard_does_not_hold_up_its_caller() {
     let guard = Pid::from_raw(node.guard.as_ref().unwrap().id().cast_signed());
     kill(guard, Signal::SIGSTOP).unwrap();
     let asked = Instant::now();
-    assert!(matches!(client.renew(&module(), boottime_ns()), Err(GuardError::Silent)));
+    let target = Target { vips: Vec::new(), group: None };
+    let late = client.arm(&module(), TIMEOUT, boottime_ns(), target);
+    assert!(matches!(late, Err(GuardError::Silent)), "{late:?}");
     assert!(asked.elapsed() < Duration::from_secs(1));
     kill(guard, Signal::SIGCONT).unwrap();
     // The late answer to the first call is not taken for that to the next.
-    eventually("an answer", || client.query(&module()).ok());
-    assert_eq!(client.query(&module()).unwrap(), Status::default());
+    let other = "other".parse().unwrap();
+    assert_eq!(eventually("an answer", || client.query(&other).ok()), Status::default());
+    assert!(client.query(&module()).unwrap().armed, "the first call was heard");
 }
 
 #[test]
