@@ -1,5 +1,9 @@
 //! Actors: record the event, step the automaton, run the effects. No product decision lives here.
 
 pub mod checkers;
+pub mod cluster_heard;
+pub mod guard;
+pub mod heart;
+pub mod link;
 pub mod script;
 pub mod vip;

@@ -4,6 +4,8 @@
 //! walks these files and fails on such an import. Time, answers and randomness come in as events.
 
 pub mod command;
+pub mod explain;
+pub mod gate;
 pub mod generation;
 pub mod maxloop;
 pub mod membership;

@@ -268,6 +268,11 @@ impl Watch {
         self.echoed
     }
 
+    /// The peer was silent on all channels for a full timeout, and was told so.
+    pub fn is_silent(&self) -> bool {
+        self.said == Said::Silent
+    }
+
     /// Time of the last own heartbeat, for the check before a virtual IP is set (S4).
     pub fn last_sent(&self) -> Option<u64> {
         self.last_sent

@@ -1,0 +1,195 @@
+//! The thread that talks with safeguard for all modules (S8). It may wait for the guard; the
+//! arbiters that own heartbeats and modules never do.
+
+use crate::guard::client::{GuardClient, GuardError};
+use crate::guard::frame::{Status, Target};
+use crate::ids::ModuleName;
+use actix::{Message, Recipient};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// Orders that may wait. A renewal that finds no place is lost, and that is right: a guard that
+/// cannot be reached cannot be renewed.
+const QUEUE: usize = 1024;
+
+/// An order of a module.
+pub enum GuardOrder {
+    /// Be ready to fence; answered by [`GuardEvent::Armed`].
+    Arm {
+        /// Effect id, returned in the answer.
+        id: u64,
+        /// Heartbeat timeout.
+        timeout: Duration,
+        /// Send time of the newest heartbeat that the peer echoed, ns of CLOCK_BOOTTIME.
+        echoed_at: u64,
+        /// What a fence removes and kills.
+        target: Target,
+    },
+    /// The heartbeats go on.
+    Renew {
+        /// As in [`GuardOrder::Arm`].
+        echoed_at: u64,
+    },
+    /// No peer could take over; answered by [`GuardEvent::Disarmed`].
+    Disarm(u64),
+    /// The module was stopped after a fence; or what did the guard do before this daemon came back?
+    Acknowledge,
+}
+
+/// What the guard says, to the module.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub enum GuardEvent {
+    /// The guard is ready to fence, or cannot be.
+    Armed(u64, Result<(), String>),
+    /// The guard will not fence.
+    Disarmed(u64),
+    /// The guard has fenced this node.
+    Fenced(String),
+}
+
+/// Where orders go.
+#[derive(Clone)]
+pub struct GuardHandle(SyncSender<(ModuleName, GuardOrder, Recipient<GuardEvent>)>);
+
+struct Armed {
+    timeout: Duration,
+    target: Target,
+    told: bool,
+}
+
+struct Talk {
+    socket: PathBuf,
+    client: Option<GuardClient>,
+    armed: BTreeMap<ModuleName, Armed>,
+}
+
+impl GuardHandle {
+    /// Starts the thread; `socket` is SAFEVAR/run/safeguard.sock.
+    ///
+    /// # Errors
+    /// No thread can be made.
+    pub fn start(socket: PathBuf) -> io::Result<GuardHandle> {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let talk = Talk { socket, client: None, armed: BTreeMap::new() };
+        thread::Builder::new().name("guard".to_owned()).spawn(move || talk.run(&receiver))?;
+        Ok(GuardHandle(sender))
+    }
+
+    /// Gives an order; answers go to `module`. False if it was lost: too many wait.
+    pub fn order(&self, name: &ModuleName, order: GuardOrder, module: &Recipient<GuardEvent>) -> bool {
+        match self.0.try_send((name.clone(), order, module.clone())) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                tracing::warn!(module = %name, "an order to the guard is lost: {QUEUE} wait");
+                false
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+}
+
+impl Talk {
+    fn run(mut self, orders: &Receiver<(ModuleName, GuardOrder, Recipient<GuardEvent>)>) {
+        while let Ok((name, order, module)) = orders.recv() {
+            self.carry_out(&name, order, &module);
+        }
+    }
+
+    fn carry_out(&mut self, name: &ModuleName, order: GuardOrder, module: &Recipient<GuardEvent>) {
+        match order {
+            GuardOrder::Arm { id, timeout, echoed_at, target } => {
+                let result = self.arm(name, timeout, echoed_at, &target);
+                if result.is_ok() {
+                    self.armed.insert(name.clone(), Armed { timeout, target, told: false });
+                }
+                tell(module, GuardEvent::Armed(id, result));
+            }
+            GuardOrder::Renew { echoed_at } => self.renew(name, echoed_at, module),
+            GuardOrder::Disarm(id) => {
+                self.armed.remove(name);
+                if let Err(error) = self.call(|c| c.disarm(name)) {
+                    // A guard that ended is disarmed as well.
+                    tracing::warn!(module = %name, %error, "cannot disarm the guard");
+                }
+                tell(module, GuardEvent::Disarmed(id));
+            }
+            GuardOrder::Acknowledge => {
+                if let Err(error) = self.call(|c| c.acknowledge(name)) {
+                    tracing::debug!(module = %name, %error, "nothing to acknowledge at the guard");
+                }
+            }
+        }
+    }
+
+    /// Arms; a fence that an earlier life left is acknowledged, since that life is over.
+    fn arm(
+        &mut self,
+        name: &ModuleName,
+        timeout: Duration,
+        echoed_at: u64,
+        target: &Target,
+    ) -> Result<(), String> {
+        let mut status =
+            self.call(|c| c.arm(name, timeout, echoed_at, target.clone())).map_err(|e| e.to_string())?;
+        if status.fenced.is_some() {
+            self.call(|c| c.acknowledge(name)).map_err(|e| e.to_string())?;
+            status =
+                self.call(|c| c.arm(name, timeout, echoed_at, target.clone())).map_err(|e| e.to_string())?;
+        }
+        if status.armed {
+            Ok(())
+        } else {
+            Err("the guard has fenced this module and is not done yet".to_owned())
+        }
+    }
+
+    fn renew(&mut self, name: &ModuleName, echoed_at: u64, module: &Recipient<GuardEvent>) {
+        let status = self.call(|c| c.renew(name, echoed_at));
+        let Some(armed) = self.armed.get_mut(name) else { return };
+        match status {
+            Ok(Status { fenced: Some(f), .. }) if !armed.told => {
+                armed.told = true;
+                let silent = f.at.saturating_sub(f.renewed_at) / 1_000_000;
+                let text = format!(
+                    "the guard heard nothing of safeadmin for {silent} ms: virtual ip removed, application killed"
+                );
+                tell(module, GuardEvent::Fenced(text));
+            }
+            Ok(Status { armed: true, .. } | Status { fenced: Some(_), .. }) => {}
+            // The guard was restarted, or has never heard of this module.
+            Ok(_) | Err(_) => {
+                let (timeout, target) = (armed.timeout, armed.target.clone());
+                if let Err(error) = self.arm(name, timeout, echoed_at, &target) {
+                    tracing::warn!(module = %name, %error, "the guard cannot be armed again");
+                }
+            }
+        }
+    }
+
+    fn call<T>(
+        &mut self,
+        ask: impl FnOnce(&mut GuardClient) -> Result<T, GuardError>,
+    ) -> Result<T, GuardError> {
+        let client = match &mut self.client {
+            Some(c) => c,
+            None => self.client.insert(GuardClient::connect(&self.socket)?),
+        };
+        let answer = ask(client);
+        if answer.is_err() {
+            self.client = None;
+        }
+        answer
+    }
+}
+
+/// A module that does not take it finds out at its next order.
+fn tell(module: &Recipient<GuardEvent>, event: GuardEvent) {
+    if let Err(error) = module.try_send(event) {
+        tracing::warn!(%error, "a module did not take the word of the guard");
+    }
+}
