@@ -5,5 +5,6 @@ pub mod cluster_heard;
 pub mod guard;
 pub mod heart;
 pub mod link;
+pub mod module;
 pub mod script;
 pub mod vip;

@@ -127,11 +127,6 @@ pub struct GetResources;
 #[rtype(result = "crate::fsm::explain::Explanation")]
 pub struct Explain;
 
-/// A configuration applied while the module is ALONE or WAIT (CFG-GEN-04).
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Reconfigure(pub Box<Setup>);
-
 /// `clean`: resources are forgotten, or what is left of the application is killed (CLI-107).
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -140,7 +135,8 @@ pub struct Forget {
     pub resources: bool,
 }
 
-/// End of the instance: its actors stop; nothing of the module is touched. For a module in STOP.
+/// End of the instance: its actors stop; nothing of the module is touched. A new instance takes it
+/// over, with the new configuration if there is one: that is a dynamic configuration (CFG-GEN-04).
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Close;

@@ -278,7 +278,7 @@ impl Moving {
 }
 
 /// The windows that are open in a role besides *pre*, in the order of their opening.
-fn windows(role: Role) -> &'static [Window] {
+pub(super) fn windows(role: Role) -> &'static [Window] {
     match role {
         Role::Alone | Role::Prim => &[Window::Both, Window::Prim],
         Role::Second => &[Window::Both, Window::Second],
