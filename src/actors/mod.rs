@@ -1,5 +1,6 @@
 //! Actors: record the event, step the automaton, run the effects. No product decision lives here.
 
 pub mod checkers;
-pub mod vip;
+pub mod cluster;
 pub mod script;
+pub mod vip;
