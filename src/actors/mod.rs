@@ -2,7 +2,6 @@
 
 pub mod checkers;
 pub mod cluster;
-pub mod cluster_heard;
 pub mod guard;
 pub mod heart;
 pub mod link;

@@ -1,6 +1,6 @@
 //! What the rest of safeadmin may ask of a module's actor.
 
-use crate::actors::cluster_heard::Heard;
+use crate::actors::cluster::Heard;
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
 use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel};
@@ -40,7 +40,7 @@ pub struct Setup {
     /// Its journal.
     pub store: ModuleStore,
     /// When each node was last heard on the cluster channel.
-    pub heard: Arc<Heard>,
+    pub heard: Heard,
     /// The arbiter that owns the heartbeats.
     pub hearts: actix::ArbiterHandle,
     /// The thread that talks to the guard.
