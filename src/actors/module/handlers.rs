@@ -34,6 +34,11 @@ impl Handler<HeartEvent> for Module {
                 let stopped = self.state.shown().0 == Role::Stop;
                 let log = if stopped { LogChoice::Never } else { LogChoice::Default };
                 self.set(&name("heartbeat", &ident), up(on), "heart", log);
+                if on {
+                    self.set_neighbours();
+                } else {
+                    self.forget_neighbour(i);
+                }
             }
             HeartEvent::Local(i, on) => {
                 let Some(ident) = ident(self, i) else { return };

@@ -9,6 +9,7 @@ mod effects;
 mod groups;
 mod handlers;
 mod launch;
+mod neighbours;
 mod resources;
 mod windows;
 
