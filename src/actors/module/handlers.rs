@@ -27,6 +27,10 @@ impl Handler<HeartEvent> for Module {
         let ident = |module: &Module, i: usize| module.setup.networks.get(i).map(|n| n.0.clone());
         match event {
             HeartEvent::Mirror(event) => {
+                // The peer does not get what is sent: perhaps its network card was replaced.
+                if matches!(event, Event::OwnPause(_)) {
+                    self.renew_neighbours(ctx);
+                }
                 self.feed(event, ctx);
             }
             HeartEvent::Link(i, on) => {
@@ -35,7 +39,7 @@ impl Handler<HeartEvent> for Module {
                 let log = if stopped { LogChoice::Never } else { LogChoice::Default };
                 self.set(&name("heartbeat", &ident), up(on), "heart", log);
                 if on {
-                    self.set_neighbours();
+                    self.renew_neighbours(ctx);
                 } else {
                     self.forget_neighbour(i);
                 }

@@ -227,7 +227,7 @@ impl Module {
         self.initial_resources();
         let period = self.setup.config.failover.period;
         ctx.run_interval(period, |module, ctx| module.evaluate(ctx));
-        ctx.run_interval(super::neighbours::PERIOD, |module, _| module.set_neighbours());
+        ctx.run_interval(super::neighbours::PERIOD, |module, ctx| module.renew_neighbours(ctx));
         if self.state.at == At::Stopped {
             // What an earlier life or boot may have left, e.g. a virtual address after a crash.
             self.clean_leftovers();

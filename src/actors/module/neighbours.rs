@@ -4,19 +4,31 @@
 
 use super::Module;
 use crate::net::{NetError, addr, neighbour};
+use actix::prelude::*;
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// Time between two settings of the entries.
 pub const PERIOD: Duration = Duration::from_secs(60);
+/// Time for the kernel to resolve an address by the heartbeats themselves.
+const RESOLUTION: Duration = Duration::from_secs(2);
 
 impl Module {
     fn permanent_arp(&self) -> bool {
         self.setup.config.heart.as_ref().is_some_and(|h| h.permanent_arp)
     }
 
+    /// Forgets the entry of each link, and sets it a moment later from what the kernel has found
+    /// meanwhile: a card that was replaced is never kept for longer than a period.
+    pub(super) fn renew_neighbours(&self, ctx: &mut Context<Self>) {
+        for link in 0..self.setup.networks.len() {
+            self.forget_neighbour(link);
+        }
+        ctx.run_later(RESOLUTION, |module, _| module.set_neighbours());
+    }
+
     /// Sets the entry of each link that is up.
-    pub(super) fn set_neighbours(&self) {
+    fn set_neighbours(&self) {
         let up = |ident: &String| {
             let value = self.values.get(&super::name("heartbeat", ident));
             value.is_some_and(|(v, _)| *v == crate::fsm::resource::Value::Up)
