@@ -4,7 +4,7 @@ use super::resources::unix_now;
 use super::{Close, Control, Explain, Forget, GetResources, Loop, Module, Print, SetResource, name};
 use crate::actors::checkers::{CheckerReport, Finding};
 use crate::actors::guard::GuardEvent;
-use crate::actors::heart::{HeartEvent, Silence};
+use crate::actors::heart::{HeartEvent, PeerHolds, Silence};
 use crate::actors::script::{ScriptEnd, ScriptEvent, ScriptEventKind};
 use crate::actors::vip::VipEvent;
 use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel};
@@ -233,6 +233,14 @@ impl Handler<Explain> for Module {
     fn handle(&mut self, _: Explain, _: &mut Self::Context) -> Self::Result {
         let explanation: Explanation = self.explanation();
         MessageResult(explanation)
+    }
+}
+
+impl Handler<PeerHolds> for Module {
+    type Result = ();
+
+    fn handle(&mut self, holds: PeerHolds, _: &mut Self::Context) {
+        drop(self.heart.try_send(holds));
     }
 }
 
