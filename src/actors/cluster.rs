@@ -351,3 +351,6 @@ impl Handler<Probe> for Cluster {
         MessageResult(report)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! One configuration of the cluster, from its setup to the next: channel, automaton and counters.
 //! Bytes come in with their time; bytes go out through the sockets it was given.
 
-use super::drops::{DropReason, Drops};
+use super::drops::{DropCount, DropReason, Drops};
 use super::heard::Heard;
 use super::probe::{Answer, Question, Round};
 use super::setup::ClusterSetup;
@@ -184,9 +184,9 @@ impl Session {
     fn answer(&mut self, to: Node, lan: usize, question: Question, now_ms: u64) {
         let ago = |at: &Option<u64>| at.map(|at| now_ms.saturating_sub(at));
         let heard_ms_ago: Vec<_> = self.peers[to].heard_ms.iter().map(ago).collect();
-        let drops = self.drops.all(now_ms);
+        let drops = self.drops.all(now_ms).into_iter().filter(|drop| drop.node == Some(to));
         let refused: Vec<_> =
-            drops.iter().filter(|d| d.node == Some(to)).map(|d| (d.reason, d.count)).collect();
+            drops.filter(DropCount::matters).map(|drop| (drop.reason, drop.count)).collect();
         for back in 0..self.setup.lans.len() {
             let answer =
                 Answer { question, lan, heard_ms_ago: heard_ms_ago.clone(), refused: refused.clone() };
