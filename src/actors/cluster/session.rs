@@ -8,6 +8,7 @@ use super::setup::ClusterSetup;
 use crate::fsm::membership::{self, Destination, Effect, Event, Membership, Node, Version};
 use crate::wire::{Channel, Kind, Opened, Received, decode, encode};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -48,6 +49,8 @@ pub(super) struct Session {
     pub setup: ClusterSetup,
     /// By lan.
     pub sockets: Vec<Option<Arc<UdpSocket>>>,
+    /// Lans without a socket, of which a warning was given.
+    pub unbound: BTreeSet<usize>,
     pub membership: Membership,
     pub peers: Vec<Peer>,
     pub drops: Drops,
@@ -77,6 +80,7 @@ impl Session {
         let peer = Peer { heard_ms: vec![None; setup.lans.len()], ..Peer::default() };
         Ok(Session {
             sockets: vec![None; setup.lans.len()],
+            unbound: BTreeSet::new(),
             membership: Membership::new(setup.membership(), life, now_ms),
             peers: vec![peer; setup.nodes.len()],
             drops: Drops::default(),
