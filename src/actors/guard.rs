@@ -36,7 +36,16 @@ pub enum GuardOrder {
     },
     /// No peer could take over; answered by [`GuardEvent::Disarmed`].
     Disarm(u64),
-    /// The module was stopped after a fence; or what did the guard do before this daemon came back?
+    /// A control plane came back and goes on: what did the guard do meanwhile? If nothing, be ready.
+    Resume {
+        /// As in [`GuardOrder::Arm`].
+        timeout: Duration,
+        /// As in [`GuardOrder::Arm`].
+        echoed_at: u64,
+        /// As in [`GuardOrder::Arm`].
+        target: Target,
+    },
+    /// The module was cleaned up after a fence.
     Acknowledge,
 }
 
@@ -117,6 +126,10 @@ impl Talk {
                     tracing::warn!(module = %name, %error, "cannot disarm the guard");
                 }
                 tell(module, GuardEvent::Disarmed(id));
+            }
+            GuardOrder::Resume { timeout, echoed_at, target } => {
+                self.armed.insert(name.clone(), Armed { timeout, target, told: false });
+                self.renew(name, echoed_at, module);
             }
             GuardOrder::Acknowledge => {
                 if let Err(error) = self.call(|c| c.acknowledge(name)) {

@@ -1,7 +1,7 @@
 //! The heart of a module: sends its heartbeats, watches those of the peer and renews the guard.
 //! Runs on the arbiter that owns the heartbeats and never blocks; decisions are in [`Watch`].
 
-use super::cluster_heard::Heard;
+use super::cluster::Heard;
 use super::guard::{GuardEvent, GuardHandle, GuardOrder};
 use super::link::{End, Link, LinkEvent, Transmit};
 use crate::fsm::mirror::{Event, Face};
@@ -60,7 +60,7 @@ pub struct HeartSetup {
     /// Index of the peer.
     pub peer: u8,
     /// When the peer was heard on the cluster channel.
-    pub heard: Arc<Heard>,
+    pub heard: Heard,
     /// Where the own last heartbeat is told: a module looks before it sets an address (S4).
     pub last_sent: Arc<AtomicU64>,
     /// The guard, and where it answers.
@@ -160,7 +160,7 @@ impl Heart {
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = now_ms();
-        self.watch.heard_elsewhere(self.setup.heard.get(self.setup.peer));
+        self.watch.heard_elsewhere(self.setup.heard.last_ms(self.setup.peer.into()).unwrap_or(0));
         let reports = self.watch.tick(now);
         self.report(reports, ctx);
         if let Some(handle) = self.due.take() {

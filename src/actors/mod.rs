@@ -1,9 +1,10 @@
 //! Actors: record the event, step the automaton, run the effects. No product decision lives here.
 
 pub mod checkers;
-pub mod cluster_heard;
+pub mod cluster;
 pub mod guard;
 pub mod heart;
 pub mod link;
+pub mod module;
 pub mod script;
 pub mod vip;

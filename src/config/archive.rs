@@ -18,6 +18,10 @@ const USERCONFIG: &str = "conf/userconfig.xml";
 const MAX_PATH: usize = 512;
 /// Deepest path in an archive.
 const MAX_DEPTH: usize = 16;
+/// Below this unpacked size no ratio is suspect.
+const RATIO_FROM: u64 = 1 << 20;
+const NO_FILE: &str = "is a link or device: only files and directories are accepted";
+const NOT_UTF8: &str = "has a name that is not UTF-8";
 /// File type of a Unix mode, and the two types that are accepted.
 const S_IFMT: u32 = 0o170_000;
 const S_IFREG: u32 = 0o100_000;
@@ -40,8 +44,14 @@ impl Default for Limits {
     }
 }
 
-/// Below this size no ratio is suspect.
-const RATIO_FROM: u64 = 1 << 20;
+impl Limits {
+    fn check_ratio(&self, packed: u64, unpacked: u64) -> Result<(), ArchiveError> {
+        if unpacked > RATIO_FROM && unpacked / packed.max(1) > self.ratio {
+            return Err(ArchiveError::Ratio(self.ratio));
+        }
+        Ok(())
+    }
+}
 
 /// Why an archive is refused or could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -177,26 +187,34 @@ fn check<R: Read>(entry: &ZipFile<'_, R>) -> Result<(PathBuf, bool), ArchiveErro
             String::from_utf8_lossy(raw).chars().take(80).flat_map(char::escape_debug).collect();
         Err(ArchiveError::Entry { name: shown, what })
     };
-    let Ok(name) = std::str::from_utf8(raw) else { return refuse("has a name that is not UTF-8") };
+    let Ok(name) = std::str::from_utf8(raw) else { return refuse(NOT_UTF8) };
     let directory = name.ends_with('/');
     let kind = entry.unix_mode().unwrap_or(0) & S_IFMT;
     if entry.is_symlink() || !(kind == 0 || kind == if directory { S_IFDIR } else { S_IFREG }) {
-        return refuse("is a link or device: only files and directories are accepted");
+        return refuse(NO_FILE);
     }
     if entry.encrypted() {
         return refuse("is encrypted");
     }
+    if let Err(what) = check_name(name) {
+        return refuse(what);
+    }
+    Ok((Path::new(name).components().collect(), directory))
+}
+
+/// Paths that stay inside and that every system can show.
+fn check_name(name: &str) -> Result<(), &'static str> {
     if name.len() > MAX_PATH || name.contains('\\') || name.chars().any(char::is_control) {
-        return refuse("has a path that is too long, or with a backslash or control character");
+        return Err("has a path that is too long, or with a backslash or control character");
     }
     let path = Path::new(name);
     let inside = path.components().all(|c| matches!(c, Component::Normal(_)));
     let plain =
         name.strip_suffix('/').unwrap_or(name).split('/').all(|part| !matches!(part, "" | "." | ".."));
     if !inside || !plain || path.components().count() > MAX_DEPTH {
-        return refuse("has a path that is absolute, has .. or . in it, or is too deep");
+        return Err("has a path that is absolute, has .. or . in it, or is too deep");
     }
-    Ok((path.components().collect(), directory))
+    Ok(())
 }
 
 fn make_dir(path: &Path) -> Result<(), ArchiveError> {
@@ -246,9 +264,7 @@ impl Budget {
             if self.unpacked > self.limits.unpacked {
                 return Err(ArchiveError::TooLarge(self.limits.unpacked));
             }
-            if self.unpacked > RATIO_FROM && self.unpacked / self.packed.max(1) > self.limits.ratio {
-                return Err(ArchiveError::Ratio(self.limits.ratio));
-            }
+            self.limits.check_ratio(self.packed, self.unpacked)?;
             file.write_all(&buffer[..n]).map_err(at("write", to))?;
         }
         file.sync_all().map_err(at("sync", to))
@@ -269,13 +285,15 @@ pub fn bytes(dir: &Path) -> Result<Vec<u8>, ArchiveError> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let mut total = 0;
     for (path, kind) in found {
-        let name = path.to_string_lossy();
+        let entry = |what| ArchiveError::Entry { name: path.display().to_string(), what };
+        let name = path.to_str().ok_or_else(|| entry(NOT_UTF8))?;
+        check_name(name).map_err(entry)?;
         let options = SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
         match kind {
-            Kind::Dir => zip.add_directory(&*name, options.unix_permissions(0o755))?,
+            Kind::Dir => zip.add_directory(name, options.unix_permissions(0o755))?,
             Kind::File { executable } => {
                 let mode = if executable { 0o755 } else { 0o644 };
-                zip.start_file(&*name, options.unix_permissions(mode))?;
+                zip.start_file(name, options.unix_permissions(mode))?;
                 let from = dir.join(&path);
                 let file = File::open(&from).map_err(at("open", &from))?;
                 let room = limits.unpacked - total;
@@ -285,12 +303,13 @@ pub fn bytes(dir: &Path) -> Result<Vec<u8>, ArchiveError> {
                 }
             }
             Kind::Other => {
-                let what = "is a link or device: only files and directories are accepted";
-                return Err(ArchiveError::Entry { name: name.into_owned(), what });
+                return Err(ArchiveError::Entry { name: name.to_owned(), what: NO_FILE });
             }
         }
     }
-    Ok(zip.finish()?.into_inner())
+    let bytes = zip.finish()?.into_inner();
+    limits.check_ratio(bytes.len() as u64, total)?;
+    Ok(bytes)
 }
 
 /// Writes the archive of `dir` to `file`, replacing it durably. Blocks. Only its owner may read it,

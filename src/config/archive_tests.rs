@@ -72,6 +72,16 @@ fn a_link_is_not_packed() {
 }
 
 #[test]
+fn what_unpack_refuses_is_not_packed() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("conf")).unwrap();
+    fs::write(dir.path().join(USERCONFIG), vec![0; 3 << 20]).unwrap();
+    assert!(matches!(bytes(dir.path()), Err(ArchiveError::Ratio(200))));
+    fs::write(dir.path().join("conf/a\\b"), "").unwrap();
+    assert!(bytes(dir.path()).unwrap_err().to_string().contains("backslash"));
+}
+
+#[test]
 fn paths_that_lead_out_are_refused() {
     let good = zip_of(&[CONF, ("bin/aa/passwd", b"x")]);
     for name in [

@@ -14,7 +14,7 @@ pub use message::{Config, Destination, Effect, Event, MOST_INFO, Message, Node, 
 use std::collections::BTreeSet;
 
 /// Bytes of infos in one message; one info is always sent, so none is starved.
-const INFO_BUDGET: usize = 8 * 1024;
+const INFO_BUDGET: usize = 6 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Standing {

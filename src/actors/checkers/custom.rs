@@ -139,6 +139,7 @@ impl Program {
         let mut command = std::process::Command::new(&self.exec);
         command.arg(self.module.as_str()).arg(resource).args(&self.args);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        // What it says is its own affair; its complaints go where safeadmin's go.
         command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
         // SAFETY: prctl is a system call: async-signal-safe, and nothing is allocated. It ends the
         // program with safeadmin: one that came back would start a second one.

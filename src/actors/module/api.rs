@@ -1,6 +1,6 @@
 //! What the rest of safeadmin may ask of a module's actor.
 
-use crate::actors::cluster_heard::Heard;
+use crate::actors::cluster::Heard;
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
 use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel};
@@ -40,7 +40,7 @@ pub struct Setup {
     /// Its journal.
     pub store: ModuleStore,
     /// When each node was last heard on the cluster channel.
-    pub heard: Arc<Heard>,
+    pub heard: Heard,
     /// The arbiter that owns the heartbeats.
     pub hearts: actix::ArbiterHandle,
     /// The thread that talks to the guard.
@@ -127,11 +127,6 @@ pub struct GetResources;
 #[rtype(result = "crate::fsm::explain::Explanation")]
 pub struct Explain;
 
-/// A configuration applied while the module is ALONE or WAIT (CFG-GEN-04).
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Reconfigure(pub Box<Setup>);
-
 /// `clean`: resources are forgotten, or what is left of the application is killed (CLI-107).
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -140,7 +135,8 @@ pub struct Forget {
     pub resources: bool,
 }
 
-/// End of the instance: its actors stop; nothing of the module is touched. For a module in STOP.
+/// End of the instance: its actors stop; nothing of the module is touched. A new instance takes it
+/// over, with the new configuration if there is one: that is a dynamic configuration (CFG-GEN-04).
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Close;

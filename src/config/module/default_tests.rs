@@ -82,6 +82,36 @@ fn a_heartbeat_inherits_from_heart() {
     assert_eq!((b.name.as_str(), b.ident.as_str()), ("b", FLOW));
 }
 
+/// AMB-16: a bare number is in the historical unit of its attribute.
+#[test]
+fn bare_numbers_have_the_unit_of_their_attribute() {
+    let c = read(
+        "<safe><service mode='mirror' boot_delay='2' loop_interval='2'>
+         <heart pulse='20' timeout='2000'><heartbeat name='a'/></heart>
+         <rfs locktimeout='2' sendtimeout='2' reitimeout='2' checktime='2000' checkintv='2' syncdelta='2'>
+         <replicated dir='/d'/></rfs>
+         <vip><interface_list><interface arpinterval='2' arpelapse='2'><real_interface>
+         <virtual_addr addr='10.0.0.9'/></real_interface></interface></interface_list></vip>
+         <user nicestoptimeout='2' forcestoptimeout='2' userlogsize='2'/><errd polltimer='2'/>
+         <check><tcp ident='t' when='prim'><to addr='h' port='1' interval='2' timeout='2'/></tcp></check>
+         <failover period='2000' handle_time='4000'/></service></safe>",
+    )
+    .unwrap();
+    let two = secs(2);
+    assert_eq!((c.service.boot_delay, c.service.loop_interval), (two, secs(7200)));
+    let heart = c.heart.unwrap();
+    assert_eq!((heart.pulse, heart.timeout), (Duration::from_millis(20), two));
+    let rfs = c.rfs.unwrap();
+    assert_eq!((rfs.locktimeout, rfs.sendtimeout, rfs.reitimeout), (two, two, two));
+    assert_eq!((rfs.checktime, rfs.checkintv, rfs.syncdelta), (two, two, secs(120)));
+    let interface = &c.vip.unwrap().interfaces[0];
+    assert_eq!((interface.arpinterval, interface.arpelapse), (two, two));
+    let user = c.user.unwrap();
+    assert_eq!((user.nicestoptimeout, user.forcestoptimeout, user.userlogsize), (two, two, 2048));
+    assert_eq!((c.errd.unwrap().polltimer, c.failover.period), (two, two));
+    assert!(matches!(c.checks[0], Check::Tcp { interval, timeout, .. } if interval == two && timeout == two));
+}
+
 #[test]
 fn defaults_of_vip_and_what_it_generates() {
     let c = mirror(

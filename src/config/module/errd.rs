@@ -92,17 +92,11 @@ fn read_proc<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<Proc> {
     {
         tag.fault_of("class", "a process with a handler needs a class of its own");
     }
-    Some(Proc {
-        name: name?,
-        nameregex,
-        service,
-        argregex: tag.get("argregex", regex),
-        atleast: tag.or("atleast", Some(1), count),
-        atmax: tag.or("atmax", None, count),
-        action,
-        class: class?,
-        start_after: tag.or("start_after", 0, units::integer(0..=1000)),
-    })
+    let argregex = tag.get("argregex", regex);
+    let (atleast, atmax) = (tag.or("atleast", Some(1), count), tag.or("atmax", None, count));
+    let start_after = tag.or("start_after", 0, units::integer(0..=1000));
+    let (name, class) = (name?, class?);
+    Some(Proc { name, nameregex, service, argregex, atleast, atmax, action, class, start_after })
 }
 
 fn action(text: &str) -> Result<ProcAction, String> {

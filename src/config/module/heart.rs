@@ -85,7 +85,7 @@ fn read_heartbeat<'a>(
 ) -> Option<(Tag<'a>, Heartbeat)> {
     let tag = parent.open(element, &["port", "pulse", "timeout", "name", "ident"], &["server"]);
     let name = context.lan_name(&tag, "server");
-    let ident = tag.get("ident", units::name);
+    let (ident, port) = (tag.get("ident", units::name), tag.get("port", units::port));
     let legacy_addrs = read_servers(&tag, context);
     let pulse = tag.or("pulse", heart.pulse, units::duration(Unit::Ms, PULSES));
     let timeout = tag.or("timeout", heart.timeout, units::duration(Unit::Ms, TIMEOUTS));
@@ -103,7 +103,7 @@ fn read_heartbeat<'a>(
     let beat = Heartbeat {
         ident: ident.unwrap_or_else(|| name.clone()),
         name,
-        port: tag.get("port", units::port).or(heart.port),
+        port: port.or(heart.port),
         pulse,
         timeout,
         legacy_addrs,

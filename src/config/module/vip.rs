@@ -183,13 +183,9 @@ fn read_addr<'a>(
     if netmask.is_some() && addr.as_ref().is_some_and(|a| matches!(a.ip(), Some(IpAddr::V6(_)))) {
         tag.fault_of("netmask", "a netmask is for IPv4 only");
     }
-    Some(VirtualAddr {
-        addr: addr?,
-        where_,
-        check: tag.or("check", true, units::on_off),
-        connections: tag.or("connections", false, units::on_off),
-        netmask,
-    })
+    let check = tag.or("check", true, units::on_off);
+    let connections = tag.or("connections", false, units::on_off);
+    Some(VirtualAddr { addr: addr?, where_, check, connections, netmask })
 }
 
 fn interface_name(text: &str) -> Result<String, String> {

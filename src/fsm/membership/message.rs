@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 pub type Node = usize;
 
 /// Bytes of one [`NodeInfo`].
-pub const MOST_INFO: usize = 16 * 1024;
+pub const MOST_INFO: usize = 6 * 1024;
 
 /// The cluster as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]

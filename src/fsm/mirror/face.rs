@@ -93,7 +93,7 @@ impl State {
                 }
                 _ => None,
             },
-            ask: (self.at == At::Asking).then(|| self.asked),
+            ask: (self.at == At::Asking).then_some(self.asked),
             wants_swap: if matches!(self.at, At::Second) { self.swap } else { None },
             swapping: self.swapping(),
             failover: self.failover,

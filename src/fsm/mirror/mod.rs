@@ -7,7 +7,9 @@
 //! never lost.
 
 mod command;
+mod drive;
 mod face;
+mod news;
 mod plan;
 mod settle;
 mod state;

@@ -1,10 +1,9 @@
 //! Moves between settled states: what is to be done, in order, one awaited thing at a time.
 
 use super::face::Posture;
-use super::state::{At, Goal, Peer};
-use super::{Effect, Event, Ignored, Outcome, Run, Timer};
-use crate::fsm::generation::{Flag, Generation, Record};
-use crate::fsm::scripts::{self, Action, Call, Script};
+use super::state::Goal;
+use crate::fsm::generation::Record;
+use crate::fsm::scripts::{self, Action, Script};
 use crate::fsm::state::{Readiness, Role};
 use crate::log::Message;
 use serde::{Deserialize, Serialize};
@@ -191,9 +190,7 @@ impl Moving {
     /// The things to do, in order (spec/automata.md, image404; the places of record, virtual IP and
     /// guard are those of DESIGN 6).
     pub fn todo(&self, data: bool) -> Vec<Todo> {
-        use Todo::{
-            Arm, Checkers, Disarm, Drain, Kill, Reintegrate, Running, Script as Run, Store, VipOff, VipOn,
-        };
+        use Todo::{Arm, Checkers, Disarm, Kill, Reintegrate, Running, Script as Run, Store, VipOff, VipOn};
         let stop = |s: Script| [Run(s, false), Run(s, true)];
         match self.mv {
             Move::Start => vec![
@@ -229,25 +226,9 @@ impl Moving {
                 .chain(data.then_some(Disarm))
                 .chain([Run(Script::Transition, false), Run(Script::StartSec, false)])
                 .collect(),
-            Move::Takeover => [Checkers(Window::Second, false)]
-                .into_iter()
-                .chain(data.then_some(Drain))
-                .chain([Store(Change::Promoted)])
-                .chain(stop(Script::StopSecond))
-                .chain([Run(Script::Transition, false)])
-                .chain((!data).then_some(Arm))
-                .chain([Running(true), VipOn])
-                .chain([Run(Script::StartPrim, false), Checkers(Window::Prim, true)])
-                .collect(),
+            Move::Takeover => taking_over(data),
             Move::Restart => stopping(self.from).into_iter().chain(starting(self.from)).collect(),
-            Move::Halt => stopping(self.from)
-                .into_iter()
-                .chain(self.running.then_some(VipOff))
-                .chain([Kill { swap: false }])
-                .chain((self.running && (!data || self.from == Role::Prim)).then_some(Disarm))
-                .chain([Running(false), Run(Script::Transition, false)])
-                .chain(self.store.map(Store))
-                .collect(),
+            Move::Halt => self.halting(data),
             Move::Answered => self.store.map(Store).into_iter().collect(),
             Move::Finish => scripts::FORCED
                 .into_iter()
@@ -270,6 +251,20 @@ impl Moving {
         }
     }
 
+    fn halting(&self, data: bool) -> Vec<Todo> {
+        // By role, not by `running`, which changes on the way: the list must not.
+        let ran = matches!(self.from, Role::Alone | Role::Prim);
+        let armed = ran && (!data || self.from == Role::Prim);
+        stopping(self.from)
+            .into_iter()
+            .chain(ran.then_some(Todo::VipOff))
+            .chain([Todo::Kill { swap: false }])
+            .chain(armed.then_some(Todo::Disarm))
+            .chain([Todo::Running(false), Todo::Script(Script::Transition, false)])
+            .chain(self.store.map(Todo::Store))
+            .collect()
+    }
+
     /// Name of the move in the verbose log, e.g. `ALONE_TO_PRI` (spec/extra-facts.md C3).
     pub fn name(&self) -> String {
         let to = self.to.to_string();
@@ -278,7 +273,7 @@ impl Moving {
 }
 
 /// The windows that are open in a role besides *pre*, in the order of their opening.
-fn windows(role: Role) -> &'static [Window] {
+pub(super) fn windows(role: Role) -> &'static [Window] {
     match role {
         Role::Alone | Role::Prim => &[Window::Both, Window::Prim],
         Role::Second => &[Window::Both, Window::Second],
@@ -298,244 +293,24 @@ fn stopping(role: Role) -> Vec<Todo> {
     off.chain(twice).collect()
 }
 
+/// S7: what was received is applied before the promotion is durable; only then it runs.
+fn taking_over(data: bool) -> Vec<Todo> {
+    [Todo::Checkers(Window::Second, false)]
+        .into_iter()
+        .chain(data.then_some(Todo::Drain))
+        .chain([Todo::Store(Change::Promoted)])
+        .chain([Todo::Script(Script::StopSecond, false), Todo::Script(Script::StopSecond, true)])
+        .chain([Todo::Script(Script::Transition, false)])
+        .chain((!data).then_some(Todo::Arm))
+        .chain([Todo::Running(true), Todo::VipOn])
+        .chain([Todo::Script(Script::StartPrim, false), Todo::Checkers(Window::Prim, true)])
+        .collect()
+}
+
 /// Mixes a seed and a count to an identity that is never 0.
 pub(super) fn mix(seed: u64, count: u64) -> u64 {
     let mut z = seed.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     (z ^ (z >> 31)).max(1)
-}
-
-impl Run<'_> {
-    /// Begins a move; what needs no answer is done at once.
-    pub(super) fn begin(&mut self, m: Moving) {
-        self.s.timer = None;
-        self.s.why = None;
-        self.s.at = At::Moving(m);
-        self.advance();
-    }
-
-    /// Goes through the move up to the next thing that is awaited, or to its end.
-    fn advance(&mut self) {
-        while let At::Moving(m) = &self.s.at {
-            let Some(todo) = m.todo(self.cfg.data).into_iter().nth(m.at.into()) else {
-                let m = m.clone();
-                self.arrive(m);
-                return;
-            };
-            if self.issue(&todo) {
-                return;
-            }
-            self.skip();
-        }
-    }
-
-    fn skip(&mut self) {
-        if let At::Moving(m) = &mut self.s.at {
-            m.at += 1;
-            m.awaited = None;
-        }
-    }
-
-    /// Issues one thing; true if its answer is awaited.
-    fn issue(&mut self, todo: &Todo) -> bool {
-        let At::Moving(m) = &self.s.at else { return false };
-        let (from, to, action) = (m.from, m.to, m.action);
-        let effect = match todo {
-            Todo::Script(s, _) if !self.cfg.scripts.has(*s) => return false,
-            Todo::Script(script, force) => {
-                let call = Call { script: *script, force: *force, from, to, action };
-                Effect::Script(self.id(), call)
-            }
-            Todo::Store(change) => {
-                let record = self.changed(*change);
-                if record == self.s.record {
-                    self.stored(*change);
-                    return false;
-                }
-                Effect::Store(self.id(), record)
-            }
-            Todo::VipOn => Effect::VipOn(self.id()),
-            Todo::VipOff => Effect::VipOff(self.id()),
-            Todo::Kill { swap } => Effect::Kill { id: self.id(), swap: *swap },
-            Todo::Arm => Effect::Arm(self.id()),
-            Todo::Disarm => Effect::Disarm(self.id()),
-            Todo::Reintegrate => Effect::Reintegrate(self.id()),
-            Todo::Drain => Effect::Drain(self.id()),
-            Todo::Checkers(w, on) => {
-                self.out.push(Effect::Checkers(*w, *on));
-                return false;
-            }
-            Todo::Running(on) => {
-                if let At::Moving(m) = &mut self.s.at {
-                    m.running = *on;
-                }
-                return false;
-            }
-            Todo::Log(message) => {
-                self.log(message.clone());
-                return false;
-            }
-        };
-        let record = if let Effect::Store(_, r) = &effect { Some(r.clone()) } else { None };
-        let id = self.s.ids;
-        if let At::Moving(m) = &mut self.s.at {
-            m.awaited = Some((id, record));
-        }
-        self.out.push(effect);
-        true
-    }
-
-    /// The answer to an effect.
-    pub(super) fn done(&mut self, id: u64, result: Result<(), String>) -> Outcome {
-        let At::Moving(m) = &self.s.at else { return Outcome::Ignored(Ignored::Late) };
-        let record = match &m.awaited {
-            Some((awaited, record)) if *awaited == id => record.clone(),
-            _ => return Outcome::Ignored(Ignored::Late),
-        };
-        let (m, todos) = (m.clone(), m.todo(self.cfg.data));
-        let Some(todo) = todos.get(usize::from(m.at)) else { return Outcome::Ignored(Ignored::Late) };
-        self.log(Message::InternalAction(internal(&m), result.clone()));
-        match (todo, result) {
-            (Todo::Store(change), Ok(())) => {
-                if let Some(r) = record {
-                    self.s.record = r;
-                }
-                self.stored(*change);
-            }
-            // The step is lost with the power if it is not durable; a clean halt may be forgotten.
-            (Todo::Store(Change::Halted) | Todo::Script(..) | Todo::Disarm, _) | (_, Ok(())) => {}
-            (Todo::VipOn, Err(why)) => {
-                self.log(Message::Error(format!("the virtual ip cannot be set: {why}")));
-                let from = if m.from == Role::Second { Role::Second } else { Role::Alone };
-                let halt =
-                    Moving { goal: Goal::Stop, running: true, ..Moving::new(Move::Halt, from, Role::Wait) };
-                self.begin(halt);
-                return Outcome::Taken;
-            }
-            (Todo::Arm, Err(why)) if m.mv == Move::Pair => {
-                self.log(Message::Error(format!("no secondary is accepted without the guard: {why}")));
-                self.s.at = At::Alone;
-                self.retry(Timer::Retry);
-                return Outcome::Taken;
-            }
-            (Todo::Reintegrate | Todo::Drain, Err(why)) => {
-                self.log(Message::Error(why));
-                self.leave_second();
-                return Outcome::Taken;
-            }
-            (todo, Err(why)) => {
-                let stuck = matches!(todo, Todo::VipOff | Todo::Kill { .. });
-                self.log(if stuck { Message::CannotStop(why) } else { Message::Error(why) });
-                if let At::Moving(m) = &mut self.s.at {
-                    m.awaited = None;
-                }
-                self.retry(Timer::Retry);
-                return Outcome::Taken;
-            }
-        }
-        self.skip();
-        // A reintegrating SECOND goes on only while there is a primary, and no order to stop.
-        let joining = matches!(&self.s.at, At::Moving(m) if m.mv == Move::Join);
-        if joining && (self.join_is_broken() || self.s.pending.is_some()) {
-            self.leave_second();
-        } else if self.promoting() && self.peer().is_some_and(|f| f.posture == Posture::Running) {
-            self.give_up();
-        } else {
-            self.advance();
-        }
-        Outcome::Taken
-    }
-
-    pub(super) fn retry(&mut self, timer: Timer) {
-        let id = self.id();
-        self.s.timer = Some(id);
-        self.out.push(Effect::Timer(id, timer));
-    }
-
-    /// The end of a timer.
-    pub(super) fn timer(&mut self, id: u64) -> Outcome {
-        if self.s.timer != Some(id) {
-            return Outcome::Ignored(Ignored::Late);
-        }
-        self.s.timer = None;
-        match &self.s.at {
-            At::Moving(_) => self.advance(),
-            At::Leaving(goal) => self.answered(*goal, None),
-            At::Second => self.s.swap = None,
-            _ => {}
-        }
-        Outcome::Taken
-    }
-
-    /// The record after a change.
-    fn changed(&mut self, change: Change) -> Record {
-        let old = self.s.record.clone();
-        let peer = match &self.s.peer {
-            Peer::Heard { face, .. } => Some(face.clone()),
-            _ => None,
-        };
-        let peer_term = peer.as_ref().map_or(0, |f| f.term);
-        match change {
-            Change::Started => Record { clean: false, ..old },
-            Change::Promoted => Record {
-                term: old.term.max(peer_term) + 1,
-                holder: true,
-                flag: Flag::Up,
-                reintegrating: false,
-                primary: true,
-                fullsync: old.fullsync || self.s.fullsync,
-                history: old.history.with(self.generation()),
-                ..old
-            },
-            Change::Joined => {
-                Record { flag: Flag::Down, reintegrating: self.cfg.data, primary: false, ..old }
-            }
-            Change::Adopted => match peer {
-                Some(f) => Record {
-                    term: f.term,
-                    holder: false,
-                    flag: Flag::Down,
-                    reintegrating: false,
-                    fullsync: false,
-                    history: f.history,
-                    ..old
-                },
-                None => old,
-            },
-            Change::Paired => Record { flag: Flag::Paired, fullsync: false, ..old },
-            Change::Asked => Record { history: old.history.with(self.generation()), ..old },
-            Change::WentAlone => Record { term: old.term + 1, holder: true, flag: Flag::Up, ..old },
-            Change::HandedOver | Change::Yielded => Record { flag: Flag::Down, ..old },
-            Change::Kept => Record { flag: Flag::Up, ..old },
-            Change::Halted => Record { clean: true, ..old },
-        }
-    }
-
-    fn generation(&mut self) -> Generation {
-        Generation { id: self.s.draw(), by: self.cfg.me }
-    }
-
-    /// What follows from a record that is durable now.
-    fn stored(&mut self, change: Change) {
-        match change {
-            Change::Promoted => {
-                self.s.order = None;
-                self.s.fullsync = false;
-            }
-            Change::Adopted => self.s.adopted = true,
-            _ => {}
-        }
-    }
-}
-
-fn internal(m: &Moving) -> String {
-    format!("{}_{}", m.name().to_lowercase(), m.at + 1)
-}
-
-impl Event {
-    /// The answer to an effect that worked.
-    pub fn ok(id: u64) -> Event {
-        Event::Done(id, Ok(()))
-    }
 }

@@ -3,7 +3,7 @@
 use super::face::{Face, Posture};
 use super::plan::{Change, Move, Moving, Todo};
 use super::state::{At, Goal, Order, Peer, Waits, Why};
-use super::{DefaultPrim, Effect, Ignored, Outcome, Run, Timer};
+use super::{DefaultPrim, Run, Timer};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::{Flag, Relation};
 use crate::fsm::scripts::Action;
@@ -209,7 +209,7 @@ impl Run<'_> {
     }
 
     /// Becomes SECOND; a new session begins (S2).
-    fn join(&mut self, from: Role) {
+    pub(super) fn join(&mut self, from: Role) {
         self.s.order = None;
         self.s.session = self.s.draw();
         self.s.adopted = false;
@@ -389,176 +389,5 @@ impl Run<'_> {
     pub(super) fn answered(&mut self, goal: Goal, store: Option<Change>) {
         let from = if goal == Goal::Rejoin { Role::Second } else { Role::Wait };
         self.begin(Moving { goal, store, ..Moving::new(Move::Answered, from, Role::Wait) });
-    }
-
-    /// The end of a move.
-    pub(super) fn arrive(&mut self, m: Moving) {
-        self.s.timer = None;
-        self.s.at = match m.mv {
-            Move::Start => At::Waiting,
-            Move::Promote | Move::Takeover | Move::GoAlone => At::Alone,
-            Move::Join => At::Joining,
-            Move::Pair => At::Prim,
-            Move::Ask => {
-                self.s.asked = self.s.record.history.current();
-                At::Asking
-            }
-            Move::Restart => match m.from {
-                Role::Alone => At::Alone,
-                Role::Prim => At::Prim,
-                _ => At::Second,
-            },
-            Move::Yield if m.from == Role::Stop => At::Stopped,
-            Move::Yield => At::Waiting,
-            Move::SwapOut => At::Leaving(Goal::Rejoin),
-            Move::Halt if m.from == Role::Prim && m.store.is_none() => At::Leaving(m.goal),
-            Move::Halt | Move::Answered => return self.halted(&m),
-            Move::Finish | Move::Recover => return self.stopped(m.goal),
-        };
-        let internal = format!("{}_{}", m.name(), m.at);
-        self.log(Message::InternalState(internal));
-        if matches!(self.s.at, At::Leaving(_)) {
-            self.retry(Timer::Answer);
-        }
-    }
-
-    fn halted(&mut self, m: &Moving) {
-        match (m.goal, m.store) {
-            (Goal::Wait, _) => self.s.at = At::Waiting,
-            (Goal::Rejoin, Some(Change::HandedOver)) => self.join(Role::Prim),
-            // The other half of the swap did not come: what still runs for both roles is stopped,
-            // then the pair meets anew.
-            (Goal::Rejoin, _) => self.halt(Role::Second, Goal::Wait, None),
-            (goal, _) => self.finish_to(goal, Some(m.action.unwrap_or(Action::Stop))),
-        }
-    }
-
-    /// STOP is reached; the second half of a stopstart follows (ST-66).
-    fn stopped(&mut self, goal: Goal) {
-        self.s.at = At::Stopped;
-        self.s.order = None;
-        self.s.held = false;
-        self.s.split = false;
-        let then = self.s.pending.take();
-        let start = (goal == Goal::StopStart).then_some((Command::Start, Caller::Automatic));
-        // A stop that came during the halt wins over the automatic start.
-        match then {
-            Some((Command::Stop | Command::ForceStop | Command::Shutdown, _)) => {}
-            Some((command, caller)) => self.apply(command, caller),
-            None => {
-                if let Some((command, caller)) = start {
-                    self.log(Message::Action(command, caller.clone()));
-                    self.apply(command, caller);
-                }
-            }
-        }
-    }
-
-    /// A heartbeat.
-    pub(super) fn hear(&mut self, face: Face, counts: bool) -> Outcome {
-        if let Peer::Heard { face: old, counts: before } = &self.s.peer
-            && **old == face
-            && *before == counts
-        {
-            return Outcome::Ignored(Ignored::Known);
-        }
-        let second = matches!(self.s.at, At::Second | At::Joining);
-        let (swapped, said) = match &self.s.peer {
-            Peer::Heard { face: old, .. } => (old.swapping, Some((old.role, old.readiness))),
-            _ => (false, None),
-        };
-        if face.swapping && !swapped && second {
-            self.log(Message::BeginOfSwap);
-        }
-        if said != Some((face.role, face.readiness)) && self.s.at != At::Stopped {
-            self.log(Message::RemoteState(face.role, face.readiness));
-        }
-        self.s.peer = Peer::Heard { face: Box::new(face), counts };
-        Outcome::Taken
-    }
-
-    /// UNKNOWN needs silence on all authenticated channels (S10).
-    pub(super) fn lose(&mut self) {
-        self.s.peer = Peer::Silent;
-        self.s.split = false;
-        if self.s.at != At::Stopped {
-            self.log(Message::RemoteUnknown);
-        }
-    }
-
-    pub(super) fn quiet(&mut self) -> Outcome {
-        if self.s.peer == Peer::Quiet {
-            return Outcome::Ignored(Ignored::Known);
-        }
-        self.s.peer = Peer::Quiet;
-        if self.s.at != At::Stopped {
-            self.log(Message::HeartbeatsOnlySilent);
-        }
-        Outcome::Taken
-    }
-
-    /// The rules' word on waiting changed; settled states look at it.
-    pub(super) fn verdict(&mut self, w: Waits) {
-        self.s.waits = w;
-    }
-
-    /// Decided to run, but does not yet: the last moment to think again.
-    pub(super) fn promoting(&self) -> bool {
-        matches!(&self.s.at, At::Moving(m) if matches!(m.mv, Move::Takeover | Move::Promote) && !m.running)
-    }
-
-    /// Back to WAIT from a promotion that does not run yet.
-    pub(super) fn give_up(&mut self) {
-        let from = match &self.s.at {
-            At::Moving(m) => m.from,
-            _ => return,
-        };
-        self.s.order = None;
-        if from == Role::Second {
-            self.leave_second();
-        } else {
-            self.s.at = At::Waiting;
-        }
-    }
-
-    /// S4: whoever finds that it was asleep suspects itself first.
-    pub(super) fn paused(&mut self, ms: u64) -> Outcome {
-        // Who slept did not hear whether the peer was silent, nor what it did since.
-        match &mut self.s.peer {
-            Peer::Heard { counts, .. } => *counts = false,
-            other => *other = Peer::Unheard,
-        }
-        let second = matches!(self.s.at, At::Second | At::Joining)
-            || matches!(&self.s.at, At::Moving(m) if m.mv == Move::Join || (m.mv == Move::Restart && m.from == Role::Second));
-        if self.promoting() {
-            self.log(Message::OwnPause(ms));
-            self.give_up();
-        } else if second {
-            self.log(Message::OwnPause(ms));
-            self.s.promotable = false;
-            self.s.session = self.s.draw();
-        } else if self.s.at == At::Claiming {
-            self.s.at = At::Waiting;
-        } else {
-            return Outcome::Ignored(Ignored::Known);
-        }
-        Outcome::Taken
-    }
-
-    /// S8: the guard has stopped this node; make sure, then begin anew.
-    pub(super) fn fenced(&mut self, what: String) -> Outcome {
-        if !self.s.running() {
-            return Outcome::Ignored(Ignored::Known);
-        }
-        self.log(Message::Fenced(what));
-        let from = self.s.shown().0;
-        if let At::Moving(m) = &self.s.at
-            && let Some((id, _)) = m.awaited
-        {
-            self.out.push(Effect::KillScript(id));
-        }
-        self.s.pending = None;
-        self.begin(Moving::recover(from));
-        Outcome::Taken
     }
 }

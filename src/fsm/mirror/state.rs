@@ -1,7 +1,7 @@
 //! The state of the mirror automaton.
 
 use super::face::Face;
-use super::plan::Moving;
+use super::plan::{Moving, Window};
 use super::{Config, plan};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::Record;
@@ -227,6 +227,16 @@ impl State {
             At::Moving(m) => m.guarded(data),
             _ => false,
         }
+    }
+
+    /// The windows of checkers that are open in a settled state.
+    pub fn windows(&self) -> Vec<Window> {
+        let role = match &self.at {
+            At::Alone | At::Prim | At::Asking | At::Joining | At::Second => self.shown().0,
+            At::Waiting | At::Claiming => Role::Wait,
+            At::Stopped | At::Leaving(_) | At::Moving(_) => return Vec::new(),
+        };
+        [Window::Pre].into_iter().chain(plan::windows(role).iter().copied()).collect()
     }
 
     /// failover="off": only the last primary may start without a primary (ST-52).

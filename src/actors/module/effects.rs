@@ -1,0 +1,204 @@
+//! Carrying out the effects of the automaton. Each answered effect ends in exactly one
+//! `Event::Done`; what blocks runs on other threads.
+
+use super::adopt::record_path;
+use super::{Module, name};
+use crate::actors::guard::GuardOrder;
+use crate::actors::heart::now_ms;
+use crate::actors::script::{Kill, Run, ScriptJob};
+use crate::actors::vip::{SetAll, UnsetAll};
+use crate::config::module::Logging;
+use crate::fsm::mirror::{Effect, Event, Timer};
+use crate::fsm::resource::Value;
+use crate::fsm::scripts::Call;
+use crate::guard::frame::{Target, Vip as GuardVip};
+use crate::log::Message as LogMessage;
+use crate::log::userlog;
+use crate::node::{boot, environment, record};
+use actix::prelude::*;
+use jiff::{Timestamp, tz::TimeZone};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How long the killed application may take to disappear before the automaton is told.
+const KILL_WAIT: Duration = Duration::from_secs(10);
+/// Timer `Retry`.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Module {
+    pub(super) fn run(&mut self, effect: Effect, ctx: &mut Context<Self>) {
+        match effect {
+            Effect::Log(message) => self.log(&message),
+            Effect::Store(id, value) => {
+                let path = record_path(&self.setup.paths, &self.setup.name);
+                self.elsewhere(id, move || record::store(&path, &value).map_err(|e| e.to_string()), ctx);
+            }
+            Effect::Script(id, call) => self.script(id, &call, ctx),
+            Effect::VipOn(id) => self.vip_on(id, ctx),
+            Effect::VipOff(id) => match &self.vip {
+                Some(vip) if vip.try_send(UnsetAll { epoch: id }).is_ok() => {}
+                Some(_) => self.answer(id, Err("the virtual ip actor is busy".to_owned()), ctx),
+                None => self.answer(id, Ok(()), ctx),
+            },
+            Effect::Kill { id, swap } => {
+                let groups = self.groups.clone();
+                self.elsewhere(id, move || groups.kill(swap, Instant::now() + KILL_WAIT), ctx);
+            }
+            Effect::Arm(id) => self.arm(id, ctx),
+            Effect::Disarm(id) => {
+                if !self.setup.guard.order(&self.setup.name, GuardOrder::Disarm(id), &self.guard) {
+                    self.answer(id, Ok(()), ctx);
+                }
+            }
+            Effect::Reintegrate(id) | Effect::Drain(id) => {
+                self.answer(id, Err("this version does not replicate directories".to_owned()), ctx);
+            }
+            Effect::Checkers(window, on) => self.window(window, on),
+            Effect::Timer(id, timer) => {
+                ctx.run_later(self.duration(timer), move |module, ctx| {
+                    module.feed(Event::Timer(id), ctx);
+                });
+            }
+            Effect::KillScript(id) => drop(self.scripts.try_send(Kill { id })),
+            Effect::ResetRules => self.machine.reset(),
+            Effect::Failover(on) => self.keep_failover(on),
+            Effect::Reboot => self.reboot(),
+        }
+    }
+
+    /// The answer to an effect, after what is under way.
+    pub(super) fn answer(&mut self, id: u64, result: Result<(), String>, ctx: &mut Context<Self>) {
+        ctx.run_later(Duration::ZERO, move |module, ctx| {
+            module.feed(Event::Done(id, result), ctx);
+        });
+    }
+
+    /// Runs what blocks on another thread; its result is the answer.
+    fn elsewhere(
+        &mut self,
+        id: u64,
+        work: impl FnOnce() -> Result<(), String> + Send + 'static,
+        ctx: &mut Context<Self>,
+    ) {
+        let done = tokio::task::spawn_blocking(work).into_actor(self).map(move |result, module, ctx| {
+            let result = result.unwrap_or_else(|e| Err(format!("the work broke off: {e}")));
+            module.feed(Event::Done(id, result), ctx);
+        });
+        ctx.spawn(done);
+    }
+
+    fn duration(&self, timer: Timer) -> Duration {
+        let timeout = self.setup.config.heart.as_ref().map_or(Duration::from_secs(30), |h| h.timeout);
+        match timer {
+            Timer::Answer => timeout,
+            Timer::Swap => timeout * 2,
+            Timer::Retry => RETRY,
+        }
+    }
+
+    /// Sets the virtual addresses; but who has slept looks first (S4).
+    fn vip_on(&mut self, id: u64, ctx: &mut Context<Self>) {
+        let slept = now_ms().saturating_sub(self.last_sent.load(Ordering::Relaxed));
+        if Duration::from_millis(slept) * 2 >= self.duration(Timer::Answer) {
+            ctx.run_later(Duration::ZERO, move |module, ctx| {
+                module.feed(Event::OwnPause(slept), ctx);
+            });
+            return;
+        }
+        match &self.vip {
+            Some(vip) if vip.try_send(SetAll { epoch: id }).is_ok() => {}
+            Some(_) => self.answer(id, Err("the virtual ip actor is busy".to_owned()), ctx),
+            None => self.answer(id, Ok(()), ctx),
+        }
+    }
+
+    fn arm(&mut self, id: u64, ctx: &mut Context<Self>) {
+        self.places = self.placements();
+        let order = GuardOrder::Arm {
+            id,
+            timeout: self.duration(Timer::Answer),
+            echoed_at: now_ms() * 1_000_000,
+            target: self.target(),
+        };
+        if !self.setup.guard.order(&self.setup.name, order, &self.guard) {
+            self.answer(id, Err("too many orders wait for the guard".to_owned()), ctx);
+        }
+    }
+
+    /// What a fence removes and kills. The addresses are those of the configuration, wherever they
+    /// will be set: the guard is armed before.
+    pub(super) fn target(&self) -> Target {
+        let vips = self
+            .places
+            .iter()
+            .map(|p| GuardVip { index: p.ifindex, addr: p.addr, prefix: p.prefix })
+            .collect();
+        Target { vips, group: Some(self.groups.fence.clone()) }
+    }
+
+    fn script(&mut self, id: u64, call: &Call, ctx: &mut Context<Self>) {
+        let now = Timestamp::now();
+        let script = call.script.name();
+        let user = self.setup.config.user.as_ref();
+        let log = user.is_some_and(|u| u.logging == Logging::Userlog);
+        let userlog = log.then(|| userlog::file_name(now.to_zoned(TimeZone::system()).datetime(), script));
+        let timeout = user
+            .filter(|_| call.script.is_stop())
+            .map(|u| if call.force { u.forcestoptimeout } else { u.nicestoptimeout });
+        let paths = &self.setup.paths;
+        let vars = user.map(|u| u.vars.clone()).unwrap_or_default();
+        let job = ScriptJob {
+            module: self.setup.name.clone(),
+            name: script.to_owned(),
+            path: paths.userbin(&self.setup.name).join(script),
+            args: call.arguments(),
+            env: environment::of_module(paths, &self.setup.name, &vars).into_iter().collect(),
+            userlog: userlog.as_ref().map(|f| paths.uservar(&self.setup.name).join(f)),
+            timeout,
+            group: self.groups.of(call.script).clone(),
+        };
+        self.log(&LogMessage::Script {
+            name: script.to_owned(),
+            action: call.action.map(|a| a.name().to_owned()),
+            userlog,
+        });
+        self.script = Some((id, script.to_owned(), now));
+        let sent = self.scripts.send(Run { epoch: self.epoch, id, job });
+        ctx.spawn(sent.into_actor(self).map(move |result, module, ctx| {
+            let failed = match result {
+                Ok(Ok(())) => return,
+                Ok(Err(e)) => e.to_string(),
+                Err(e) => e.to_string(),
+            };
+            module.log(&LogMessage::Error(format!("the script cannot be run: {failed}")));
+            module.script = None;
+            module.feed(Event::Done(id, Err(failed)), ctx);
+        }));
+    }
+
+    fn keep_failover(&mut self, on: bool) {
+        let (paths, module) = (self.setup.paths.clone(), self.setup.name.clone());
+        let settings = boot::UserSettings {
+            failover: Some(on),
+            ..boot::user_settings(&paths, &module).unwrap_or_default()
+        };
+        if let Err(error) = boot::set_user_settings(&paths, &module, &settings) {
+            self.log(&LogMessage::Error(format!(
+                "the setting of failover is lost at the next restart: {error}"
+            )));
+        }
+        self.assign(&name("usersetting", "failover"), Value::Text(if on { "on" } else { "off" }.to_owned()));
+    }
+
+    /// CFG-SVC-08; the command can be replaced for systems without systemd (AMB-47).
+    fn reboot(&self) {
+        let command = std::env::var("SAFEKIT_REBOOT").unwrap_or_else(|_| "systemctl reboot".to_owned());
+        self.log(&LogMessage::Error(format!("automatic_reboot: running \"{command}\"")));
+        let words = shlex::split(&command).unwrap_or_default();
+        if let Some((program, args)) = words.split_first()
+            && let Err(error) = std::process::Command::new(program).args(args).spawn()
+        {
+            self.log(&LogMessage::Error(format!("cannot reboot: {error}")));
+        }
+    }
+}

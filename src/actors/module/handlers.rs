@@ -1,0 +1,249 @@
+//! What comes to the module's actor: from its own actors, and from the rest of safeadmin.
+
+use super::resources::unix_now;
+use super::{Close, Control, Explain, Forget, GetResources, Loop, Module, Print, SetResource, name};
+use crate::actors::checkers::{CheckerReport, Finding};
+use crate::actors::guard::GuardEvent;
+use crate::actors::heart::{HeartEvent, Silence};
+use crate::actors::script::{ScriptEnd, ScriptEvent, ScriptEventKind};
+use crate::actors::vip::VipEvent;
+use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel};
+use crate::fsm::command::{Caller, Command};
+use crate::fsm::explain::Explanation;
+use crate::fsm::gate;
+use crate::fsm::maxloop::Loops;
+use crate::fsm::mirror::{Event, Refused};
+use crate::fsm::resource::{ResourceName, Value};
+use crate::fsm::state::Role;
+use crate::log::{Level, Message as LogMessage};
+use actix::prelude::*;
+use jiff::Timestamp;
+
+impl Handler<HeartEvent> for Module {
+    type Result = ();
+
+    fn handle(&mut self, event: HeartEvent, ctx: &mut Self::Context) {
+        let up = |on| if on { Value::Up } else { Value::Down };
+        let ident = |module: &Module, i: usize| module.setup.networks.get(i).map(|n| n.0.clone());
+        match event {
+            HeartEvent::Mirror(event) => {
+                self.feed(event, ctx);
+            }
+            HeartEvent::Link(i, on) => {
+                let Some(ident) = ident(self, i) else { return };
+                let stopped = self.state.shown().0 == Role::Stop;
+                let log = if stopped { LogChoice::Never } else { LogChoice::Default };
+                self.set(&name("heartbeat", &ident), up(on), "heart", log);
+            }
+            HeartEvent::Local(i, on) => {
+                let Some(ident) = ident(self, i) else { return };
+                self.assign(&name("heartbeatlocaladdr", &ident), up(on));
+            }
+            HeartEvent::Remote(resources) => self.remote = resources,
+        }
+    }
+}
+
+impl Handler<ScriptEvent> for Module {
+    type Result = ();
+
+    fn handle(&mut self, ScriptEvent { epoch, id, kind }: ScriptEvent, ctx: &mut Self::Context) {
+        if epoch != self.epoch {
+            return;
+        }
+        let script = match &self.script {
+            Some((running, script, _)) if *running == id => script.clone(),
+            _ => return,
+        };
+        let end = match kind {
+            ScriptEventKind::Started(_) => return,
+            ScriptEventKind::StillRunning(seconds) => {
+                return self.log(&LogMessage::ScriptRunning(script, seconds));
+            }
+            ScriptEventKind::Ended(end) => end,
+        };
+        self.script = None;
+        let result = match end {
+            ScriptEnd::Exited(0) => Ok(()),
+            ScriptEnd::Exited(code) => Err(format!("exit status {code}")),
+            ScriptEnd::Signaled(signal) => Err(format!("killed by signal {signal}")),
+            ScriptEnd::Cancelled => Err("killed on request".to_owned()),
+            ScriptEnd::Missing => Err("the script has gone".to_owned()),
+            ScriptEnd::Failed(why) => Err(why),
+            ScriptEnd::TimedOut => {
+                let seconds = self.stop_timeout(&script);
+                self.log(&LogMessage::ScriptTimeout(script, seconds));
+                self.feed(Event::Done(id, Err("timeout".to_owned())), ctx);
+                return;
+            }
+        };
+        if let Err(why) = &result {
+            self.log(&LogMessage::ScriptFailed(script, why.clone()));
+        }
+        self.feed(Event::Done(id, result), ctx);
+    }
+}
+
+impl Module {
+    fn stop_timeout(&self, _script: &str) -> u64 {
+        self.setup.config.user.as_ref().map_or(0, |u| u.nicestoptimeout.max(u.forcestoptimeout).as_secs())
+    }
+}
+
+impl Handler<VipEvent> for Module {
+    type Result = ();
+
+    fn handle(&mut self, event: VipEvent, ctx: &mut Self::Context) {
+        match event {
+            VipEvent::Set { epoch, result } => {
+                let result = result.map_err(|e| e.to_string()).map(|places| {
+                    for place in &places {
+                        self.log(&LogMessage::VipSet(place.addr.to_string()));
+                    }
+                    self.places = places;
+                });
+                self.feed(Event::Done(epoch, result), ctx);
+            }
+            VipEvent::Unset { epoch, result } => {
+                self.feed(Event::Done(epoch, result.map_err(|e| e.to_string())), ctx);
+            }
+            VipEvent::Connections { addr, count } => {
+                self.assign(&name("connections", &addr.to_string()), Value::Text(count.to_string()));
+            }
+            VipEvent::Conflict { addr, holder: Some(mac) } => {
+                self.log(&LogMessage::Error(format!(
+                    "another machine ({mac}) answers for the virtual ip {addr}"
+                )));
+            }
+            VipEvent::Conflict { .. } => {}
+        }
+    }
+}
+
+impl Handler<GuardEvent> for Module {
+    type Result = ();
+
+    fn handle(&mut self, event: GuardEvent, ctx: &mut Self::Context) {
+        match event {
+            GuardEvent::Armed(id, result) => self.feed(Event::Done(id, result), ctx),
+            GuardEvent::Disarmed(id) => self.feed(Event::ok(id), ctx),
+            GuardEvent::Fenced(what) => self.feed(Event::Fenced(what), ctx),
+        };
+    }
+}
+
+impl Handler<CheckerReport> for Module {
+    type Result = ();
+
+    fn handle(&mut self, report: CheckerReport, ctx: &mut Self::Context) {
+        if !self.windows.is_current(&report) {
+            return;
+        }
+        self.set(&report.resource, report.finding.value(), &report.origin, LogChoice::Default);
+        // Without its local address the module cannot run here (ST-76).
+        if report.finding == Finding::NoLocalAddress {
+            let asked = self.ask(Command::Stop, Caller::Identity(report.origin), ctx);
+            if let Err(refused) = asked {
+                tracing::warn!(module = %self.setup.name, %refused, "the module stays without its local address");
+            }
+        } else {
+            self.evaluate(ctx);
+        }
+    }
+}
+
+impl Handler<Control> for Module {
+    type Result = Result<(), Refused>;
+
+    fn handle(&mut self, Control { command, caller }: Control, ctx: &mut Self::Context) -> Self::Result {
+        self.ask(command, caller, ctx)
+    }
+}
+
+impl Handler<SetResource> for Module {
+    type Result = ();
+
+    fn handle(&mut self, s: SetResource, ctx: &mut Self::Context) {
+        self.set(&s.name, s.value, &s.setter, s.log);
+        self.evaluate(ctx);
+    }
+}
+
+impl Handler<Print> for Module {
+    type Result = ();
+
+    fn handle(&mut self, Print(level, text): Print, _: &mut Self::Context) {
+        let level = match level {
+            PrintLevel::Info => Level::I,
+            PrintLevel::Event => Level::E,
+        };
+        self.log(&LogMessage::Print(level, text));
+    }
+}
+
+impl Handler<Loop> for Module {
+    type Result = MessageResult<Loop>;
+
+    fn handle(&mut self, Loop(op, identity): Loop, _: &mut Self::Context) -> Self::Result {
+        let (limit, now) = (self.limit(), unix_now());
+        let reached = match op {
+            LoopOp::Inc => {
+                let caller = Caller::Identity(identity.unwrap_or_default());
+                let (loops, command, _) = gate::admit(self.loops, limit, Command::Restart, caller, now);
+                self.count(loops);
+                command == Command::Stop
+            }
+            LoopOp::Reset => {
+                self.count(Loops::reset(now));
+                false
+            }
+            LoopOp::Check => self.loops.exhausted(limit, now),
+        };
+        MessageResult(LoopReport {
+            count: self.loops.expire(limit, now).count,
+            limit: limit.maxloop,
+            reached,
+        })
+    }
+}
+
+impl Handler<GetResources> for Module {
+    type Result = MessageResult<GetResources>;
+
+    fn handle(&mut self, _: GetResources, _: &mut Self::Context) -> Self::Result {
+        let row = |(name, (value, time)): (&ResourceName, &(Value, Timestamp))| {
+            (name.clone(), value.clone(), *time)
+        };
+        MessageResult(self.values.iter().map(row).collect())
+    }
+}
+
+impl Handler<Explain> for Module {
+    type Result = MessageResult<Explain>;
+
+    fn handle(&mut self, _: Explain, _: &mut Self::Context) -> Self::Result {
+        let explanation: Explanation = self.explanation();
+        MessageResult(explanation)
+    }
+}
+
+impl Handler<Forget> for Module {
+    type Result = ();
+
+    fn handle(&mut self, Forget { resources }: Forget, _: &mut Self::Context) {
+        if resources {
+            self.values.clear();
+            self.initial_resources();
+            self.publish_state();
+        }
+    }
+}
+
+impl Handler<Close> for Module {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, ctx: &mut Self::Context) {
+        drop(self.heart.try_send(Silence));
+        ctx.stop();
+    }
+}

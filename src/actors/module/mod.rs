@@ -1,0 +1,181 @@
+//! The actor of a mirror module: it records what happens, steps the automaton and runs its effects.
+//!
+//! Each instance has an arbiter of its own, so that a panic in one module does not touch another.
+//! Decisions are in [`crate::fsm`]; what is here is the order of carrying them out.
+
+mod adopt;
+mod api;
+mod effects;
+mod groups;
+mod handlers;
+mod launch;
+mod resources;
+mod windows;
+
+pub use api::{
+    Close, Control, Explain, Forget, GetResources, Loop, ModuleHandle, Print, SetResource, Setup, Shown,
+};
+pub use launch::launch;
+
+use super::guard::GuardEvent;
+use super::heart::{Guarded, Heart, Show};
+use super::script::ScriptRunner;
+use super::vip::Vip;
+use crate::fsm::explain::{Explanation, explain};
+use crate::fsm::maxloop::Loops;
+use crate::fsm::mirror::{self, Event, Outcome, State, Step};
+use crate::fsm::resource::{ResourceName, Resources, Value};
+use crate::fsm::rules::machine::Machine;
+use crate::log::Message as LogMessage;
+use actix::prelude::*;
+use groups::Groups;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use tokio::sync::watch;
+use windows::Windows;
+
+/// Messages that may wait for the module.
+const MAILBOX: usize = 512;
+
+/// The actor.
+pub struct Module {
+    setup: Setup,
+    fsm: mirror::Config,
+    state: State,
+    heart: Addr<Heart>,
+    scripts: Addr<ScriptRunner>,
+    vip: Option<Addr<Vip>>,
+    groups: Groups,
+    guard: Recipient<GuardEvent>,
+    last_sent: Arc<AtomicU64>,
+    shown: watch::Sender<Shown>,
+    values: BTreeMap<ResourceName, (Value, Timestamp)>,
+    remote: Option<Resources>,
+    machine: Machine,
+    checkers_on: bool,
+    loops: Loops,
+    windows: Windows,
+    /// Where the virtual addresses are set, for the guard.
+    places: Vec<crate::net::addr::Placement>,
+    /// The script that runs: its effect, its name and since when.
+    script: Option<(u64, String, Timestamp)>,
+    /// Grows with each life of this actor: late answers of an earlier one are known by it.
+    epoch: u64,
+    guarded: bool,
+    vips: crate::net::vip::VipPlan,
+}
+
+impl Module {
+    /// Steps the automaton and carries out what it says.
+    fn feed(&mut self, event: Event, ctx: &mut Context<Self>) -> Outcome {
+        tracing::debug!(module = %self.setup.name, ?event, "event");
+        let step = mirror::step(&self.fsm, &self.state, event);
+        self.take(step, ctx)
+    }
+
+    fn take(&mut self, step: Step, ctx: &mut Context<Self>) -> Outcome {
+        let Step { state, effects, outcome } = step;
+        let changed = state != self.state;
+        let remote = remote_of(&self.state) != remote_of(&state);
+        self.state = state;
+        if changed {
+            self.keep();
+            // The peer and the guard know before an effect can follow from it.
+            drop(self.heart.try_send(Show(self.state.face(&self.fsm))));
+            self.renewals();
+        }
+        for effect in effects {
+            self.run(effect, ctx);
+        }
+        if changed {
+            self.publish_state();
+            if remote {
+                self.assign(&name("state", "remote"), Value::Text(remote_of(&self.state)));
+            }
+        }
+        outcome
+    }
+
+    fn log(&self, message: &LogMessage) {
+        self.setup.store.append(Timestamp::now(), message);
+    }
+
+    fn renewals(&mut self) {
+        let guarded = self.state.guarded(self.fsm.data);
+        if guarded != self.guarded {
+            self.guarded = guarded;
+            drop(self.heart.try_send(Guarded(guarded)));
+        }
+    }
+
+    fn publish_state(&mut self) {
+        let (role, readiness) = self.state.shown();
+        self.assign(&name("state", "local"), Value::Text(format!("{role} {readiness}")));
+        self.assign(&name("rfs", "uptodate"), if self.uptodate() { Value::Up } else { Value::Down });
+        self.show();
+    }
+
+    /// Modules without replicated directories are always up to date (ST-34).
+    fn uptodate(&self) -> bool {
+        !self.fsm.data || self.state.uptodate()
+    }
+
+    /// Tells whoever waits for a change.
+    fn show(&self) {
+        let (role, readiness) = self.state.shown();
+        let remote = remote_of(&self.state);
+        let ready = readiness == crate::fsm::state::Readiness::Ready;
+        let reason = if ready {
+            String::new()
+        } else {
+            self.explanation().reasons.into_iter().next().unwrap_or_default()
+        };
+        self.shown.send_modify(|shown| {
+            if (shown.role, shown.readiness) != (role, readiness) {
+                shown.since = Timestamp::now();
+            }
+            (shown.role, shown.readiness, shown.remote, shown.reason) = (role, readiness, remote, reason);
+        });
+    }
+
+    fn explanation(&self) -> Explanation {
+        let mut e = explain(&self.fsm, &self.state, self.setup.name.as_str(), self.setup.peer.1.as_str());
+        if let Some((_, script, since)) = &self.script {
+            let seconds = Timestamp::now().duration_since(*since).as_secs();
+            e.reasons.insert(
+                1.min(e.reasons.len()),
+                format!("the script {script} has been running for {seconds} s"),
+            );
+        }
+        if let Some(p) = self.machine.pending(super::heart::now_ms()) {
+            e.reasons.push(format!(
+                "the failover rule {} does {} in {} ms if nothing changes",
+                p.rule, p.command, p.remaining_ms
+            ));
+        }
+        e
+    }
+}
+
+/// State of the peer as `state.remote` has it (RES-02).
+fn remote_of(state: &State) -> String {
+    match &state.peer {
+        mirror::Peer::Heard { face, .. } => format!("{} {}", face.role, face.readiness),
+        _ => "UNKNOWN Unknown".to_owned(),
+    }
+}
+
+fn name(class: &str, id: &str) -> ResourceName {
+    ResourceName::new(class, id)
+}
+
+impl Actor for Module {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        self.begin(ctx);
+    }
+}

@@ -1,0 +1,152 @@
+//! Resources of the module, and the failover rules over them.
+
+use super::{Module, name};
+use crate::actors::heart::{Publish, now_ms};
+use crate::control::LogChoice;
+use crate::fsm::command::{Caller, Command};
+use crate::fsm::gate;
+use crate::fsm::maxloop::{Limit, Loops};
+use crate::fsm::mirror::{Event, Outcome, Peer, Refused, Waits};
+use crate::fsm::resource::{ResourceName, Resources, Value};
+use crate::fsm::rules::machine::{Verdict, View, WaitVerdict};
+use crate::fsm::state::Role;
+use crate::log::Message as LogMessage;
+use crate::node::boot;
+use actix::prelude::*;
+use jiff::Timestamp;
+
+/// Classes whose assignments are logged unless `-n` says otherwise (RES: main resources).
+const LOGGED: [&str; 9] =
+    ["heartbeat", "tcp", "ping", "intf", "ip", "custom", "module", "splitbrain", "proc"];
+
+impl Module {
+    /// Sets a resource without a word in the log. True if its value changed.
+    pub(super) fn assign(&mut self, resource: &ResourceName, value: Value) -> bool {
+        let now = Timestamp::now();
+        let old = self.values.insert(resource.clone(), (value.clone(), now));
+        if old.is_some_and(|(old, _)| old == value) {
+            return false;
+        }
+        self.setup.store.set_resource(resource, &value, now);
+        let all = self.local();
+        drop(self.heart.try_send(Publish(all)));
+        true
+    }
+
+    /// Sets a resource and logs a change of a main one, as `set` was told to.
+    pub(super) fn set(&mut self, resource: &ResourceName, value: Value, setter: &str, log: LogChoice) {
+        let changed = self.assign(resource, value.clone());
+        let main = changed && value != Value::Init && LOGGED.contains(&resource.class.as_str());
+        let logged = match log {
+            LogChoice::Never => false,
+            LogChoice::Always => true,
+            LogChoice::Default => main,
+        };
+        if logged {
+            self.log(&LogMessage::Resource(resource.clone(), value, setter.to_owned()));
+        }
+    }
+
+    fn local(&self) -> Resources {
+        self.values.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
+    }
+
+    /// One evaluation of the rules; what they say goes to the automaton.
+    pub(super) fn evaluate(&mut self, ctx: &mut Context<Self>) {
+        let (role, _) = self.state.shown();
+        if role == Role::Stop {
+            return;
+        }
+        let local = self.local();
+        let cluster = match self.state.peer {
+            Peer::Silent => Value::Down,
+            _ => Value::Up,
+        };
+        let view = View {
+            role,
+            local: &local,
+            remote: self.remote.as_ref(),
+            cluster: &cluster,
+            checkers_on: self.checkers_on,
+        };
+        let Verdict { wait, act, assign } = self.machine.evaluate(now_ms(), &view);
+        self.shown.send_modify(|shown| shown.evaluations += 1);
+        let waits = match wait {
+            WaitVerdict::Hold { resources } => {
+                Waits::Hold(resources.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            }
+            WaitVerdict::Blocked { rule } => Waits::Blocked(rule),
+            WaitVerdict::Clear if self.setup.config.flow_without_rfs() => {
+                Waits::Blocked("flow_without_rfs".to_owned())
+            }
+            WaitVerdict::Clear => Waits::Clear,
+        };
+        self.feed(Event::Waits(waits), ctx);
+        if let Some((resource, value, rule)) = assign {
+            self.set(&resource, value, &rule, LogChoice::Default);
+        }
+        if let Some((command, rule)) = act {
+            // A rule's action that the state does not allow is no error: the rule stays true.
+            if let Err(refused) = self.ask(command, Caller::Rule(rule), ctx) {
+                tracing::info!(module = %self.setup.name, %refused, "an action of a rule is not possible now");
+            }
+        }
+    }
+
+    /// A command on its way to the automaton, past the loop counter.
+    pub(super) fn ask(
+        &mut self,
+        command: Command,
+        caller: Caller,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Refused> {
+        let (loops, passed, caller) = gate::admit(self.loops, self.limit(), command, caller, unix_now());
+        if passed == Command::Stop && command != Command::Stop {
+            self.assign(&name("heart", "maxloop"), Value::Text("true".to_owned()));
+        }
+        if matches!(
+            command,
+            Command::Start | Command::Prim { .. } | Command::PrimForce | Command::Second { .. }
+        ) && caller.is_administrator()
+        {
+            self.assign(&name("heart", "maxloop"), Value::Text("false".to_owned()));
+        }
+        self.count(loops);
+        if let Command::Checker(on) = passed
+            && self.feed(Event::Command(passed, caller.clone()), ctx) == Outcome::Taken
+        {
+            self.log(&LogMessage::Action(passed, caller));
+            self.switch_checkers(on);
+            return Ok(());
+        }
+        match self.feed(Event::Command(passed, caller), ctx) {
+            Outcome::Refused(refused) => Err(refused),
+            Outcome::Taken | Outcome::Ignored(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn limit(&self) -> Limit {
+        let service = &self.setup.config.service;
+        Limit { maxloop: service.maxloop, interval_s: service.loop_interval.as_secs() }
+    }
+
+    /// Keeps the counter; `heart.stopstartloop` shows its beginning (ST-65).
+    pub(super) fn count(&mut self, loops: Loops) {
+        if loops == self.loops {
+            return;
+        }
+        self.loops = loops;
+        self.assign(&name("heart", "stopstartloop"), Value::Text(loops.began_s.to_string()));
+        let (paths, module) = (self.setup.paths.clone(), self.setup.name.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = boot::set_loop_counter(&paths, &module, &loops) {
+                tracing::warn!(%module, %error, "the loop counter is not kept");
+            }
+        });
+    }
+}
+
+/// Unix time in seconds; 0 before 1970.
+pub fn unix_now() -> u64 {
+    u64::try_from(Timestamp::now().as_second()).unwrap_or(0)
+}
