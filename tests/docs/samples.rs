@@ -1,5 +1,6 @@
 //! One text of every message that the module log can hold.
 
+use regex::Regex;
 use safekit::actors::checkers::plan::ruleset;
 use safekit::config::module;
 use safekit::fsm::command::{Caller, Command};
@@ -11,6 +12,7 @@ use safekit::guard::client::GuardError;
 use safekit::log::Message;
 use safekit::node::record::RecordError;
 use std::collections::VecDeque;
+use std::fs;
 
 /// A module with a checker of each kind: its rules give the names.
 const CHECKED: &str = "<safe><service mode='mirror'><heart><heartbeat name='a'/></heart><check>
@@ -28,7 +30,7 @@ fn rules() -> Vec<String> {
 pub fn texts() -> Vec<String> {
     let mut all = [actions(), transitions(), states(), resources(), others()].concat();
     all.extend(when_the_virtual_ip_cannot_be_set());
-    all.iter().map(ToString::to_string).collect()
+    all.iter().map(ToString::to_string).chain(errors_of_modules()).collect()
 }
 
 fn actions() -> Vec<Message> {
@@ -185,4 +187,15 @@ fn when_the_virtual_ip_cannot_be_set() -> Vec<Message> {
         }
     }
     said
+}
+
+/// The errors that the actor of a module words itself: read from its source, with `x` for each value.
+fn errors_of_modules() -> Vec<String> {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/src/actors/module");
+    let sources: String =
+        fs::read_dir(dir).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
+    let error = Regex::new(r#"LogMessage::Error\(format!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+    let value = Regex::new(r"\{[^}]*\}").unwrap();
+    let text = |found: regex::Captures<'_>| value.replace_all(&found[1], "x").replace("\\\"", "\"");
+    error.captures_iter(&sources).map(text).collect()
 }
