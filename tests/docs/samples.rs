@@ -4,15 +4,13 @@ use regex::Regex;
 use safekit::actors::checkers::plan::ruleset;
 use safekit::config::module;
 use safekit::fsm::command::{Caller, Command};
-use safekit::fsm::generation::Record;
-use safekit::fsm::mirror::{Config, DefaultPrim, Effect, Event, State, Waits, step};
 use safekit::fsm::resource::{ResourceName, Value};
 use safekit::fsm::state::{Readiness, Role};
 use safekit::guard::client::GuardError;
 use safekit::log::Message;
 use safekit::node::record::RecordError;
-use std::collections::VecDeque;
 use std::fs;
+use std::path::Path;
 
 /// A module with a checker of each kind: its rules give the names.
 const CHECKED: &str = "<safe><service mode='mirror'><heart><heartbeat name='a'/></heart><check>
@@ -28,8 +26,7 @@ fn rules() -> Vec<String> {
 
 /// Texts of all messages.
 pub fn texts() -> Vec<String> {
-    let mut all = [actions(), transitions(), states(), resources(), others()].concat();
-    all.extend(when_the_virtual_ip_cannot_be_set());
+    let all = [actions(), transitions(), states(), resources(), others()].concat();
     all.iter().map(ToString::to_string).chain(errors_of_modules()).collect()
 }
 
@@ -147,54 +144,14 @@ fn others() -> Vec<Message> {
     ]
 }
 
-/// What the automaton logs from the start of a lone node on, when its virtual address is refused.
-fn when_the_virtual_ip_cannot_be_set() -> Vec<Message> {
-    let cfg = Config {
-        me: 0,
-        data: false,
-        default_prim: DefaultPrim::Alone,
-        scripts: Default::default(),
-        automatic_reboot: false,
-    };
-    let mut state = State::stopped(Record::first(), true, 1);
-    let mut events = VecDeque::from([Event::PeerSilent, Event::Command(Command::Start, Caller::Boot)]);
-    let mut said = Vec::new();
-    let mut released = false;
-    // A start that fails takes some twenty steps; an automaton that goes round must not hang the test.
-    for _ in 0..200 {
-        let event = match events.pop_front() {
-            Some(event) => event,
-            None if !released => {
-                released = true;
-                Event::Waits(Waits::Clear)
-            }
-            None => break,
-        };
-        let next = step(&cfg, &state, event);
-        state = next.state;
-        for effect in next.effects {
-            match effect {
-                Effect::Log(message) => said.push(message),
-                Effect::VipOn(id) => events.push_back(Event::Done(id, Err("no such interface".into()))),
-                Effect::Store(id, _)
-                | Effect::Script(id, _)
-                | Effect::VipOff(id)
-                | Effect::Kill { id, .. }
-                | Effect::Arm(id)
-                | Effect::Disarm(id) => events.push_back(Event::ok(id)),
-                _ => {}
-            }
-        }
-    }
-    said
-}
-
-/// The errors that the actor of a module words itself: read from its source, with `x` for each value.
+/// The errors that automaton and actor of a module word themselves: read from their sources, with
+/// `x` for each value.
 fn errors_of_modules() -> Vec<String> {
-    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/src/actors/module");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["src/fsm/mirror", "src/actors/module"].map(|dir| fs::read_dir(root.join(dir)).unwrap());
     let sources: String =
-        fs::read_dir(dir).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
-    let error = Regex::new(r#"LogMessage::Error\(format!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+        files.into_iter().flatten().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let error = Regex::new(r#"Message::Error\(format!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
     let value = Regex::new(r"\{[^}]*\}").unwrap();
     let text = |found: regex::Captures<'_>| value.replace_all(&found[1], "x").replace("\\\"", "\"");
     error.captures_iter(&sources).map(text).collect()
