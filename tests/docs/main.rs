@@ -176,3 +176,19 @@ fn links_between_documents_lead_somewhere() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn named_source_files_exist() {
+    let name = Regex::new(r"`((?:[a-z_]+/)+[a-z_]+\.rs)`").unwrap();
+    let (mut wrong, mut named) = (Vec::new(), 0);
+    for (file, text) in documents() {
+        for path in name.captures_iter(&text).map(|c| c[1].to_owned()) {
+            named += 1;
+            if !root().join(&path).exists() && !root().join("src").join(&path).exists() {
+                wrong.push(format!("{}: {path}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(named > 20, "only {named} source files were found");
+}
