@@ -1,0 +1,158 @@
+//! One text of every message that the module log can hold.
+
+use regex::Regex;
+use safekit::actors::checkers::plan::ruleset;
+use safekit::config::module;
+use safekit::fsm::command::{Caller, Command};
+use safekit::fsm::resource::{ResourceName, Value};
+use safekit::fsm::state::{Readiness, Role};
+use safekit::guard::client::GuardError;
+use safekit::log::Message;
+use safekit::node::record::RecordError;
+use std::fs;
+use std::path::Path;
+
+/// A module with a checker of each kind: its rules give the names.
+const CHECKED: &str = "<safe><service mode='mirror'><heart><heartbeat name='a'/></heart><check>
+    <tcp ident='id' when='prim'><to addr='a' port='1'/></tcp><ping ident='id'><to addr='a'/></ping>
+    <custom ident='id' when='prim' exec='a' action='restart'/></check></service></safe>";
+
+/// Names of the default rules and of those that checkers make.
+fn rules() -> Vec<String> {
+    let config = module::load(CHECKED, "userconfig.xml", &|_| None, None).unwrap();
+    let rules = ruleset(&config, &[]).unwrap();
+    rules.entries().iter().map(|entry| entry.rule.label.clone()).collect()
+}
+
+/// Texts of all messages.
+pub fn texts() -> Vec<String> {
+    let all = [actions(), transitions(), states(), resources(), others()].concat();
+    all.iter().map(ToString::to_string).chain(errors_of_modules()).collect()
+}
+
+fn actions() -> Vec<Message> {
+    let callers = [
+        Caller::User("root".into()),
+        Caller::System,
+        Caller::Boot,
+        Caller::Automatic,
+        Caller::Identity("start_prim".into()),
+    ];
+    let callers: Vec<Caller> = callers.into_iter().chain(rules().into_iter().map(Caller::Rule)).collect();
+    let commands = [
+        Command::Start,
+        Command::Stop,
+        Command::ForceStop,
+        Command::Restart,
+        Command::StopStart,
+        Command::StopWait,
+        Command::Swap { nosync: false },
+        Command::Prim { fullsync: false },
+        Command::PrimForce,
+        Command::Second { fullsync: false },
+        Command::Shutdown,
+    ];
+    let action =
+        |command: Command| callers.iter().map(move |caller| Message::Action(command, caller.clone()));
+    commands.into_iter().flat_map(action).collect()
+}
+
+fn transitions() -> Vec<Message> {
+    let commands = [Command::StopWait, Command::Restart, Command::StopStart];
+    let rules = rules();
+    let transition =
+        |command| rules.iter().map(move |rule| Message::TransitionFromRule(command, rule.clone()));
+    commands.into_iter().flat_map(transition).collect()
+}
+
+fn states() -> Vec<Message> {
+    use Readiness::{NotReady, Ready, Transient};
+    let mut all = vec![Message::RemoteUnknown];
+    for role in [Role::Stop, Role::Wait, Role::Alone, Role::Prim, Role::Second] {
+        let settled = if matches!(role, Role::Stop | Role::Wait) { NotReady } else { Ready };
+        for readiness in [settled, Transient] {
+            all.push(Message::LocalState(role, readiness));
+            all.push(Message::RemoteState(role, readiness));
+        }
+    }
+    all
+}
+
+fn resources() -> Vec<Message> {
+    let setters = [
+        ("heartbeat", "default", "heart"),
+        ("tcp", "id", "tcpcheck"),
+        ("ping", "id", "pingcheck"),
+        ("intf", "192.168.1.0", "intfcheck"),
+        ("ip", "192.168.1.99", "ipcheck"),
+        ("custom", "id", "customscript"),
+    ];
+    let values = [Value::Up, Value::Down];
+    let resource = |(class, id, setter): (&str, &str, &str)| {
+        let name = ResourceName::new(class, id);
+        values.clone().map(|value| Message::Resource(name.clone(), value, setter.to_owned()))
+    };
+    setters.into_iter().flat_map(resource).collect()
+}
+
+fn others() -> Vec<Message> {
+    let script = |name: &str, action: Option<&str>, userlog: Option<&str>| Message::Script {
+        name: name.into(),
+        action: action.map(Into::into),
+        userlog: userlog.map(Into::into),
+    };
+    let full = RecordError::Io {
+        path: "/var/safekit/modules/AM/record".into(),
+        action: "write",
+        source: std::io::Error::from(std::io::ErrorKind::StorageFull),
+    };
+    let absent = GuardError::Absent {
+        path: "/var/safekit/run/safeguard.sock".into(),
+        source: nix::errno::Errno::ENOENT,
+    };
+    vec![
+        Message::FailoverOffStopstart,
+        Message::Maxloop,
+        Message::AloneRemoteStop,
+        Message::AloneNoHeartbeat,
+        Message::Wakeup,
+        Message::StopstartFromFailoverOff,
+        Message::NotUptodate,
+        Message::RunPrim,
+        Message::PrimAborted,
+        Message::SecondAborted,
+        Message::VipSet("192.168.1.99".into()),
+        script("prestart", Some("start"), Some("userlog_2024-02-12T091315_prestart.ulog")),
+        script("start_prim", None, Some("userlog_2024-02-12T091410_start_prim.ulog")),
+        script("stop_prim", None, Some("userlog_2024-02-12T091510_stop_prim.ulog")),
+        Message::ScriptTimeout("stop_prim".into(), 300),
+        Message::ScriptFailed("start_prim".into(), "exit status 1".into()),
+        Message::ScriptRunning("start_prim".into(), 60),
+        Message::EndOfStop,
+        Message::PreviousHaltUnexpected,
+        Message::FailoverOff,
+        Message::SplitBrainStaying,
+        Message::SplitBrainExiting,
+        Message::Fenced("virtual ip removed, application killed".into()),
+        Message::CannotStop("process 4711".into()),
+        Message::HeartbeatsOnlySilent,
+        Message::OwnPause(1500),
+        Message::Lost(3),
+        Message::Error(full.to_string()),
+        Message::Error(absent.to_string()),
+        Message::Error(GuardError::Silent.to_string()),
+    ]
+}
+
+/// The errors that automaton and actor of a module word themselves: read from their sources, with
+/// `x` for each value.
+fn errors_of_modules() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["src/fsm/mirror", "src/actors/module"].map(|dir| fs::read_dir(root.join(dir)).unwrap());
+    let sources: String =
+        files.into_iter().flatten().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let error = Regex::new(r#"Message::Error\(format!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+    let value = Regex::new(r"\{[^}]*\}").unwrap();
+    let text = |found: regex::Captures<'_>| value.replace_all(&found[1], "x").replace("\\\"", "\"");
+    error.captures_iter(&sources).map(text).collect()
+}
