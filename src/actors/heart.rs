@@ -98,6 +98,11 @@ pub struct Publish(pub Resources);
 #[rtype(result = "()")]
 pub struct Guarded(pub bool);
 
+/// Whether the peer holds this module, as it says on the cluster channel.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct PeerHolds(pub bool);
+
 /// Ends the heart and its links.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -326,6 +331,15 @@ impl Handler<Guarded> for Heart {
     fn handle(&mut self, Guarded(on): Guarded, _: &mut Self::Context) {
         self.guarded = on;
         self.renew();
+    }
+}
+
+impl Handler<PeerHolds> for Heart {
+    type Result = ();
+
+    fn handle(&mut self, PeerHolds(holds): PeerHolds, ctx: &mut Self::Context) {
+        self.watch.held_elsewhere(holds);
+        self.tick(ctx);
     }
 }
 

@@ -59,6 +59,7 @@ pub struct Watch {
     links: Vec<Link>,
     /// Newest authenticated datagram of the peer on the cluster channel.
     elsewhere: u64,
+    elsewhere_counts: bool,
     said: Said,
     life: u64,
     beats: u64,
@@ -109,6 +110,7 @@ impl Watch {
             timeout: timeouts_ms.iter().copied().max().unwrap_or(1),
             links,
             elsewhere: now,
+            elsewhere_counts: true,
             said: Said::Nothing,
             life,
             beats: 0,
@@ -216,9 +218,10 @@ impl Watch {
         self.elsewhere = self.elsewhere.max(now);
     }
 
-    /// The peer said elsewhere that it does not hold this module: its heartbeats will not come.
-    pub fn not_elsewhere(&mut self) {
-        self.elsewhere = 0;
+    /// The peer says elsewhere whether it holds this module. If not, its heartbeats will not come,
+    /// and being heard there means nothing for this module.
+    pub fn held_elsewhere(&mut self, holds: bool) {
+        self.elsewhere_counts = holds;
     }
 
     /// Looks at the clock. Call it at [`Watch::deadline`] at the latest.
@@ -238,7 +241,7 @@ impl Watch {
     }
 
     fn all_down(&mut self, now: u64) -> Vec<Report> {
-        let alive_elsewhere = now.saturating_sub(self.elsewhere) < self.timeout;
+        let alive_elsewhere = self.elsewhere_counts && now.saturating_sub(self.elsewhere) < self.timeout;
         let (said, event) = if alive_elsewhere {
             (Said::Quiet, Event::HeartbeatsSilent)
         } else {

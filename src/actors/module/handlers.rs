@@ -4,7 +4,7 @@ use super::resources::unix_now;
 use super::{Close, Control, Explain, Forget, GetResources, Loop, Module, Print, SetResource, name};
 use crate::actors::checkers::{CheckerReport, Finding};
 use crate::actors::guard::GuardEvent;
-use crate::actors::heart::{HeartEvent, Silence};
+use crate::actors::heart::{HeartEvent, PeerHolds, Silence};
 use crate::actors::script::{ScriptEnd, ScriptEvent, ScriptEventKind};
 use crate::actors::vip::VipEvent;
 use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel};
@@ -27,6 +27,10 @@ impl Handler<HeartEvent> for Module {
         let ident = |module: &Module, i: usize| module.setup.networks.get(i).map(|n| n.0.clone());
         match event {
             HeartEvent::Mirror(event) => {
+                // The peer does not get what is sent: perhaps its network card was replaced.
+                if matches!(event, Event::OwnPause(_)) {
+                    self.renew_neighbours(ctx);
+                }
                 self.feed(event, ctx);
             }
             HeartEvent::Link(i, on) => {
@@ -34,6 +38,11 @@ impl Handler<HeartEvent> for Module {
                 let stopped = self.state.shown().0 == Role::Stop;
                 let log = if stopped { LogChoice::Never } else { LogChoice::Default };
                 self.set(&name("heartbeat", &ident), up(on), "heart", log);
+                if on {
+                    self.renew_neighbours(ctx);
+                } else {
+                    self.forget_neighbour(i);
+                }
             }
             HeartEvent::Local(i, on) => {
                 let Some(ident) = ident(self, i) else { return };
@@ -224,6 +233,14 @@ impl Handler<Explain> for Module {
     fn handle(&mut self, _: Explain, _: &mut Self::Context) -> Self::Result {
         let explanation: Explanation = self.explanation();
         MessageResult(explanation)
+    }
+}
+
+impl Handler<PeerHolds> for Module {
+    type Result = ();
+
+    fn handle(&mut self, holds: PeerHolds, _: &mut Self::Context) {
+        drop(self.heart.try_send(holds));
     }
 }
 

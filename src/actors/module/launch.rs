@@ -6,7 +6,7 @@ use super::windows::{Planned, Windows};
 use super::{Module, ModuleHandle, Setup, Shown, name, remote_of};
 use crate::actors::checkers::plan;
 use crate::actors::guard::GuardOrder;
-use crate::actors::heart::{Heart, HeartSetup, Network, Show, now_ms};
+use crate::actors::heart::{Heart, HeartSetup, Network, now_ms};
 use crate::actors::script::ScriptRunner;
 use crate::actors::vip::{Vip, VipAddr, VipPlan};
 use crate::config::module::{DefaultPrim as ConfiguredPrim, ModuleConfig};
@@ -27,7 +27,11 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+/// How long what an earlier life of the module left may take to disappear.
+const LEFTOVERS: Duration = Duration::from_secs(5);
 
 /// Why a module cannot be launched.
 #[derive(Debug, thiserror::Error)]
@@ -99,11 +103,16 @@ fn prepare(setup: Setup) -> Result<Prepared, LaunchError> {
     let record = load_record(paths, module)?;
     let kept = load_state(paths, module, &setup.boot);
     let groups = Groups::open(module, &paths.run())?;
+    if kept.as_ref().is_none_or(|s| s.at == At::Stopped)
+        && let Err(error) = groups.kill(false, Instant::now() + LEFTOVERS)
+    {
+        tracing::warn!(%module, %error, "something of an earlier life is left");
+    }
     let rules = plan::ruleset(&setup.config, &[]).map_err(|errors| {
         LaunchError::Rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })?;
     let failover = &setup.config.failover;
-    let millis = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
     let machine = Machine::new(rules, millis(failover.period), millis(failover.handle_time));
     let planned = setup.config.checks.iter();
     let planned = planned.map(|c| Planned { check: c.clone(), resource: plan::identify(c) }).collect();
@@ -218,6 +227,7 @@ impl Module {
             epoch: p.seed,
             guarded: false,
             vips: p.vips,
+            soon: false,
             setup: p.setup,
         }
     }
@@ -226,12 +236,16 @@ impl Module {
     pub(super) fn begin(&mut self, ctx: &mut Context<Self>) {
         self.initial_resources();
         let period = self.setup.config.failover.period;
-        ctx.run_interval(period, |module, ctx| module.evaluate(ctx));
+        ctx.run_interval(period, |module, ctx| {
+            module.evaluate(ctx);
+            module.refresh();
+        });
+        ctx.run_interval(super::neighbours::PERIOD, |module, ctx| module.renew_neighbours(ctx));
         if self.state.at == At::Stopped {
             // What an earlier life or boot may have left, e.g. a virtual address after a crash.
             self.clean_leftovers();
             self.keep();
-            drop(self.heart.try_send(Show(self.state.face(&self.fsm))));
+            self.show_face();
             self.publish_state();
             return;
         }
@@ -250,9 +264,9 @@ impl Module {
             self.setup.guard.order(&self.setup.name, order, &self.guard);
         }
         self.take(step, ctx);
-        drop(self.heart.try_send(Show(self.state.face(&self.fsm))));
+        self.show_face();
         self.renewals();
-        self.adopt_windows(ctx);
+        self.adopt_windows();
         self.publish_state();
     }
 

@@ -9,6 +9,7 @@ mod effects;
 mod groups;
 mod handlers;
 mod launch;
+mod neighbours;
 mod resources;
 mod windows;
 
@@ -18,12 +19,12 @@ pub use api::{
 pub use launch::launch;
 
 use super::guard::GuardEvent;
-use super::heart::{Guarded, Heart, Show};
+use super::heart::{Guarded, Heart, Publish, Show};
 use super::script::ScriptRunner;
 use super::vip::Vip;
 use crate::fsm::explain::{Explanation, explain};
 use crate::fsm::maxloop::Loops;
-use crate::fsm::mirror::{self, Event, Outcome, State, Step};
+use crate::fsm::mirror::{self, At, Event, Outcome, State, Step, Waits};
 use crate::fsm::resource::{ResourceName, Resources, Value};
 use crate::fsm::rules::machine::Machine;
 use crate::log::Message as LogMessage;
@@ -33,6 +34,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 use tokio::sync::watch;
 use windows::Windows;
 
@@ -65,6 +67,8 @@ pub struct Module {
     epoch: u64,
     guarded: bool,
     vips: crate::net::vip::VipPlan,
+    /// An evaluation of the rules is due at once.
+    soon: bool,
 }
 
 impl Module {
@@ -83,7 +87,7 @@ impl Module {
         if changed {
             self.keep();
             // The peer and the guard know before an effect can follow from it.
-            drop(self.heart.try_send(Show(self.state.face(&self.fsm))));
+            self.show_face();
             self.renewals();
         }
         for effect in effects {
@@ -91,11 +95,33 @@ impl Module {
         }
         if changed {
             self.publish_state();
+            // Whoever has just reached WAIT need not wait for the next period.
+            if matches!(self.state.waits, Waits::Hold(_)) && self.state.at == At::Waiting && !self.soon {
+                self.soon = true;
+                ctx.run_later(Duration::ZERO, |module, ctx| {
+                    module.soon = false;
+                    module.evaluate(ctx);
+                });
+            }
             if remote {
                 self.assign(&name("state", "remote"), Value::Text(remote_of(&self.state)));
             }
         }
         outcome
+    }
+
+    /// Tells the heart what to show. A full mailbox is no loss: [`Module::refresh`] says it again.
+    fn show_face(&self) {
+        if self.heart.try_send(Show(self.state.face(&self.fsm))).is_err() {
+            tracing::warn!(module = %self.setup.name, "the heart is busy: the peer sees a change later");
+        }
+    }
+
+    /// Says again what the heart must know; it takes notice only of what is new.
+    fn refresh(&self) {
+        self.show_face();
+        drop(self.heart.try_send(Publish(self.local())));
+        drop(self.heart.try_send(Guarded(self.guarded)));
     }
 
     fn log(&self, message: &LogMessage) {
@@ -177,5 +203,10 @@ impl Actor for Module {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         self.begin(ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        // Its scripts' and addresses' actors live here too; what they started goes on.
+        Arbiter::current().stop();
     }
 }

@@ -47,7 +47,7 @@ impl Module {
         }
     }
 
-    fn local(&self) -> Resources {
+    pub(super) fn local(&self) -> Resources {
         self.values.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
     }
 

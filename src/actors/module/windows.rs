@@ -97,7 +97,7 @@ impl Module {
     }
 
     /// After a restart of safeadmin: the windows of the role are open again.
-    pub(super) fn adopt_windows(&mut self, _ctx: &mut actix::Context<Self>) {
+    pub(super) fn adopt_windows(&mut self) {
         for window in self.state.windows() {
             self.window(window, true);
         }

@@ -252,10 +252,12 @@ impl Moving {
     }
 
     fn halting(&self, data: bool) -> Vec<Todo> {
-        let armed = self.running && (!data || self.from == Role::Prim);
+        // By role, not by `running`, which changes on the way: the list must not.
+        let ran = matches!(self.from, Role::Alone | Role::Prim);
+        let armed = ran && (!data || self.from == Role::Prim);
         stopping(self.from)
             .into_iter()
-            .chain(self.running.then_some(Todo::VipOff))
+            .chain(ran.then_some(Todo::VipOff))
             .chain([Todo::Kill { swap: false }])
             .chain(armed.then_some(Todo::Disarm))
             .chain([Todo::Running(false), Todo::Script(Script::Transition, false)])
