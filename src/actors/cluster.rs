@@ -167,11 +167,17 @@ impl Cluster {
                 Ok(socket) => {
                     let socket = Arc::new(socket);
                     session.sockets[index] = Some(socket.clone());
+                    session.unbound.remove(&index);
                     self.tasks.push(ctx.add_stream(datagrams(index, socket)));
                 }
-                Err(error) => {
-                    tracing::debug!(lan = lan.name, %local, %error, "no socket yet");
+                Err(error) if session.unbound.insert(index) => {
+                    let (lan, port) = (&lan.name, session.setup.port);
+                    tracing::warn!(
+                        "no socket on lan {lan} yet ({local}, UDP port {port}: {error}), tried again each second: \
+                         set the address on this machine, or correct cluster.xml"
+                    );
                 }
+                Err(_) => {}
             }
         }
     }
@@ -351,3 +357,6 @@ impl Handler<Probe> for Cluster {
         MessageResult(report)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,9 @@ const LEVEL: &str = "SAFEKIT_LOG";
 
 fn main() -> anyhow::Result<()> {
     if std::env::args_os().len() > 1 {
-        bail!("safeadmin takes no arguments; it is started as a service, with SAFE and SAFEVAR in its environment");
+        bail!(
+            "safeadmin takes no arguments; it is started as a service, with SAFE and SAFEVAR in its environment"
+        );
     }
     let filter = EnvFilter::try_from_env(LEVEL).unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();

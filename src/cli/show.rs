@@ -2,8 +2,8 @@
 
 use super::table::{clean, table};
 use crate::control::{
-    BootRow, CheckRow, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, ExplainReport, LevelReport,
-    LogLine, ModuleRow, PortRow, Reply, ResourceRow, StateReport,
+    BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, ExplainReport,
+    LevelReport, LogLine, ModuleRow, PortRow, Reply, ResourceRow, StateReport,
 };
 use crate::fsm::state::Readiness;
 use serde::Serialize;
@@ -201,9 +201,13 @@ fn show_cluster_state(rows: &[ClusterStateRow]) -> String {
 fn show_checks(rows: &[CheckRow]) -> String {
     let mut text = String::new();
     for row in rows {
-        let result = if row.ok { "ok  " } else { "FAIL" };
+        let result = match row.status {
+            CheckStatus::Ok => "ok  ",
+            CheckStatus::Warning => "warn",
+            CheckStatus::Error => "FAIL",
+        };
         text += &format!("{result} {}: {}\n", clean(&row.check), clean(&row.found));
-        if let Some(advice) = row.advice.as_ref().filter(|_| !row.ok) {
+        if let Some(advice) = row.advice.as_ref().filter(|_| row.status != CheckStatus::Ok) {
             text += &format!("       -> {}\n", clean(advice));
         }
     }

@@ -186,15 +186,19 @@ Node  Module  Mode    Id  Date                 Signature
 n1    mirror  mirror  1   2016-05-20T17:06:45  aa
 ",
     );
-    let result = |check: &str, ok| CheckRow {
+    let result = |check: &str, status| CheckRow {
         check: check.to_owned(),
-        ok,
+        status,
         found: "found".to_owned(),
         advice: Some("do this".to_owned()),
     };
     check(
-        Reply::Checks(vec![result("clock", true), result("port 4800", false)]),
-        "ok   clock: found\nFAIL port 4800: found\n       -> do this\n",
+        Reply::Checks(vec![
+            result("key", CheckStatus::Ok),
+            result("clock", CheckStatus::Warning),
+            result("port 4800", CheckStatus::Error),
+        ]),
+        "ok   key: found\nwarn clock: found\n       -> do this\nFAIL port 4800: found\n       -> do this\n",
     );
 }
 

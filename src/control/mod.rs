@@ -15,8 +15,8 @@ mod sink;
 
 pub use caller::Caller;
 pub use reply::{
-    BootRow, CheckRow, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, ExplainReport, LevelReport,
-    LogLine, LoopReport, ModuleRow, PortRow, Reply, ResourceRow, Stamp, StateReport,
+    BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, ExplainReport,
+    LevelReport, LogLine, LoopReport, ModuleRow, PortRow, Reply, ResourceRow, Stamp, StateReport,
 };
 pub use request::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,

@@ -233,13 +233,25 @@ pub struct ClusterStateRow {
     pub signature: String,
 }
 
+/// How something examined by `cluster check` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckStatus {
+    /// Good.
+    Ok,
+    /// It works, but something should be done.
+    Warning,
+    /// It does not work, or will fail when it is needed.
+    Error,
+}
+
 /// A result of `cluster check`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRow {
     /// What was examined.
     pub check: String,
-    /// Whether it is good.
-    pub ok: bool,
+    /// How it is.
+    pub status: CheckStatus,
     /// What was found.
     pub found: String,
     /// What to do when it is not good.

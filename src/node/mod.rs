@@ -3,6 +3,7 @@
 //! Blocking code: actors call it from `spawn_blocking`, one command per module at a time.
 
 pub mod boot;
+pub mod check;
 pub mod cluster;
 pub mod cluster_zip;
 pub mod configure;

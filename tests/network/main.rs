@@ -6,6 +6,7 @@
 mod actor;
 mod addresses;
 mod announce;
+mod check;
 mod checkers;
 mod connections;
 mod probes;

@@ -3,13 +3,16 @@
 use super::launch::find_pair;
 use super::{Admin, AdminError, Instance, Place, off};
 use crate::actors::cluster::{ClusterSetup, Reconfigure};
+use crate::actors::module::vip_plan;
 use crate::config::cluster::ClusterConfig;
+use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
 use crate::config::signature;
 use crate::control::server::Call;
-use crate::control::{ClusterNodeRow, ClusterSource, ClusterStateRow, Reply};
+use crate::control::{CheckStatus, ClusterNodeRow, ClusterSource, ClusterStateRow, Reply};
 use crate::fsm::state::Role;
 use crate::ids::{ModuleName, NodeName};
+use crate::node::check::{self, CheckInputs};
 use crate::node::cluster::{self, ClusterError, ClusterInfo, Lock, Source};
 use crate::node::identity::{self, Machine};
 use crate::node::{cluster_zip, keys};
@@ -174,8 +177,12 @@ impl Admin {
         off(move || if make { cluster::genkey(&paths) } else { cluster::delkey(&paths) }).await??;
         self.after_cluster_change().await?;
         let text = match make {
-            true => "the cluster has a new key: this node hears the others again once all have it (safekit -H \"*\" -G)",
-            false => "the cluster has no key: this node hears the others again once none has one (safekit -H \"*\" -G)",
+            true => {
+                "the cluster has a new key: this node hears the others again once all have it (safekit -H \"*\" -G)"
+            }
+            false => {
+                "the cluster has no key: this node hears the others again once none has one (safekit -H \"*\" -G)"
+            }
         };
         self.say(call, Reply::Text(text.to_owned())).await;
         Ok(0)
@@ -196,6 +203,25 @@ impl Admin {
         };
         self.say(call, Reply::ClusterNodes(online.filter_map(row).collect())).await;
         Ok(0)
+    }
+
+    pub(super) async fn cluster_check(&self, call: &Call) -> Result<i32, AdminError> {
+        let configs: Vec<_> = {
+            let slots = self.0.slots.borrow();
+            slots.iter().filter_map(|(name, slot)| Some((name.clone(), slot.config.clone()?))).collect()
+        };
+        let plan = |(name, config): (ModuleName, Arc<ModuleConfig>)| match vip_plan(&config) {
+            Ok(plan) => Some((name, plan)),
+            Err(error) => {
+                tracing::warn!(module = %name, %error, "its virtual addresses are not checked");
+                None
+            }
+        };
+        let vips = off(move || configs.into_iter().filter_map(plan).collect()).await?;
+        let rows = check::check(self.0.cluster.clone(), CheckInputs { vips }).await;
+        let bad = rows.iter().any(|row| row.status == CheckStatus::Error);
+        self.say(call, Reply::Checks(rows)).await;
+        Ok(i32::from(bad))
     }
 
     pub(super) async fn cluster_state(&self, call: &Call) -> Result<i32, AdminError> {

@@ -41,8 +41,7 @@ impl Extra {
             .map(|e| fault(e.at.line, "failover", format!("column {}: {}", e.at.column, e.problem)))
             .collect();
         if let Some(place) = &self.place
-            && let Err(error) =
-                find_pair(&self.paths, &self.module, self.id, config, place, &self.elsewhere)
+            && let Err(error) = find_pair(&self.paths, &self.module, self.id, config, place, &self.elsewhere)
         {
             faults.push(fault(1, "heart", error.to_string()));
         }
@@ -104,7 +103,8 @@ impl Admin {
     pub(super) async fn confcheck(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
         let extra = self.extra(module).await?;
         let (paths, name) = (self.0.paths.clone(), module.clone());
-        let checked = off(move || configure::confcheck(&paths, &name, &|config| extra.check(config))).await??;
+        let checked =
+            off(move || configure::confcheck(&paths, &name, &|config| extra.check(config))).await??;
         self.tell_checked(call, &checked).await;
         self.say(call, Reply::Text(format!("the configuration of module {module} is valid"))).await;
         Ok(0)

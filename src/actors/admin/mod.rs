@@ -208,9 +208,7 @@ impl Admin {
                 configured: m.configured,
             }
         };
-        Ok(online
-            .flat_map(|m| m.view.unwrap_or_default().modules.into_iter().map(module(m.name)))
-            .collect())
+        Ok(online.flat_map(|m| m.view.unwrap_or_default().modules.into_iter().map(module(m.name))).collect())
     }
 
     async fn answer(&self, call: &Call) -> Result<i32, AdminError> {

@@ -34,8 +34,9 @@ impl Admin {
             BootOp::On | BootOp::Off => {
                 for BootRow { module, configured, .. } in rows {
                     let Some(rules) = configured else { continue };
-                    let text =
-                        format!("module {module}: boot=\"{rules}\" of its userconfig.xml rules, not this setting");
+                    let text = format!(
+                        "module {module}: boot=\"{rules}\" of its userconfig.xml rules, not this setting"
+                    );
                     self.say(call, Reply::Text(text)).await;
                 }
             }
@@ -64,8 +65,11 @@ impl Admin {
         let count = ports.len();
         let used = off(move || firewall::apply(&mut System, change, &ports)).await??;
         let verb = if change == Change::Add { "opened" } else { "closed" };
-        self.say(call, Reply::Text(format!("{count} ports {verb} in {}", format!("{used:?}").to_lowercase())))
-            .await;
+        self.say(
+            call,
+            Reply::Text(format!("{count} ports {verb} in {}", format!("{used:?}").to_lowercase())),
+        )
+        .await;
         Ok(0)
     }
 }

@@ -32,7 +32,9 @@ pub enum PairError {
     #[error(transparent)]
     Elsewhere(#[from] ModuleError),
     /// The lan does not lead there.
-    #[error("heartbeat {ident}: node {node} is not on lan \"{lan}\" of cluster.xml: add it or take another lan")]
+    #[error(
+        "heartbeat {ident}: node {node} is not on lan \"{lan}\" of cluster.xml: add it or take another lan"
+    )]
     NotOnLan {
         /// The heartbeat.
         ident: String,
@@ -101,7 +103,8 @@ pub fn pair(config: &ModuleConfig, known: &Known<'_>) -> Result<Pair, PairError>
         let at = nodes.iter().position(|n| n == name).and_then(|at| u8::try_from(at).ok());
         at.ok_or_else(|| PairError::Nobody(known.module.clone()))
     };
-    let networks = heart.heartbeats.iter().map(|beat| network(beat, known, &peer)).collect::<Result<_, _>>()?;
+    let networks =
+        heart.heartbeats.iter().map(|beat| network(beat, known, &peer)).collect::<Result<_, _>>()?;
     Ok(Pair { me: (index(known.me)?, known.me.clone()), peer: (index(&peer)?, peer), networks })
 }
 

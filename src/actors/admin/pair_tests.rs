@@ -6,8 +6,7 @@ fn cluster(nodes: usize) -> ClusterConfig {
         let node = |n| format!("<node name='n{n}' addr='10.77.{net}.{n}'/>");
         format!("<lan name='{name}'>{}</lan>", (1..=nodes).map(node).collect::<String>())
     };
-    let text =
-        format!("<cluster><lans>{}{}</lans></cluster>", lan("default", 1, nodes), lan("repli", 2, 2));
+    let text = format!("<cluster><lans>{}{}</lans></cluster>", lan("default", 1, nodes), lan("repli", 2, 2));
     cluster::load(&text, "cluster.xml").unwrap()
 }
 
@@ -43,9 +42,13 @@ fn at(node: &str, id: ModuleId) -> Elsewhere {
 
 #[test]
 fn two_nodes_are_a_pair_with_a_network_for_each_heartbeat() {
-    let found =
-        find(&config("<heartbeat name='default'/><heartbeat name='repli' ident='flow'/>"), &cluster(2), &[], None)
-            .unwrap();
+    let found = find(
+        &config("<heartbeat name='default'/><heartbeat name='repli' ident='flow'/>"),
+        &cluster(2),
+        &[],
+        None,
+    )
+    .unwrap();
     assert_eq!((found.me.0, found.peer.0, found.peer.1.as_str()), (1, 0, "n1"));
     let networks: Vec<String> = found.networks.iter().map(|(i, l, r)| format!("{i} {l} {r}")).collect();
     assert_eq!(networks, ["default 10.77.1.2 10.77.1.1", "flow 10.77.2.2 10.77.2.1"]);

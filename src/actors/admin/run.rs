@@ -107,8 +107,7 @@ fn begin(paths: Paths) -> Result<(Admin, mpsc::Receiver<ClusterEvent>), StartErr
     let (heard, shared) = (Heard::default(), Heard::clone);
     let subscriber = Watcher(sender).start().recipient();
     let table = shared(&heard);
-    let cluster =
-        Cluster::start_in_arbiter(&hearts.handle(), move |_| Cluster::new(None, subscriber, table));
+    let cluster = Cluster::start_in_arbiter(&hearts.handle(), move |_| Cluster::new(None, subscriber, table));
     let inner = Inner {
         paths,
         boot,
@@ -178,7 +177,8 @@ impl Admin {
     }
 
     async fn boot_module(&self, module: ModuleName) {
-        let service = self.slot(&module, |s| s.config.as_ref().map(|c| (c.service.boot, c.service.boot_delay)));
+        let service =
+            self.slot(&module, |s| s.config.as_ref().map(|c| (c.service.boot, c.service.boot_delay)));
         let Ok(Some((configured, delay))) = service else { return };
         let (paths, name) = (self.0.paths.clone(), module.clone());
         let wanted = off(move || -> Result<bool, RecordError> {

@@ -59,7 +59,9 @@ impl Admin {
             let view = self.node_view(ids);
             match tokio::time::timeout(TELL, self.0.cluster.send(SetLocal(view))).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => tracing::error!("the cluster's actor does not take the state of this node"),
+                Ok(Err(_)) | Err(_) => {
+                    tracing::error!("the cluster's actor does not take the state of this node")
+                }
             }
             self.0.news.notified().await;
             tokio::time::sleep(GATHER).await;
@@ -136,7 +138,8 @@ mod tests {
 
     #[test]
     fn new_stable_states_are_noted_once() {
-        let of = |role, readiness| BTreeMap::from([("mirror".parse::<ModuleName>().unwrap(), (role, readiness))]);
+        let of =
+            |role, readiness| BTreeMap::from([("mirror".parse::<ModuleName>().unwrap(), (role, readiness))]);
         let stop = of(Role::Stop, Readiness::NotReady);
         let moving = of(Role::Wait, Readiness::Transient);
         let alone = of(Role::Alone, Readiness::Ready);

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 
 /// A warning is repeated after this time, ms.
 const WARN_AGAIN_MS: u64 = 60_000;
+/// What was dropped within this time tells how things are now, ms.
+const RECENT_MS: u64 = 10_000;
 
 /// Why datagrams were dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -103,6 +105,13 @@ pub struct DropCount {
     pub count: u64,
     /// Milliseconds since the newest.
     pub last_ms_ago: u64,
+}
+
+impl DropCount {
+    /// It goes on, and something is wrong.
+    pub fn matters(&self) -> bool {
+        self.reason != DropReason::Outdated && self.last_ms_ago < RECENT_MS
+    }
 }
 
 #[derive(Debug)]

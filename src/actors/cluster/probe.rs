@@ -26,7 +26,7 @@ pub(super) struct Answer {
     pub lan: usize,
     /// By lan: milliseconds since the asking node was heard there.
     pub heard_ms_ago: Vec<Option<u64>>,
-    /// What was dropped of what came from the asking node's addresses.
+    /// What is being dropped of what comes from the asking node's addresses.
     pub refused: Vec<(DropReason, u64)>,
 }
 
@@ -52,7 +52,7 @@ pub struct PeerProbe {
     pub answered: bool,
     /// How far its clock is ahead of this node's, in milliseconds; half the round trip is taken off.
     pub clock_ahead_ms: Option<i64>,
-    /// What it dropped of what came from this node's addresses, since its cluster was set up.
+    /// What it drops now of what comes from this node's addresses, and how many.
     pub refused: Vec<(DropReason, u64)>,
 }
 

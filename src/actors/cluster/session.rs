@@ -1,13 +1,14 @@
 //! One configuration of the cluster, from its setup to the next: channel, automaton and counters.
 //! Bytes come in with their time; bytes go out through the sockets it was given.
 
-use super::drops::{DropReason, Drops};
+use super::drops::{DropCount, DropReason, Drops};
 use super::heard::Heard;
 use super::probe::{Answer, Question, Round};
 use super::setup::ClusterSetup;
 use crate::fsm::membership::{self, Destination, Effect, Event, Membership, Node, Version};
 use crate::wire::{Channel, Kind, Opened, Received, decode, encode};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -48,6 +49,8 @@ pub(super) struct Session {
     pub setup: ClusterSetup,
     /// By lan.
     pub sockets: Vec<Option<Arc<UdpSocket>>>,
+    /// Lans without a socket, of which a warning was given.
+    pub unbound: BTreeSet<usize>,
     pub membership: Membership,
     pub peers: Vec<Peer>,
     pub drops: Drops,
@@ -77,6 +80,7 @@ impl Session {
         let peer = Peer { heard_ms: vec![None; setup.lans.len()], ..Peer::default() };
         Ok(Session {
             sockets: vec![None; setup.lans.len()],
+            unbound: BTreeSet::new(),
             membership: Membership::new(setup.membership(), life, now_ms),
             peers: vec![peer; setup.nodes.len()],
             drops: Drops::default(),
@@ -184,9 +188,9 @@ impl Session {
     fn answer(&mut self, to: Node, lan: usize, question: Question, now_ms: u64) {
         let ago = |at: &Option<u64>| at.map(|at| now_ms.saturating_sub(at));
         let heard_ms_ago: Vec<_> = self.peers[to].heard_ms.iter().map(ago).collect();
-        let drops = self.drops.all(now_ms);
+        let drops = self.drops.all(now_ms).into_iter().filter(|drop| drop.node == Some(to));
         let refused: Vec<_> =
-            drops.iter().filter(|d| d.node == Some(to)).map(|d| (d.reason, d.count)).collect();
+            drops.filter(DropCount::matters).map(|drop| (drop.reason, drop.count)).collect();
         for back in 0..self.setup.lans.len() {
             let answer =
                 Answer { question, lan, heard_ms_ago: heard_ms_ago.clone(), refused: refused.clone() };
