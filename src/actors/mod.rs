@@ -1,5 +1,6 @@
 //! Actors: record the event, step the automaton, run the effects. No product decision lives here.
 
+pub mod admin;
 pub mod checkers;
 pub mod cluster;
 pub mod guard;

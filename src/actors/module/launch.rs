@@ -169,7 +169,11 @@ fn fsm_config(setup: &Setup) -> Config {
     }
 }
 
-fn vip_plan(config: &ModuleConfig) -> Result<VipPlan, LaunchError> {
+/// The virtual addresses of a module. May ask the resolver: blocks.
+///
+/// # Errors
+/// [`LaunchError::Resolve`].
+pub fn vip_plan(config: &ModuleConfig) -> Result<VipPlan, LaunchError> {
     let mut plan = VipPlan { tcpreset: true, addrs: Vec::new() };
     let Some(vip) = &config.vip else { return Ok(plan) };
     plan.tcpreset = vip.tcpreset;

@@ -16,7 +16,7 @@ mod windows;
 pub use api::{
     Close, Control, Explain, Forget, GetResources, Loop, ModuleHandle, Print, SetResource, Setup, Shown,
 };
-pub use launch::launch;
+pub use launch::{LaunchError, launch, vip_plan};
 
 use super::guard::GuardEvent;
 use super::heart::{Guarded, Heart, Publish, Show};

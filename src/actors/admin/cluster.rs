@@ -1,0 +1,278 @@
+//! The cluster: configuration, keys, views (CLI-041 to CLI-048).
+
+use super::launch::find_pair;
+use super::{Admin, AdminError, Instance, Place, off};
+use crate::actors::cluster::{ClusterSetup, Reconfigure};
+use crate::actors::module::vip_plan;
+use crate::config::cluster::ClusterConfig;
+use crate::config::module::ModuleConfig;
+use crate::config::paths::Paths;
+use crate::config::signature;
+use crate::control::server::Call;
+use crate::control::{CheckStatus, ClusterNodeRow, ClusterSource, ClusterStateRow, Reply};
+use crate::fsm::state::Role;
+use crate::ids::{ModuleName, NodeName};
+use crate::node::check::{self, CheckInputs};
+use crate::node::cluster::{self, ClusterError, ClusterInfo, Lock, Source};
+use crate::node::identity::{self, Machine};
+use crate::node::{cluster_zip, keys};
+use std::sync::Arc;
+
+/// This node in its cluster, as the files say. Blocks, may ask the resolver.
+pub(super) fn read_place(paths: &Paths) -> Result<(Place, ClusterSetup), AdminError> {
+    let config = cluster::load(paths)?.ok_or(ClusterError::NotConfigured)?;
+    let me = identity::this_node(&config, &Machine::this_one()?)?;
+    let info = match cluster::info(paths)? {
+        Some(info) => info,
+        None => unstamped(paths)?,
+    };
+    let setup = ClusterSetup::new(&config, &me, keys::cluster_key(paths)?, &info.signature)?;
+    Ok((Place { config, me, info }, setup))
+}
+
+/// Of a configuration that was put there by hand, as a sandbox does.
+fn unstamped(paths: &Paths) -> Result<ClusterInfo, AdminError> {
+    let dir = paths.cluster();
+    let signature = signature::of_files(&dir, &["cluster.xml", keys::CLUSTER_KEY]);
+    let signature = signature.map_err(|e| AdminError::Io(dir.clone(), e))?;
+    let changed = std::fs::metadata(paths.cluster_xml()).and_then(|m| m.modified());
+    let changed = changed.map_err(|e| AdminError::Io(paths.cluster_xml(), e))?;
+    let date = jiff::Timestamp::try_from(changed).unwrap_or_default();
+    Ok(ClusterInfo { signature, date: super::view::stamp(date), locked: false })
+}
+
+/// Fails if a module that runs cannot go on in the new cluster. Blocks.
+fn refuse_for_running(
+    paths: &Paths,
+    config: ClusterConfig,
+    running: &[(ModuleName, Instance)],
+) -> Result<(), AdminError> {
+    if running.is_empty() {
+        return Ok(());
+    }
+    let me = identity::this_node(&config, &Machine::this_one()?)?;
+    let info = ClusterInfo { signature: String::new(), date: String::new(), locked: false };
+    let place = Place { config, me, info };
+    for (module, instance) in running {
+        let handle = &instance.handle;
+        let pair = find_pair(paths, module, handle.id, &handle.config, &place, &[]);
+        let pair = pair.map_err(|e| AdminError::Running(module.clone(), e.to_string()))?;
+        if (&pair.me, &pair.peer) != (&instance.pair.me, &instance.pair.peer) {
+            let why = "its two nodes or their order in cluster.xml would change".to_owned();
+            return Err(AdminError::Running(module.clone(), why));
+        }
+    }
+    Ok(())
+}
+
+/// The configuration that would be applied, if it is another one.
+fn proposed(source: Source<'_>) -> Result<Option<ClusterConfig>, AdminError> {
+    match source {
+        Source::Xml(xml) => Ok(Some(cluster::confcheck(xml, "cluster.xml")?)),
+        Source::Zip(bytes) => {
+            let (xml, _) = cluster_zip::unpack(bytes)?;
+            Ok(Some(cluster::confcheck(&xml, "cluster.xml")?))
+        }
+        Source::Present | Source::LockOnly => Ok(None),
+    }
+}
+
+fn text_of(bytes: &[u8]) -> Result<&str, AdminError> {
+    std::str::from_utf8(bytes)
+        .map_err(|_| AdminError::NoPlace("cluster.xml is not UTF-8 text: correct the file".to_owned()))
+}
+
+impl Admin {
+    /// Reads the cluster's files again and tells everybody.
+    pub(super) async fn reload_cluster(&self) -> Result<(), AdminError> {
+        let paths = self.0.paths.clone();
+        let (place, setup) = match off(move || read_place(&paths)).await? {
+            Ok((place, setup)) => (Ok(Arc::new(place)), Some(setup)),
+            Err(error) => (Err(error.to_string()), None),
+        };
+        if let Err(why) = &place {
+            tracing::warn!(why, "this node takes part in no cluster");
+        }
+        *self.0.place.borrow_mut() = place;
+        let told = self.0.cluster.send(Reconfigure(setup));
+        let told = tokio::time::timeout(std::time::Duration::from_secs(super::ANSWER_S), told).await;
+        self.0.news.notify_one();
+        if matches!(told, Ok(Ok(()))) { Ok(()) } else { Err(AdminError::NoCluster) }
+    }
+
+    fn running_instances(&self) -> Vec<(ModuleName, Instance)> {
+        let slots = self.0.slots.borrow();
+        let running = slots.iter().filter(|(_, slot)| slot.role() != Role::Stop);
+        running.filter_map(|(name, slot)| Some((name.clone(), slot.instance.clone().ok()?))).collect()
+    }
+
+    pub(super) async fn cluster_config(
+        &self,
+        call: &Call,
+        source: ClusterSource,
+        lock: Option<bool>,
+    ) -> Result<i32, AdminError> {
+        let _turn = self.turn().await?;
+        let lock = lock.map(|lock| if lock { Lock::Lock } else { Lock::Unlock });
+        let (paths, bytes, running) =
+            (self.0.paths.clone(), call.attachment.clone(), self.running_instances());
+        off(move || -> Result<(), AdminError> {
+            let source = match (source, lock) {
+                (ClusterSource::Xml, _) => Source::Xml(text_of(&bytes)?),
+                (ClusterSource::Zip, _) => Source::Zip(&bytes),
+                (ClusterSource::Keep, Some(_)) => Source::LockOnly,
+                (ClusterSource::Keep, None) => Source::Present,
+            };
+            if let Some(config) = proposed(source)? {
+                refuse_for_running(&paths, config, &running)?;
+            }
+            cluster::config(&paths, source, lock)?;
+            Ok(())
+        })
+        .await??;
+        self.after_cluster_change().await?;
+        let text = match self.place() {
+            Ok(place) => format!(
+                "the cluster is configured, this node is {}; every node must get the same (safekit -H \"*\" -G)",
+                place.me
+            ),
+            Err(why) => format!("the cluster is configured, but this node takes no part in it: {why}"),
+        };
+        self.say(call, Reply::Text(text)).await;
+        Ok(0)
+    }
+
+    async fn after_cluster_change(&self) -> Result<(), AdminError> {
+        self.reload_cluster().await?;
+        self.follow_cluster().await;
+        self.0.store.commands().event(jiff::Timestamp::now(), None, "update cluster state");
+        Ok(())
+    }
+
+    pub(super) async fn cluster_confcheck(&self, call: &Call) -> Result<i32, AdminError> {
+        let config = cluster::confcheck(text_of(&call.attachment)?, "cluster.xml")?;
+        let nodes: Vec<String> = config.nodes().iter().map(ToString::to_string).collect();
+        self.say(call, Reply::Text(format!("cluster.xml is valid: {}", nodes.join(", ")))).await;
+        Ok(0)
+    }
+
+    pub(super) async fn cluster_deconfig(&self, call: &Call) -> Result<i32, AdminError> {
+        let _turn = self.turn().await?;
+        if let Some((module, _)) = self.running_instances().into_iter().next() {
+            let why = "without a cluster no module can run".to_owned();
+            return Err(AdminError::Running(module, why));
+        }
+        let paths = self.0.paths.clone();
+        let there = off(move || cluster::deconfig(&paths)).await??;
+        self.after_cluster_change().await?;
+        let text = if there { "the cluster is deconfigured" } else { "the cluster was not configured" };
+        self.say(call, Reply::Text(text.to_owned())).await;
+        Ok(0)
+    }
+
+    /// `cluster genkey` and `cluster delkey`.
+    pub(super) async fn cluster_key(&self, call: &Call, make: bool) -> Result<i32, AdminError> {
+        let _turn = self.turn().await?;
+        let paths = self.0.paths.clone();
+        off(move || if make { cluster::genkey(&paths) } else { cluster::delkey(&paths) }).await??;
+        self.after_cluster_change().await?;
+        let text = match make {
+            true => {
+                "the cluster has a new key: this node hears the others again once all have it (safekit -H \"*\" -G)"
+            }
+            false => {
+                "the cluster has no key: this node hears the others again once none has one (safekit -H \"*\" -G)"
+            }
+        };
+        self.say(call, Reply::Text(text.to_owned())).await;
+        Ok(0)
+    }
+
+    /// The nodes that are online, this one included.
+    pub(super) async fn cluster_confinfo(&self, call: &Call) -> Result<i32, AdminError> {
+        self.place()?;
+        let online = self.members().await?.into_iter().filter(|m| m.online);
+        let row = |m: crate::actors::cluster::Member| {
+            let view = m.view?;
+            Some(ClusterNodeRow {
+                node: m.name,
+                signature: view.cluster_signature,
+                date: view.cluster_date,
+                lock: view.cluster_locked,
+            })
+        };
+        self.say(call, Reply::ClusterNodes(online.filter_map(row).collect())).await;
+        Ok(0)
+    }
+
+    pub(super) async fn cluster_check(&self, call: &Call) -> Result<i32, AdminError> {
+        let configs: Vec<_> = {
+            let slots = self.0.slots.borrow();
+            slots.iter().filter_map(|(name, slot)| Some((name.clone(), slot.config.clone()?))).collect()
+        };
+        let plan = |(name, config): (ModuleName, Arc<ModuleConfig>)| match vip_plan(&config) {
+            Ok(plan) => Some((name, plan)),
+            Err(error) => {
+                tracing::warn!(module = %name, %error, "its virtual addresses are not checked");
+                None
+            }
+        };
+        let vips = off(move || configs.into_iter().filter_map(plan).collect()).await?;
+        let rows = check::check(self.0.cluster.clone(), CheckInputs { vips }).await;
+        let bad = rows.iter().any(|row| row.status == CheckStatus::Error);
+        self.say(call, Reply::Checks(rows)).await;
+        Ok(i32::from(bad))
+    }
+
+    pub(super) async fn cluster_state(&self, call: &Call) -> Result<i32, AdminError> {
+        self.place()?;
+        let online = self.members().await?.into_iter().filter(|m| m.online);
+        let rows = |m: crate::actors::cluster::Member| {
+            let node: NodeName = m.name;
+            m.view.unwrap_or_default().modules.into_iter().map(move |module| ClusterStateRow {
+                node: node.clone(),
+                module: module.name,
+                mode: module.mode,
+                id: module.id,
+                date: module.config_date,
+                signature: module.config_signature,
+            })
+        };
+        self.say(call, Reply::ClusterState(online.flat_map(rows).collect())).await;
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::record;
+
+    const XML: &str = "<cluster><lans><lan name='default'><node name='a' addr='10.77.1.1'/>\
+                       <node name='b' addr='10.77.1.2'/></lan></lans></cluster>";
+
+    #[test]
+    fn a_configuration_put_there_by_hand_is_signed_and_dated() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = Paths::new(root.path().join("safe"), root.path().join("var"));
+        record::store_bytes(&paths.cluster_xml(), XML.as_bytes(), 0o644).unwrap();
+        let info = unstamped(&paths).unwrap();
+        assert!(!info.signature.is_empty() && info.date.contains('T'), "{info:?}");
+    }
+
+    #[test]
+    fn without_configuration_the_way_out_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = Paths::new(root.path().join("safe"), root.path().join("var"));
+        let Err(error) = read_place(&paths) else { panic!("there is no cluster") };
+        assert!(error.to_string().contains("safekit cluster config"), "{error}");
+    }
+
+    #[test]
+    fn only_new_files_are_compared_with_what_runs() {
+        assert!(proposed(Source::Present).unwrap().is_none());
+        assert_eq!(proposed(Source::Xml(XML)).unwrap().unwrap().nodes().len(), 2);
+        assert!(proposed(Source::Xml("<cluster/>")).is_err());
+        assert!(proposed(Source::Zip(b"no zip")).is_err());
+    }
+}

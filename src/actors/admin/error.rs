@@ -1,0 +1,107 @@
+//! Why a command of a user fails: the text is what he reads.
+
+use super::pair::PairError;
+use crate::actors::cluster::SetupError;
+use crate::actors::module::LaunchError;
+use crate::config::error::ConfigErrors;
+use crate::fsm::mirror::Refused;
+use crate::ids::ModuleName;
+use crate::node::cluster::ClusterError;
+use crate::node::cluster_zip::ClusterZipError;
+use crate::node::configure::ConfigureError;
+use crate::node::firewall::FirewallError;
+use crate::node::identity::IdentityError;
+use crate::node::keys::KeyError;
+use crate::node::modules::ModuleError;
+use crate::node::record::RecordError;
+use crate::store::StoreError;
+
+/// Seconds in which a module must answer.
+pub const ANSWER_S: u64 = 10;
+/// Seconds for which a change of the configuration waits for the one before it.
+pub const TURN_S: u64 = 120;
+
+/// Why a command fails.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// Not there.
+    #[error("module {0} is not installed: install it with \"safekit module install -m {0}\"")]
+    NotInstalled(ModuleName),
+    /// Installed only.
+    #[error("module {0} is not configured: run \"safekit config -m {0}\"")]
+    NotConfigured(ModuleName),
+    /// Configured, but it cannot be launched.
+    #[error("module {0} cannot run: {1}")]
+    NotLaunched(ModuleName, String),
+    /// Its actor is stuck or gone.
+    #[error(
+        "module {0} does not answer within {ANSWER_S} s: see the journal of safeadmin (journalctl -u safeadmin)"
+    )]
+    NoAnswer(ModuleName),
+    /// The cluster's actor is stuck or gone.
+    #[error("the cluster does not answer within {ANSWER_S} s: see the journal of safeadmin")]
+    NoCluster,
+    /// Between two configurations.
+    #[error("module {0} is being configured: try again when that has ended")]
+    Busy(ModuleName),
+    /// A long change goes on.
+    #[error("another change of the configuration has been under way for {TURN_S} s: try again later")]
+    Turn,
+    /// It runs with what is to be changed.
+    #[error("module {0} is running: stop it first ({1})")]
+    Running(ModuleName, String),
+    /// The machine goes down.
+    #[error("the modules of this node are being stopped: nothing can be started now")]
+    Stopping,
+    /// This node takes part in no cluster.
+    #[error("{0}")]
+    NoPlace(String),
+    /// The work did not end.
+    #[error("the work broke off: {0}; see the journal of safeadmin")]
+    Broken(#[from] tokio::task::JoinError),
+    /// The state or the data do not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Installed modules.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+    /// Configuration of a module.
+    #[error(transparent)]
+    Configure(#[from] ConfigureError),
+    /// Configuration of the cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The cluster as this node uses it.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// A zip of cluster.xml and key.
+    #[error(transparent)]
+    Zip(#[from] ClusterZipError),
+    /// Faults of a file.
+    #[error(transparent)]
+    Faults(#[from] ConfigErrors),
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A durable file.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The logs.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The firewall.
+    #[error(transparent)]
+    Firewall(#[from] FirewallError),
+    /// Which node this is.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The two nodes of a module.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// The beginning of a module instance.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// A file or directory.
+    #[error("{path}: {error}", path = .0.display(), error = .1)]
+    Io(std::path::PathBuf, std::io::Error),
+}

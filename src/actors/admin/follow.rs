@@ -1,0 +1,171 @@
+//! What lasts: following a log, waiting for a state (CLI-051 to CLI-055, CLI-083 to CLI-086).
+
+use super::launch::settled;
+use super::observe::{BATCH, precise_date};
+use super::{Admin, AdminError, off};
+use crate::actors::module::Shown;
+use crate::control::server::Call;
+use crate::control::{Gone, LogLine, Reply, Until};
+use crate::fsm::state::{Readiness, Role};
+use crate::ids::ModuleName;
+use crate::log::Lang;
+use crate::store::{Entry, ModuleStore};
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+
+/// How often a wait says how far it is.
+const PROGRESS: Duration = Duration::from_secs(10);
+/// How often a wait looks whether its module has another instance.
+const LOOK: Duration = Duration::from_millis(500);
+/// Messages that are read again when a follower was too slow.
+const CAUGHT_UP: u32 = 5000;
+
+/// What is to be seen of a log.
+#[derive(Clone, Copy)]
+pub(super) struct View {
+    pub count: Option<u32>,
+    pub all: bool,
+    pub lang: Lang,
+    pub follow: bool,
+}
+
+impl Admin {
+    pub(super) async fn log(&self, call: &Call, module: &ModuleName, view: View) -> Result<i32, AdminError> {
+        self.slot(module, |_| ())?;
+        let uservar = self.0.paths.uservar(module);
+        let made = uservar.clone();
+        off(move || std::fs::create_dir_all(made)).await?.map_err(|e| AdminError::Io(uservar.clone(), e))?;
+        let store = self.0.store.module(module, &uservar);
+        let mut live = store.subscribe();
+        let mut last = 0;
+        let entries = tail(&store, view.count.unwrap_or(u32::MAX), view.all).await?;
+        let mut open = send_log(call, &entries, &mut last, view).await;
+        while view.follow && open.is_ok() {
+            let entries = tokio::select! {
+                entry = live.recv() => match entry {
+                    Ok(entry) => vec![entry],
+                    Err(RecvError::Lagged(_)) => tail(&store, CAUGHT_UP, view.all).await?,
+                    Err(RecvError::Closed) => break,
+                },
+                () = call.sink.closed() => break,
+            };
+            open = send_log(call, &entries, &mut last, view).await;
+        }
+        Ok(0)
+    }
+
+    /// Waits for a state, for as long as the user does.
+    pub(super) async fn wait(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        until: Until,
+    ) -> Result<i32, AdminError> {
+        let begun = tokio::time::Instant::now();
+        let mut said = 0;
+        loop {
+            let mut shown = self.shown(module)?;
+            let (role, readiness) = match &mut shown {
+                // Seen from here on: what changes after this wakes.
+                Some(shown) => {
+                    let now = shown.borrow_and_update();
+                    (now.role, now.readiness)
+                }
+                None => (Role::Stop, Readiness::Transient),
+            };
+            if let Some(code) = reached(until, role, readiness) {
+                if code != 0 {
+                    let text = format!("module {module} has not started: safekit explain -m {module}");
+                    self.say(call, Reply::Error(text)).await;
+                }
+                return Ok(code);
+            }
+            let passed = begun.elapsed().as_secs();
+            if passed / PROGRESS.as_secs() > said {
+                said = passed / PROGRESS.as_secs();
+                let text = format!("module {module} is {role} {readiness}, waiting for {passed} s");
+                self.say(call, Reply::Progress(text)).await;
+            }
+            let change = async {
+                match &mut shown {
+                    Some(shown) => drop(shown.changed().await),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = change => {}
+                () = tokio::time::sleep(LOOK) => {}
+                () = call.sink.closed() => return Ok(1),
+            }
+        }
+    }
+
+    /// What shows the state of a configured module; none while its instance is replaced.
+    fn shown(&self, module: &ModuleName) -> Result<Option<watch::Receiver<Shown>>, AdminError> {
+        self.slot(module, |slot| match &slot.instance {
+            _ if slot.applied.is_none() => Err(AdminError::NotConfigured(module.clone())),
+            Ok(instance) => Ok(Some(instance.handle.shown.clone())),
+            Err(_) if slot.busy => Ok(None),
+            Err(why) => Err(AdminError::NotLaunched(module.clone(), why.clone())),
+        })?
+    }
+}
+
+/// Exit code of a wait that is over; none while it goes on.
+fn reached(until: Until, role: Role, readiness: Readiness) -> Option<i32> {
+    match until {
+        Until::Start if !settled(readiness) => None,
+        Until::Start => Some(i32::from(role == Role::Stop)),
+        Until::Stop => (role == Role::Stop && settled(readiness)).then_some(0),
+        Until::State(wanted) => {
+            let stable = match wanted {
+                Role::Stop | Role::Wait => Readiness::NotReady,
+                _ => Readiness::Ready,
+            };
+            ((role, readiness) == (wanted, stable)).then_some(0)
+        }
+    }
+}
+
+async fn tail(store: &ModuleStore, count: u32, all: bool) -> Result<Vec<Entry>, AdminError> {
+    let store = store.clone();
+    Ok(off(move || store.tail(count, all)).await??)
+}
+
+/// Sends what is newer than `last` and to be seen.
+async fn send_log(call: &Call, entries: &[Entry], last: &mut i64, view: View) -> Result<(), Gone> {
+    let new: Vec<&Entry> =
+        entries.iter().filter(|e| e.id > *last && (view.all || e.level.is_main())).collect();
+    for batch in new.chunks(BATCH) {
+        let line = |entry: &&Entry| LogLine {
+            date: precise_date(entry.time),
+            origin: entry.origin.clone(),
+            level: entry.level,
+            text: entry.text(view.lang).to_owned(),
+        };
+        call.sink.send(Reply::Log(batch.iter().map(line).collect())).await?;
+    }
+    *last = entries.last().map_or(*last, |e| e.id.max(*last));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_in_stable_states_only() {
+        use Readiness::{NotReady, Ready, Transient};
+        assert_eq!(reached(Until::Start, Role::Wait, Transient), None);
+        assert_eq!(reached(Until::Start, Role::Alone, Ready), Some(0));
+        assert_eq!(reached(Until::Start, Role::Wait, NotReady), Some(0));
+        assert_eq!(reached(Until::Start, Role::Stop, NotReady), Some(1));
+        assert_eq!(reached(Until::Stop, Role::Stop, Transient), None);
+        assert_eq!(reached(Until::Stop, Role::Stop, NotReady), Some(0));
+        assert_eq!(reached(Until::State(Role::Prim), Role::Prim, Transient), None);
+        assert_eq!(reached(Until::State(Role::Prim), Role::Prim, Ready), Some(0));
+        assert_eq!(reached(Until::State(Role::Wait), Role::Wait, NotReady), Some(0));
+        assert_eq!(reached(Until::State(Role::Alone), Role::Prim, Ready), None);
+    }
+}

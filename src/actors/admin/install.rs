@@ -1,0 +1,162 @@
+//! Installed modules: install, package, uninstall, list, ports, keys (CLI-092, CLI-095 to CLI-099).
+
+use super::{Admin, AdminError, off};
+use crate::config::module::{self, Mode};
+use crate::config::paths::Paths;
+use crate::config::ports;
+use crate::control::server::Call;
+use crate::control::{InstallSource, ModuleRow, PortRow, PortsOf, Reply};
+use crate::fsm::state::Role;
+use crate::ids::{ModuleId, ModuleName};
+use crate::node::modules::{self, ModuleError};
+use crate::node::{configure, keys};
+use jiff::Timestamp;
+
+impl Admin {
+    pub(super) async fn install(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        forced: Option<ModuleId>,
+        reinstall: bool,
+        source: &InstallSource,
+    ) -> Result<i32, AdminError> {
+        let _turn = self.turn().await?;
+        let present = self.slot(module, |s| (s.id, s.role())).ok();
+        let other_id = |(id, role)| role != Role::Stop && forced.is_some_and(|forced| forced != id);
+        if present.is_some_and(other_id) {
+            return Err(AdminError::Running(module.clone(), "its id would change".to_owned()));
+        }
+        let elsewhere = self.elsewhere().await?;
+        let (paths, name, source) = (self.0.paths.clone(), module.clone(), source.clone());
+        let attachment = call.attachment.clone();
+        let id = off(move || -> Result<ModuleId, ModuleError> {
+            let archive = match source {
+                InstallSource::Attachment => attachment,
+                InstallSource::Template(file) => {
+                    // Without a file the command sends the name of the module.
+                    modules::template(&paths, &name, Some(&file))?
+                }
+            };
+            modules::install(&paths, &name, forced, reinstall, &archive, &elsewhere)
+        })
+        .await??;
+        self.0.store.set_resource(&format!("module.{module}"), &id.to_string(), Timestamp::now());
+        // A module that runs goes on with its active configuration.
+        if present.is_none_or(|(_, role)| role == Role::Stop) {
+            self.launch(module).await?;
+        }
+        self.say(call, Reply::Text(format!("module {module} is installed with id {id}"))).await;
+        Ok(0)
+    }
+
+    pub(super) async fn package(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
+        let (paths, name) = (self.0.paths.clone(), module.clone());
+        let bytes = off(move || modules::package(&paths, &name)).await??;
+        let _gone = call.sink.attach(&bytes).await;
+        Ok(0)
+    }
+
+    pub(super) async fn uninstall(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
+        let _turn = self.turn().await?;
+        let mark = self.mark(module)?;
+        if self.slot(module, |s| s.role())? != Role::Stop {
+            return Err(ModuleError::Running(module.clone()).into());
+        }
+        self.close(module).await;
+        let (paths, name, store) = (self.0.paths.clone(), module.clone(), self.0.store.clone());
+        let done = off(move || -> Result<(), AdminError> {
+            modules::uninstall(&paths, &name, false)?;
+            Ok(store.close_module(&name)?)
+        })
+        .await?;
+        if self.installed(module).await {
+            self.launch(module).await?;
+        } else {
+            self.0.slots.borrow_mut().remove(module);
+            self.0.store.set_resource(&format!("module.{module}"), "uninstalled", Timestamp::now());
+        }
+        drop(mark);
+        self.0.news.notify_one();
+        done?;
+        self.say(call, Reply::Text(format!("module {module} is uninstalled"))).await;
+        Ok(0)
+    }
+
+    /// Whether it still is: a command may have failed half way.
+    async fn installed(&self, module: &ModuleName) -> bool {
+        let (paths, name) = (self.0.paths.clone(), module.clone());
+        off(move || modules::id(&paths, &name).is_ok()).await.unwrap_or(false)
+    }
+
+    pub(super) async fn module_list(&self, call: &Call) -> Result<i32, AdminError> {
+        let paths = self.0.paths.clone();
+        let rows = off(move || -> Result<Vec<ModuleRow>, AdminError> {
+            let mut rows = Vec::new();
+            for (module, id) in modules::list(&paths)? {
+                let configured = configure::applied(&paths, &module)?.is_some();
+                let mode = mode(&paths, &module).map(|mode| mode.to_string());
+                rows.push(ModuleRow { module, id, mode, configured });
+            }
+            Ok(rows)
+        })
+        .await??;
+        self.say(call, Reply::Modules(rows)).await;
+        Ok(0)
+    }
+
+    pub(super) async fn ports(&self, call: &Call, of: &PortsOf) -> Result<i32, AdminError> {
+        let ports = match of {
+            PortsOf::Id(id) => ports::ports(*id, None),
+            PortsOf::Module(module) => {
+                let (id, config) = self.slot(module, |s| (s.id, s.config.clone()))?;
+                let place = self.0.place.borrow().clone().ok();
+                let (paths, name) = (self.0.paths.clone(), module.clone());
+                match config {
+                    Some(config) => ports::of_module(id, &config, place.as_ref().map(|p| &p.config)),
+                    None => ports::ports(id, off(move || mode(&paths, &name)).await?),
+                }
+            }
+        };
+        let row = |p: ports::Port| PortRow {
+            process: p.process.to_owned(),
+            name: p.name.to_owned(),
+            protocol: p.proto.to_owned(),
+            port: p.number,
+        };
+        self.say(call, Reply::Ports(ports.into_iter().map(row).collect())).await;
+        Ok(0)
+    }
+
+    pub(super) async fn generate_key(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
+        let _turn = self.turn().await?;
+        let (paths, name) = (self.0.paths.clone(), module.clone());
+        off(move || keys::generate_module_key(&paths, &name)).await??;
+        let text = format!(
+            "module {module} has a new key: deploy it to the other node (safekit -E {module}), it is used from the next configuration on"
+        );
+        self.say(call, Reply::Text(text)).await;
+        Ok(0)
+    }
+
+    pub(super) async fn delete_key(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
+        let _turn = self.turn().await?;
+        let (paths, name) = (self.0.paths.clone(), module.clone());
+        let text = match off(move || keys::delete_module_key(&paths, &name)).await?? {
+            true => format!("module {module} has no key any more from the next configuration on"),
+            false => format!("module {module} had no key"),
+        };
+        self.say(call, Reply::Text(text)).await;
+        Ok(0)
+    }
+}
+
+/// Mode of a module: of its active configuration, else of SAFE/modules/AM. Blocks.
+fn mode(paths: &Paths, module: &ModuleName) -> Option<Mode> {
+    if let Ok(Some(config)) = configure::active(paths, module) {
+        return Some(config.service.mode);
+    }
+    let text = std::fs::read_to_string(paths.userconfig(module)).ok()?;
+    let env = |name: &str| std::env::var(name).ok();
+    module::load(&text, "userconfig.xml", &env, None).ok().map(|config| config.service.mode)
+}

@@ -1,0 +1,261 @@
+//! Module instances: how they are launched, replaced and launched again.
+
+use super::pair::{self, Known, Pair};
+use super::{Admin, AdminError, Instance, Mark, Place, Slot, ask, off};
+use crate::actors::cluster::Heard;
+use crate::actors::guard::GuardHandle;
+use crate::actors::module::{self, Close, ModuleHandle, Setup};
+use crate::config::module::ModuleConfig;
+use crate::config::paths::Paths;
+use crate::fsm::state::{Readiness, Role};
+use crate::ids::{ModuleId, ModuleName, NodeName};
+use crate::node::identity::Machine;
+use crate::node::modules::Elsewhere;
+use crate::node::{boot, configure, keys, modules, record};
+use crate::store::Store;
+use actix::{ArbiterHandle, System};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Pause before an instance that broke down is launched again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What a launch needs on another thread.
+struct Order {
+    module: ModuleName,
+    paths: Paths,
+    boot: String,
+    store: Store,
+    guard: GuardHandle,
+    hearts: ArbiterHandle,
+    heard: Heard,
+    place: Result<Arc<Place>, String>,
+    elsewhere: Vec<Elsewhere>,
+    system: System,
+}
+
+impl Admin {
+    /// Reads what is installed as `module` and launches it if it is configured. An instance that may be
+    /// there is replaced without touching the application.
+    pub(super) async fn launch(&self, module: &ModuleName) -> Result<(), AdminError> {
+        self.close(module).await;
+        // Without the others only the modules of large clusters lack something, and they say so.
+        let elsewhere = self.elsewhere().await.unwrap_or_default();
+        let order = Order {
+            module: module.clone(),
+            paths: self.0.paths.clone(),
+            boot: self.0.boot.clone(),
+            store: self.0.store.clone(),
+            guard: self.0.guard.clone(),
+            hearts: self.0.hearts.clone(),
+            heard: self.0.heard.clone(),
+            place: self.0.place.borrow().clone(),
+            elsewhere,
+            system: System::current(),
+        };
+        let mut slot = off(move || order.carry_out()).await??;
+        let watched = slot.instance.as_ref().ok().map(|i| i.handle.clone());
+        {
+            let mut slots = self.0.slots.borrow_mut();
+            slot.busy = slots.get(module).is_some_and(|old| old.busy);
+            slots.insert(module.clone(), slot);
+        }
+        if let Some(handle) = watched {
+            let admin = self.clone();
+            actix::spawn(async move { admin.watch(handle).await });
+        }
+        self.0.news.notify_one();
+        Ok(())
+    }
+
+    /// Ends the instance, if there is one; the application is not touched.
+    pub(super) async fn close(&self, module: &ModuleName) {
+        let instance = {
+            let mut slots = self.0.slots.borrow_mut();
+            let gone = Err("it is being launched again".to_owned());
+            slots.get_mut(module).map(|slot| std::mem::replace(&mut slot.instance, gone))
+        };
+        let Some(Ok(instance)) = instance else { return };
+        if let Err(error) = ask(&instance.handle, Close).await {
+            tracing::warn!(%module, %error, "the former instance did not take its leave");
+        }
+    }
+
+    /// Tells the others what changes, and launches the module again if its instance breaks down.
+    async fn watch(&self, handle: ModuleHandle) {
+        let mut shown = handle.shown.clone();
+        let mut last = None;
+        loop {
+            let now = {
+                let seen = shown.borrow_and_update();
+                (seen.role, seen.readiness)
+            };
+            if last.is_some_and(|last| last != now) {
+                self.0.news.notify_one();
+                self.own_change(&handle.name, now.1);
+            }
+            last = Some(now);
+            if shown.changed().await.is_err() {
+                break;
+            }
+        }
+        self.relaunch_broken(&handle).await;
+    }
+
+    /// The instance has ended: on purpose, unless it is still the one in use.
+    async fn relaunch_broken(&self, handle: &ModuleHandle) {
+        let module = &handle.name;
+        let in_use = || {
+            let used = self.slot(module, |s| s.instance.as_ref().is_ok_and(|i| i.handle.addr == handle.addr));
+            used.unwrap_or(false)
+        };
+        if !in_use() {
+            return;
+        }
+        tracing::error!(%module, "the actor of the module broke down: it is launched again");
+        tokio::time::sleep(AGAIN).await;
+        if in_use()
+            && let Err(error) = self.launch(module).await
+        {
+            tracing::error!(%module, %error, "the module cannot be launched again");
+        }
+    }
+
+    /// Launches again what a change of the cluster has made possible or out of date. Modules that run
+    /// go on as they are until they stop.
+    pub(super) async fn follow_cluster(&self) {
+        for module in self.names() {
+            let (stopped, configured) =
+                self.slot(&module, |s| (s.role() == Role::Stop, s.applied.is_some())).unwrap_or_default();
+            if !configured {
+                continue;
+            }
+            if stopped {
+                let Ok(_mark) = self.mark(&module) else { continue };
+                if let Err(error) = self.launch(&module).await {
+                    tracing::error!(%module, %error, "the module cannot be launched");
+                }
+            } else if let Some(Ok(instance)) =
+                self.0.slots.borrow_mut().get_mut(&module).map(|s| s.instance.as_mut())
+            {
+                instance.stale = true;
+            }
+        }
+    }
+
+    /// Launches what waited for the word of another node.
+    pub(super) async fn launch_waiting(&self) {
+        for module in self.names() {
+            let waits = self.slot(&module, |s| s.instance.is_err() && s.applied.is_some() && !s.busy);
+            if waits.unwrap_or(false)
+                && let Ok(_mark) = self.mark(&module)
+                && let Err(error) = self.launch(&module).await
+            {
+                tracing::error!(%module, %error, "the module cannot be launched");
+            }
+        }
+    }
+
+    /// In STOP, replaces an instance that the cluster has left behind.
+    pub(super) async fn refresh(&self, module: &ModuleName) -> Result<Instance, AdminError> {
+        let instance = self.instance(module)?;
+        let stopped = instance.handle.shown.borrow().role == Role::Stop;
+        if !(instance.stale && stopped) {
+            return Ok(instance);
+        }
+        let mark: Mark = self.mark(module)?;
+        self.launch(module).await?;
+        drop(mark);
+        self.instance(module)
+    }
+}
+
+impl Order {
+    fn carry_out(self) -> Result<Slot, AdminError> {
+        let module = self.module.clone();
+        let id = modules::id(&self.paths, &self.module)?;
+        let applied = configure::applied(&self.paths, &self.module)?;
+        let read = configure::active(&self.paths, &self.module).map_err(|e| e.to_string());
+        let config = read.clone().ok().flatten().map(Arc::new);
+        let instance = match (read, &config) {
+            (Err(why), _) => Err(why),
+            (Ok(_), None) => Err("it is not configured".to_owned()),
+            (Ok(_), Some(config)) => self.instance(id, config.clone()).map_err(|e| e.to_string()),
+        };
+        if let (Err(why), true) = (&instance, applied.is_some()) {
+            tracing::warn!(%module, why, "the module is not launched");
+        }
+        Ok(Slot { id, config, applied, instance, busy: false })
+    }
+
+    fn instance(self, id: ModuleId, config: Arc<ModuleConfig>) -> Result<Instance, AdminError> {
+        let place = self.place.clone().map_err(AdminError::NoPlace)?;
+        let uservar = self.paths.uservar(&self.module);
+        std::fs::create_dir_all(&uservar).map_err(|e| AdminError::Io(uservar.clone(), e))?;
+        let pair = find_pair(&self.paths, &self.module, id, &config, &place, &self.elsewhere)?;
+        remember_peer(&self.paths, &self.module, &pair.peer.1)?;
+        let settings = boot::user_settings(&self.paths, &self.module)?;
+        let setup = Setup {
+            id,
+            config,
+            boot: self.boot,
+            me: pair.me.clone(),
+            peer: pair.peer.clone(),
+            networks: pair.networks.clone(),
+            key: keys::active_module_key(&self.paths, &self.module)?,
+            store: self.store.module(&self.module, &uservar),
+            heard: self.heard,
+            hearts: self.hearts,
+            guard: self.guard,
+            failover: settings.failover,
+            name: self.module,
+            paths: self.paths,
+        };
+        // The module makes its arbiter from here, and arbiters belong to the system.
+        System::set_current(self.system);
+        let handle = module::launch(setup)?;
+        Ok(Instance { handle, pair, stale: false })
+    }
+}
+
+/// The pair of a module as it is now. Blocks.
+pub(super) fn find_pair(
+    paths: &Paths,
+    module: &ModuleName,
+    id: ModuleId,
+    config: &ModuleConfig,
+    place: &Place,
+    elsewhere: &[Elsewhere],
+) -> Result<Pair, AdminError> {
+    let last = record::load::<NodeName>(&peer_file(paths, module))?;
+    let machine = Machine::this_one()?;
+    let known = Known {
+        module,
+        id,
+        cluster: &place.config,
+        me: &place.me,
+        elsewhere,
+        last: last.as_ref(),
+        machine: &machine.addresses,
+    };
+    Ok(pair::pair(config, &known)?)
+}
+
+/// In a cluster of more than two nodes the peer is known without being online.
+fn remember_peer(paths: &Paths, module: &ModuleName, peer: &NodeName) -> Result<(), AdminError> {
+    let file = peer_file(paths, module);
+    if record::load::<NodeName>(&file)?.as_ref() != Some(peer) {
+        record::store(&file, peer)?;
+    }
+    Ok(())
+}
+
+fn peer_file(paths: &Paths, module: &ModuleName) -> PathBuf {
+    paths.uservar(module).join("peer.json")
+}
+
+/// Whether a state is one in which nothing moves.
+pub(super) fn settled(readiness: Readiness) -> bool {
+    readiness != Readiness::Transient
+}

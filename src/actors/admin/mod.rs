@@ -1,0 +1,302 @@
+//! The node: what `safeadmin` knows and does for its users (spec/cli.md). It runs on the main arbiter;
+//! what blocks runs on other threads, and no state is borrowed while something is awaited.
+
+mod cluster;
+mod configure;
+mod control;
+mod error;
+mod follow;
+mod install;
+mod launch;
+mod node;
+mod observe;
+mod pair;
+mod realtime;
+mod run;
+mod shutdown;
+mod view;
+
+pub use error::AdminError;
+pub use run::{StartError, run};
+
+use crate::actors::cluster::{Cluster, GetMembers, Heard, Member};
+use crate::actors::guard::GuardHandle;
+use crate::actors::module::{Module, ModuleHandle};
+use crate::config::cluster::ClusterConfig;
+use crate::config::module::ModuleConfig;
+use crate::config::paths::Paths;
+use crate::control::server::{Backend, Call};
+use crate::control::{Reply, Request};
+use crate::fsm::state::{Readiness, Role};
+use crate::ids::{ModuleId, ModuleName, NodeName};
+use crate::node::cluster::ClusterInfo;
+use crate::node::configure::ConfInfo;
+use crate::node::modules::Elsewhere;
+use crate::store::Store;
+use actix::dev::ToEnvelope;
+use actix::{Addr, ArbiterHandle, Handler, Message};
+use error::{ANSWER_S, TURN_S};
+use jiff::Timestamp;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard, Notify};
+use tokio::time::timeout;
+
+/// The node; clones are the same one.
+#[derive(Clone)]
+pub struct Admin(Rc<Inner>);
+
+struct Inner {
+    paths: Paths,
+    /// Identity of this boot.
+    boot: String,
+    store: Store,
+    guard: GuardHandle,
+    hearts: ArbiterHandle,
+    cluster: Addr<Cluster>,
+    heard: Heard,
+    /// The cluster, or why this node is in none.
+    place: RefCell<Result<Arc<Place>, String>>,
+    slots: RefCell<BTreeMap<ModuleName, Slot>>,
+    /// What the other nodes said last, for the command log.
+    seen: RefCell<view::Seen>,
+    /// One change of the configuration at a time.
+    turn: Mutex<()>,
+    /// The other nodes are to be told something else.
+    news: Notify,
+    stopping: Cell<bool>,
+}
+
+/// This node in its cluster.
+struct Place {
+    config: ClusterConfig,
+    me: NodeName,
+    info: ClusterInfo,
+}
+
+/// An installed module.
+struct Slot {
+    id: ModuleId,
+    /// Its active configuration, if there is a readable one.
+    config: Option<Arc<ModuleConfig>>,
+    /// Signature and date of it.
+    applied: Option<ConfInfo>,
+    /// Its instance, or why there is none.
+    instance: Result<Instance, String>,
+    /// A command is changing it: nothing else may.
+    busy: bool,
+}
+
+#[derive(Clone)]
+struct Instance {
+    handle: ModuleHandle,
+    pair: pair::Pair,
+    /// The cluster has changed since: another instance must be launched in STOP.
+    stale: bool,
+}
+
+impl Slot {
+    fn role(&self) -> Role {
+        self.instance.as_ref().map_or(Role::Stop, |i| i.handle.shown.borrow().role)
+    }
+
+    fn shown(&self) -> (Role, Readiness) {
+        let stopped = (Role::Stop, Readiness::NotReady);
+        self.instance.as_ref().map_or(stopped, |i| {
+            let shown = i.handle.shown.borrow();
+            (shown.role, shown.readiness)
+        })
+    }
+}
+
+/// Blocking work on another thread.
+async fn off<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AdminError> {
+    Ok(tokio::task::spawn_blocking(work).await?)
+}
+
+/// Asks a module; it has a bounded time to answer.
+async fn ask<M>(handle: &ModuleHandle, message: M) -> Result<M::Result, AdminError>
+where
+    Module: Handler<M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+    <Module as actix::Actor>::Context: ToEnvelope<Module, M>,
+{
+    match timeout(Duration::from_secs(ANSWER_S), handle.addr.send(message)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) | Err(_) => Err(AdminError::NoAnswer(handle.name.clone())),
+    }
+}
+
+/// Marks a module as being changed, for as long as it lives.
+struct Mark {
+    admin: Admin,
+    module: ModuleName,
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        if let Some(slot) = self.admin.0.slots.borrow_mut().get_mut(&self.module) {
+            slot.busy = false;
+        }
+    }
+}
+
+impl Admin {
+    /// Something of a slot; refused if the module is not installed.
+    fn slot<T>(&self, module: &ModuleName, read: impl FnOnce(&Slot) -> T) -> Result<T, AdminError> {
+        let slots = self.0.slots.borrow();
+        slots.get(module).map(read).ok_or_else(|| AdminError::NotInstalled(module.clone()))
+    }
+
+    /// The instance of a module that can run.
+    fn instance(&self, module: &ModuleName) -> Result<Instance, AdminError> {
+        self.slot(module, |slot| {
+            if slot.busy {
+                return Err(AdminError::Busy(module.clone()));
+            }
+            match (&slot.instance, &slot.applied) {
+                (Ok(instance), _) => Ok(instance.clone()),
+                (Err(_), None) => Err(AdminError::NotConfigured(module.clone())),
+                (Err(why), _) => Err(AdminError::NotLaunched(module.clone(), why.clone())),
+            }
+        })?
+    }
+
+    /// Takes the module for a change.
+    fn mark(&self, module: &ModuleName) -> Result<Mark, AdminError> {
+        let mut slots = self.0.slots.borrow_mut();
+        let slot = slots.get_mut(module).ok_or_else(|| AdminError::NotInstalled(module.clone()))?;
+        if std::mem::replace(&mut slot.busy, true) {
+            return Err(AdminError::Busy(module.clone()));
+        }
+        Ok(Mark { admin: self.clone(), module: module.clone() })
+    }
+
+    /// Waits for the turn to change the configuration.
+    async fn turn(&self) -> Result<MutexGuard<'_, ()>, AdminError> {
+        timeout(Duration::from_secs(TURN_S), self.0.turn.lock()).await.map_err(|_| AdminError::Turn)
+    }
+
+    fn place(&self) -> Result<Arc<Place>, AdminError> {
+        self.0.place.borrow().clone().map_err(AdminError::NoPlace)
+    }
+
+    fn names(&self) -> Vec<ModuleName> {
+        self.0.slots.borrow().keys().cloned().collect()
+    }
+
+    async fn members(&self) -> Result<Vec<Member>, AdminError> {
+        match timeout(Duration::from_secs(ANSWER_S), self.0.cluster.send(GetMembers)).await {
+            Ok(Ok(members)) => Ok(members),
+            Ok(Err(_)) | Err(_) => Err(AdminError::NoCluster),
+        }
+    }
+
+    /// Modules of the other nodes that are online.
+    async fn elsewhere(&self) -> Result<Vec<Elsewhere>, AdminError> {
+        let members = self.members().await?;
+        let online = members.into_iter().filter(|m| m.online && !m.me);
+        let module = |node: NodeName| {
+            move |m: crate::actors::cluster::ModuleView| Elsewhere {
+                node: node.clone(),
+                module: m.name,
+                id: m.id,
+                configured: m.configured,
+            }
+        };
+        Ok(online.flat_map(|m| m.view.unwrap_or_default().modules.into_iter().map(module(m.name))).collect())
+    }
+
+    async fn answer(&self, call: &Call) -> Result<i32, AdminError> {
+        match &call.request {
+            Request::Ping => Ok(0),
+            Request::Level { module } => self.level(call, module.as_ref()).await,
+            Request::State { module, verbose } => self.state(call, module.as_ref(), *verbose).await,
+            Request::Explain { module } => self.explain(call, module).await,
+            Request::CmdLog => self.command_log(call).await,
+            Request::Wait { module, until } => self.wait(call, module, *until).await,
+            Request::Log { module, count, all, lang, follow } => {
+                let view = follow::View { count: *count, all: *all, lang: *lang, follow: *follow };
+                self.log(call, module, view).await
+            }
+            Request::Control { module, command, identity, user } => {
+                let caller = call.caller.label(identity.as_deref(), user.as_deref());
+                self.control(module, *command, caller).await
+            }
+            Request::Set { module, resource, value, log, identity } => {
+                let setter = identity.clone().unwrap_or_else(|| call.caller.user_name.clone());
+                self.set(module, resource.clone(), value.clone(), *log, setter).await
+            }
+            Request::Print { module, level, text } => self.print(module, *level, text).await,
+            Request::Loop { module, op, identity } => {
+                self.loop_counter(call, module, *op, identity.clone()).await
+            }
+            Request::Clean { module, what } => self.clean(module.as_ref(), *what).await,
+            Request::Shutdown => self.shut_down(call).await,
+            other => self.change(call, other).await,
+        }
+    }
+
+    /// What the node holds: modules, configurations, the cluster.
+    async fn change(&self, call: &Call, request: &Request) -> Result<i32, AdminError> {
+        match request {
+            Request::ModuleInstall { module, id, reinstall, source } => {
+                self.install(call, module, *id, *reinstall, source).await
+            }
+            Request::ModulePackage { module } => self.package(call, module).await,
+            Request::ModuleUninstall { module } => self.uninstall(call, module).await,
+            Request::ModuleList => self.module_list(call).await,
+            Request::ModuleGetPorts(of) => self.ports(call, of).await,
+            Request::ModuleGenKey { module } => self.generate_key(call, module).await,
+            Request::ModuleDelKey { module } => self.delete_key(call, module).await,
+            Request::Config { module } => self.config(call, module).await,
+            Request::Deconfig { module } => self.deconfig(call, module).await,
+            Request::ConfInfo { module } => self.confinfo(call, module).await,
+            Request::ConfCheck { module } => self.confcheck(call, module).await,
+            Request::ClusterConfig { source, lock } => self.cluster_config(call, *source, *lock).await,
+            Request::ClusterConfCheck => self.cluster_confcheck(call).await,
+            Request::ClusterConfInfo => self.cluster_confinfo(call).await,
+            Request::ClusterDeconfig => self.cluster_deconfig(call).await,
+            Request::ClusterState => self.cluster_state(call).await,
+            Request::ClusterGenKey => self.cluster_key(call, true).await,
+            Request::ClusterDelKey => self.cluster_key(call, false).await,
+            Request::ClusterCheck => self.cluster_check(call).await,
+            Request::Boot { module, op } => self.boot(call, module.as_ref(), *op).await,
+            Request::Firewall { op, module } => self.firewall(call, *op, module.as_ref()).await,
+            // `answer` has all the others.
+            _ => Ok(1),
+        }
+    }
+
+    /// Sends a piece of the answer; a user who has gone away misses it.
+    async fn say(&self, call: &Call, reply: Reply) {
+        let _gone = call.sink.send(reply).await;
+    }
+}
+
+impl Backend for Admin {
+    async fn handle(&self, call: Call) -> i32 {
+        let commands = self.0.store.commands();
+        let pid = u32::try_from(call.caller.pid).unwrap_or(0);
+        let logged = call.request.logged();
+        if let Some(line) = &logged {
+            let module = call.request.module().map(ModuleName::as_str);
+            commands.start(Timestamp::now(), module, pid, line);
+        }
+        let code = match self.answer(&call).await {
+            Ok(code) => code,
+            Err(error) => {
+                self.say(&call, Reply::Error(error.to_string())).await;
+                1
+            }
+        };
+        if logged.is_some() {
+            commands.end(Timestamp::now(), pid, code);
+        }
+        code
+    }
+}

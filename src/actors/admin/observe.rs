@@ -1,0 +1,215 @@
+//! What users look at: level, state, explain, the command log (CLI-038, CLI-080 to CLI-082).
+
+use super::{Admin, AdminError, ask, off};
+use crate::actors::module::{Explain, GetResources};
+use crate::control::server::Call;
+use crate::control::{CommandRow, ExplainReport, LevelReport, Reply, ResourceRow, StateReport};
+use crate::fsm::resource::ResourceName;
+use crate::fsm::state::{Readiness, Role};
+use crate::ids::ModuleName;
+use crate::node::configure;
+use crate::node::level::Level;
+use crate::store::CommandEntry;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Lines of the command log that are shown.
+const COMMANDS: u32 = 1000;
+/// Lines in one piece of an answer.
+pub(super) const BATCH: usize = 200;
+
+/// `2024-02-13 09:03:12`, local time.
+pub(super) fn date(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// `2021-07-27 14:37:33.205122`, local time; `micros` since 1970.
+pub(super) fn precise_date(micros: i64) -> String {
+    let time = Timestamp::from_microsecond(micros).unwrap_or_default();
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
+}
+
+impl Admin {
+    pub(super) async fn level(&self, call: &Call, module: Option<&ModuleName>) -> Result<i32, AdminError> {
+        if let Some(module) = module {
+            self.slot(module, |_| ())?;
+        }
+        let (paths, wanted) = (self.0.paths.clone(), module.cloned());
+        let (level, output) = off(move || {
+            let output = wanted.map(|m| configure::ask(&paths, &m, "level")).transpose();
+            (Level::of_this_node(), output)
+        })
+        .await?;
+        let report = LevelReport {
+            host: level.host,
+            os: level.os,
+            safekit: level.safekit,
+            license: "none required".to_owned(),
+            module: output?.flatten(),
+        };
+        self.say(call, Reply::Level(report)).await;
+        Ok(0)
+    }
+
+    pub(super) async fn state(
+        &self,
+        call: &Call,
+        module: Option<&ModuleName>,
+        verbose: bool,
+    ) -> Result<i32, AdminError> {
+        let mut reports = Vec::new();
+        match module {
+            Some(module) => reports.push(self.report(module, verbose).await?),
+            None => {
+                for module in self.names() {
+                    if self.slot(&module, |s| s.applied.is_some()).unwrap_or(false) {
+                        reports.push(self.report(&module, verbose).await?);
+                    }
+                }
+            }
+        }
+        self.say(call, Reply::State(reports)).await;
+        Ok(0)
+    }
+
+    async fn report(&self, module: &ModuleName, verbose: bool) -> Result<StateReport, AdminError> {
+        let (mode, applied, instance) =
+            self.slot(module, |s| (super::view::mode(s), s.applied.clone(), s.instance.clone()))?;
+        let applied = applied.ok_or_else(|| AdminError::NotConfigured(module.clone()))?;
+        let seconds = i64::try_from(applied.date).unwrap_or_default();
+        let mut report = StateReport {
+            module: module.clone(),
+            mode,
+            role: Role::Stop,
+            readiness: Readiness::NotReady,
+            remote: None,
+            since: date(Timestamp::from_second(seconds).unwrap_or_default()),
+            reason: instance.as_ref().err().cloned(),
+            resources: Vec::new(),
+            script: None,
+        };
+        if let Ok(instance) = &instance {
+            let shown = instance.handle.shown.borrow().clone();
+            (report.role, report.readiness) = (shown.role, shown.readiness);
+            report.remote = Some(shown.remote);
+            report.since = date(shown.since);
+            report.reason = Some(shown.reason).filter(|r| !r.is_empty());
+            if verbose {
+                let rows = ask(&instance.handle, GetResources).await?;
+                report.resources = rows
+                    .into_iter()
+                    .map(|(resource, value, time)| ResourceRow {
+                        label: label(&resource).to_owned(),
+                        resource,
+                        value,
+                        date: Some(date(time)),
+                    })
+                    .collect();
+            }
+        }
+        if verbose {
+            let (paths, name) = (self.0.paths.clone(), module.clone());
+            // A script that fails must not hide the state.
+            report.script = off(move || configure::ask(&paths, &name, "state"))
+                .await?
+                .unwrap_or_else(|error| Some(error.to_string()));
+        }
+        Ok(report)
+    }
+
+    pub(super) async fn explain(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
+        let instance = match self.instance(module) {
+            Err(AdminError::NotLaunched(_, why)) => {
+                let report = ExplainReport {
+                    module: module.clone(),
+                    state: format!("{} {}", Role::Stop, Readiness::NotReady),
+                    since: String::new(),
+                    reasons: vec![format!("the module cannot run: {why}")],
+                    advice: vec![format!("correct that, then run safekit config -m {module}")],
+                };
+                self.say(call, Reply::Explain(report)).await;
+                return Ok(0);
+            }
+            other => other?,
+        };
+        let explanation = ask(&instance.handle, Explain).await?;
+        let shown = instance.handle.shown.borrow().clone();
+        let mut advice = explanation.advice;
+        if instance.stale {
+            advice.push(
+                "the cluster has changed since the module started: it uses the new addresses after a stop and a start"
+                    .to_owned(),
+            );
+        }
+        let report = ExplainReport {
+            module: module.clone(),
+            state: format!("{} {}", shown.role, shown.readiness),
+            since: date(shown.since),
+            reasons: explanation.reasons,
+            advice,
+        };
+        self.say(call, Reply::Explain(report)).await;
+        Ok(0)
+    }
+
+    pub(super) async fn command_log(&self, call: &Call) -> Result<i32, AdminError> {
+        let commands = self.0.store.commands().clone();
+        let entries = off(move || commands.list(COMMANDS)).await??;
+        for batch in entries.chunks(BATCH) {
+            self.say(call, Reply::Commands(batch.iter().map(command_row).collect())).await;
+        }
+        Ok(0)
+    }
+}
+
+fn command_row(entry: &CommandEntry) -> CommandRow {
+    CommandRow {
+        date: precise_date(entry.time),
+        kind: entry.kind.clone(),
+        module: entry.module.clone(),
+        pid: i32::try_from(entry.pid).unwrap_or_default(),
+        event: entry.keyword.clone(),
+        text: entry.arguments.clone(),
+    }
+}
+
+/// Name of a resource for people (column Label of the table of resources).
+fn label(resource: &ResourceName) -> &'static str {
+    match (resource.class.as_str(), resource.id.as_str()) {
+        ("state", "local") => "Local state",
+        ("state", "remote") => "Remote state",
+        ("usersetting", "boot") => "Module start at boot",
+        ("usersetting", "checker") => "Monitoring by checkers",
+        ("usersetting", "encryption") => "Encrypted communication",
+        ("usersetting", "errd") => "Processes/Services monitoring",
+        ("usersetting", "failover") => "Automatic failover",
+        ("heart", "maxloop") => "Stop on maxloop",
+        ("heartbeat", _) => "Heartbeat link",
+        ("heartbeatlocaladdr", _) => "Heartbeat interface",
+        ("intf", _) => "Interface checker",
+        ("ip", _) => "IP checker",
+        ("ping", _) => "Ping checker",
+        ("tcp", _) => "TCP checker",
+        ("custom", _) => "Custom checker",
+        ("module", _) => "Module checker",
+        ("proc", _) => "Process/service monitoring",
+        ("rfs", "uptodate") => "Uptodate replicated data",
+        ("rfs", "degraded") => "Degraded mode for replication",
+        ("rfs", "reintegre_failed") => "Last synchronization status",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_of_the_table_have_their_labels() {
+        let of = |name: &str| label(&name.parse().unwrap());
+        assert_eq!(of("state.local"), "Local state");
+        assert_eq!(of("ip.192.168.1.99"), "IP checker");
+        assert_eq!(of("rfs.uptodate"), "Uptodate replicated data");
+        assert_eq!(of("mine.x"), "");
+    }
+}
