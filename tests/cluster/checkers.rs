@@ -17,41 +17,20 @@ fn custom(test: &str, when: &str, action: &str) -> Cluster {
 }
 
 fn break_it(node: &Node) {
-    assert_eq!(node.sh(&format!("touch $SAFEVAR/modules/AM/{MODULE}/broken")).code, 0);
+    assert_eq!(node.sh(&format!("touch $SAFEVAR/modules/{MODULE}/broken")).code, 0);
+}
+
+fn is_up(node: &Node, resource: &str) {
+    eventually(&format!("{resource} up"), || (node.resource(MODULE, resource)? == "up").then_some(()));
 }
 
 fn mend_it(node: &Node) {
-    assert_eq!(node.sh(&format!("rm $SAFEVAR/modules/AM/{MODULE}/broken")).code, 0);
-}
-
-#[test]
-fn c_4_4_2a_tcp_restarts_by_default() {
-    let more = r#"<check><tcp ident="id" when="prim"><to addr="127.0.0.1" port="8000" interval="1" timeout="1"/></tcp></check>"#;
-    let start = "python3 -m http.server 8000 </dev/null >/dev/null 2>&1 &\necho $! >$SAFEUSERVAR/server.pid";
-    let cluster = Cluster::new("c_4_4_2a");
-    let scripts =
-        [("start_prim", start), ("stop_prim", "kill $(cat $SAFEUSERVAR/server.pid) 2>/dev/null; true")];
-    cluster.install(MODULE, &Mirror { more, ..Mirror::default() }.xml(), &scripts);
-    cluster.start_pair(MODULE);
-    let node1 = cluster.node(1);
-    eventually("tcp.id up", || (node1.resource(MODULE, "tcp.id")? == "up").then_some(()));
-    let from = node1.mark(MODULE);
-    assert_eq!(node1.sh(&format!("kill $(cat $SAFEVAR/modules/AM/{MODULE}/server.pid)")).code, 0);
-    let said = [
-        "Resource tcp.id set to down by tcpcheck",
-        "Action restart from failover rule t_id",
-        "Script stop_prim",
-        "Script start_prim",
-        "Local state PRIM Ready",
-        "Resource tcp.id set to up by tcpcheck",
-    ];
-    node1.wait_log(MODULE, from, &said);
-    cluster.node(2).wait_state(MODULE, "SECOND");
+    assert_eq!(node.sh(&format!("rm $SAFEVAR/modules/{MODULE}/broken")).code, 0);
 }
 
 #[test]
 fn c_4_4_4_interface_without_carrier() {
-    let mirror = Mirror { check_interface: "on", ..Mirror::default() };
+    let mirror = Mirror { interface: r#"check="on""#, ..Mirror::default() };
     let cluster = Cluster::pair("c_4_4_4", &mirror, &[]);
     let (node1, node2) = (cluster.node(1), cluster.node(2));
     let from = node1.mark(MODULE);
@@ -73,6 +52,30 @@ fn c_4_4_4_interface_without_carrier() {
         "Action wakeup from failover rule Implicit_wakeup",
     ];
     node1.assert_log(MODULE, from, &up);
+}
+
+#[test]
+fn c_4_4_4b_interface_disabled_or_without_address() {
+    let mirror = Mirror { interface: r#"check="on""#, ..Mirror::default() };
+    let cluster = Cluster::pair("c_4_4_4b", &mirror, &[]);
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    let from = node1.mark(MODULE);
+    assert_eq!(node1.sh("ip link set eth0 down").code, 0);
+    node1.wait_state(MODULE, "STOP");
+    node2.wait_state(MODULE, "ALONE");
+    node1.assert_log(MODULE, from, &["Action stop called by intfcheck", "Local state STOP NotReady"]);
+    // It cannot start either.
+    node1.safekit(&["start", "-m", MODULE]);
+    node1.wait_state(MODULE, "STOP");
+    assert_eq!(node1.sh("ip link set eth0 up").code, 0);
+    node1.ok(&["start", "-m", MODULE]);
+    node1.wait_state(MODULE, "SECOND");
+    node2.wait_state(MODULE, "PRIM");
+    // The address of the network goes, and with it the virtual one.
+    assert_eq!(node2.sh("ip addr del 10.77.1.2/24 dev eth0").code, 0);
+    node2.wait_state(MODULE, "STOP");
+    node1.wait_state(MODULE, "ALONE");
+    assert!(node1.has_address(VIP));
 }
 
 #[test]
@@ -130,7 +133,7 @@ fn c_4_4_7_custom_wait() {
 fn c_4_4_8_1a_custom_restart() {
     let cluster = custom("c_4_4_8_1a", "prim", "restart");
     let node1 = cluster.node(1);
-    eventually("custom.id up", || (node1.resource(MODULE, "custom.id")? == "up").then_some(()));
+    is_up(node1, "custom.id");
     let from = node1.mark(MODULE);
     break_it(node1);
     node1.wait_log(
@@ -183,13 +186,41 @@ fn c_4_4_8_2_restart_by_a_script_until_maxloop() {
 }
 
 #[test]
+fn c_4_4_9_no_action() {
+    let more = r#"<check>
+      <custom ident="quiet" when="prim" exec="watch" action="noaction"/>
+      <custom ident="ruled" when="prim" exec="watch" action="noaction"/>
+    </check>"#;
+    let rules = "ruled_failure: if (custom.ruled == down) then restart();";
+    let idle = ("watch", "exec sleep 1000");
+    let cluster = Cluster::alone("c_4_4_9", &Mirror { more, rules, ..Mirror::default() }, &[idle]);
+    let node1 = cluster.node(1);
+    let fails = |resource: &str| {
+        node1.ok(&["set", "-m", MODULE, "-r", resource, "-v", "down", "-i", "customscript"]);
+    };
+    let from = node1.mark(MODULE);
+    fails("custom.quiet");
+    node1.evaluate(MODULE);
+    node1.assert_log(MODULE, from, &["Resource custom.quiet set to down by customscript"]);
+    node1.assert_not_logged(MODULE, from, "Action");
+    fails("custom.ruled");
+    let said = [
+        "Resource custom.ruled set to down by customscript",
+        "Action restart from failover rule ruled_failure",
+        "Script start_prim",
+        "Local state ALONE Ready",
+    ];
+    node1.wait_log(MODULE, from, &said);
+}
+
+#[test]
 fn c_4_4_10_virtual_ip_removed_by_hand() {
     let more =
         r#"<check><ip ident="10.77.1.100" when="prim"><to addr="10.77.1.100" interval="1"/></ip></check>"#;
     let cluster = Cluster::pair("c_4_4_10", &Mirror { more, ..Mirror::default() }, &[]);
     let (node1, node2) = (cluster.node(1), cluster.node(2));
     let resource = format!("ip.{VIP}");
-    eventually("the address is checked", || (node1.resource(MODULE, &resource)? == "up").then_some(()));
+    is_up(node1, &resource);
     let from = node1.mark(MODULE);
     let prefix = "$(ip -o -4 addr show eth0 | awk '{print $4}' | grep ^10.77.1.100/)";
     assert_eq!(node1.sh(&format!("ip addr del {prefix} dev eth0")).code, 0);

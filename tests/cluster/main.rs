@@ -2,7 +2,16 @@
 //! sandbox of its own. Needs root and iproute2, and all programs built.
 
 mod administration;
+mod boot;
 mod checkers;
+mod command_line;
+mod configuration;
+mod control_plane;
+mod input;
 mod mirror;
 mod node;
+mod rules;
+mod scripts;
 mod support;
+mod tcp;
+mod virtual_address;

@@ -1,6 +1,6 @@
-//! The node itself (spec/acceptance.md I and T), and what must survive the death of its daemons.
+//! The node itself (spec/acceptance.md I and T).
 
-use crate::support::{Cluster, MODULE, Mirror, VIP, eventually};
+use crate::support::{Cluster, MODULE, Mirror};
 
 #[test]
 fn i_4_1_1_environment() {
@@ -54,27 +54,4 @@ fn t_7_11_loop_counter() {
     assert_eq!((incloop(), checkloop(), incloop(), checkloop()), (0, 1, 1, 1));
     node1.ok(&["resetloop", "-m", MODULE]);
     assert_eq!(checkloop(), 0);
-}
-
-/// DESIGN 3: the control plane may die and come back without touching the application.
-#[test]
-fn safeadmin_killed_on_the_primary_leaves_the_application_alone() {
-    let cluster = Cluster::pair("adopt", &Mirror::default(), &[]);
-    let (node1, node2) = (cluster.node(1), cluster.node(2));
-    let marks = [node1.mark(MODULE), node2.mark(MODULE)];
-    let pid = || {
-        let services = node1.inside().services().expect("list");
-        services.into_iter().find(|service| service.name == "safeadmin").and_then(|service| service.pid)
-    };
-    let first = pid().expect("it runs");
-    assert_eq!(node1.sh(&format!("kill -9 {first}")).code, 0);
-    eventually("another safeadmin", || pid().filter(|now| *now != first));
-    assert!(node1.has_address(VIP));
-    node1.wait_admin();
-    node1.wait_state(MODULE, "PRIM");
-    node2.wait_state(MODULE, "SECOND");
-    assert!(node1.has_address(VIP));
-    node1.assert_not_logged(MODULE, marks[0], "Script stop_prim");
-    node1.assert_not_logged(MODULE, marks[0], "Script start_prim");
-    node2.assert_not_logged(MODULE, marks[1], "Script start_prim");
 }

@@ -6,8 +6,9 @@ mod node;
 mod process;
 mod wait;
 
-pub use module::{MODULE, Mirror, SCRIPTS, VIP};
+pub use module::{MODULE, Mirror, SCRIPTS, TIMEOUT, VIP};
 pub use node::Node;
+pub use process::Output;
 pub use wait::eventually;
 
 use safekit::sandbox::{self, DEFAULT_DIR, Options, Sandbox, State};
@@ -32,6 +33,15 @@ impl Cluster {
         let cluster = Cluster::new(test);
         cluster.install(MODULE, &mirror.xml(), &[&SCRIPTS, more_scripts].concat());
         cluster.start_pair(MODULE);
+        cluster
+    }
+
+    /// Node 1 ALONE with the module [`MODULE`], which is stopped on node 2.
+    pub fn alone(test: &str, mirror: &Mirror, more_scripts: &[(&str, &str)]) -> Cluster {
+        let cluster = Cluster::new(test);
+        cluster.install(MODULE, &mirror.xml(), &[&SCRIPTS, more_scripts].concat());
+        cluster.node(1).ok(&["prim", "-m", MODULE]);
+        cluster.node(1).wait_state(MODULE, "ALONE");
         cluster
     }
 
@@ -65,6 +75,11 @@ impl Cluster {
         Cluster { sandbox, nodes, client, modules: Vec::default().into() }
     }
 
+    /// Its directory, which every node can write to.
+    pub fn dir(&self) -> &Path {
+        self.sandbox.dir()
+    }
+
     /// Node `number`, counted from 1.
     pub fn node(&self, number: usize) -> &Node {
         &self.nodes[number - 1]
@@ -82,9 +97,14 @@ impl Cluster {
 
     /// Installs and configures a module on every node. Modules get the ids 1, 2, ... in this order.
     pub fn install(&self, module: &str, userconfig: &str, scripts: &[(&str, &str)]) {
+        self.install_on(&self.nodes, module, userconfig, scripts);
+    }
+
+    /// The same on some nodes.
+    pub fn install_on(&self, nodes: &[Node], module: &str, userconfig: &str, scripts: &[(&str, &str)]) {
         let mut modules = self.modules.borrow_mut();
         modules.push(module.to_owned());
-        for node in &self.nodes {
+        for node in nodes {
             node.install(module, modules.len(), userconfig, scripts);
         }
     }

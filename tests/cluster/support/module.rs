@@ -1,57 +1,100 @@
 //! The module that the scenarios run: a mirror with short timeouts and scripts that say what they do.
 
+use std::time::Duration;
+
 /// Its name.
 pub const MODULE: &str = "m";
 /// Its virtual address.
 pub const VIP: &str = "10.77.1.100";
+/// Timeout of its heartbeats.
+pub const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A configuration with its own attributes of `<service>`, attributes of `<interface>` and of
-/// `<virtual_addr>`, and what stands beside `<user>`.
+/// A configuration: what is not named here is the same in all scenarios.
 pub struct Mirror<'a> {
     /// Attributes of `<service>`.
     pub service: &'a str,
-    /// `check` of the interface.
-    pub check_interface: &'a str,
-    /// `check` of the virtual address.
-    pub check_address: &'a str,
-    /// `<check>`, more rules.
+    /// The virtual address; none: no `<vip>`.
+    pub vip: Option<&'a str>,
+    /// Attributes of `<vip>`.
+    pub tcpreset: &'a str,
+    /// Attributes of `<interface>`.
+    pub interface: &'a str,
+    /// Attributes of `<virtual_addr>` besides the address.
+    pub address: &'a str,
+    /// `<user>`; empty: none.
+    pub user: &'a str,
+    /// What stands beside `<user>`, e.g. `<check>`.
     pub more: &'a str,
+    /// Attributes of `<failover>`.
+    pub failover: &'a str,
+    /// Its rules.
+    pub rules: &'a str,
 }
 
 impl Default for Mirror<'_> {
     fn default() -> Self {
-        Mirror { service: r#"boot="auto""#, check_interface: "off", check_address: "off", more: "" }
+        Mirror {
+            service: r#"boot="auto""#,
+            vip: Some(VIP),
+            tcpreset: "",
+            interface: r#"check="off" arpreroute="on""#,
+            address: r#"check="off""#,
+            user: r#"<user nicestoptimeout="10" forcestoptimeout="10"/>"#,
+            more: "",
+            failover: r#"period="200" handle_time="400""#,
+            rules: "",
+        }
     }
 }
 
 impl Mirror<'_> {
     /// As userconfig.xml.
     pub fn xml(&self) -> String {
-        let Mirror { service, check_interface, check_address, more } = self;
+        let Mirror { service, user, more, failover, rules, .. } = self;
+        let (timeout, vip) = (TIMEOUT.as_millis(), self.vip());
         format!(
             r#"<?xml version="1.0"?>
 <safe>
   <service mode="mirror" {service}>
-    <heart pulse="200" timeout="2000">
+    <heart pulse="200" timeout="{timeout}">
       <heartbeat name="default"/>
       <heartbeat name="repli"/>
     </heart>
-    <vip>
-      <interface check="{check_interface}" arpreroute="on">
-        <real_interface>
-          <virtual_addr addr="{VIP}" where="one_side_alias" check="{check_address}"/>
-        </real_interface>
-      </interface>
-    </vip>
-    <user nicestoptimeout="10" forcestoptimeout="10"/>
+    {vip}
+    {user}
     {more}
-    <failover period="200" handle_time="400"/>
+    <failover {failover}><![CDATA[{rules}]]></failover>
   </service>
 </safe>
 "#
+        )
+    }
+
+    fn vip(&self) -> String {
+        let Mirror { tcpreset, interface, address, .. } = self;
+        let Some(vip) = self.vip else { return String::new() };
+        format!(
+            r#"<vip {tcpreset}>
+      <interface_list>
+        <interface {interface}>
+          <real_interface>
+            <virtual_addr addr="{vip}" where="one_side_alias" {address}/>
+          </real_interface>
+        </interface>
+      </interface_list>
+    </vip>"#
         )
     }
 }
 
 /// Scripts that only say that they ran.
 pub const SCRIPTS: [(&str, &str); 2] = [("start_prim", "echo started"), ("stop_prim", "echo stopped")];
+
+#[test]
+fn the_module_is_valid() {
+    let rules = Mirror { rules: "r: if (tcp.x == down) then restart();", ..Mirror::default() };
+    for mirror in [Mirror::default(), Mirror { vip: None, user: "", ..Mirror::default() }, rules] {
+        safekit::config::module::load(&mirror.xml(), "userconfig.xml", &|_| None, None)
+            .unwrap_or_else(|e| panic!("{e}"));
+    }
+}

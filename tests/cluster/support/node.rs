@@ -7,8 +7,14 @@ use serde_json::Value;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+
+/// `handle_time` of the scenarios' modules.
+const HANDLE_TIME: Duration = Duration::from_millis(400);
+/// Evaluations after which something that has not happened does not.
+const EVALUATIONS: u32 = 10;
 
 /// A machine of the sandbox.
 pub struct Node {
@@ -71,13 +77,56 @@ impl Node {
         });
     }
 
-    /// Installs a module from an archive, as a user would, under a fixed id, and configures it.
-    pub fn install(&self, module: &str, id: usize, userconfig: &str, scripts: &[(&str, &str)]) {
+    /// Installs a module from an archive, as a user would, under a fixed id.
+    pub fn unpack(&self, module: &str, id: usize, userconfig: &str, scripts: &[(&str, &str)]) {
         let archive = self.machine.dir().join(format!("{module}.safe"));
         pack(&archive, userconfig, scripts).unwrap_or_else(|e| panic!("{}: {e}", archive.display()));
         let path = archive.to_string_lossy();
         self.ok(&["module", "install", "-m", module, "-M", &id.to_string(), "-r", &path]);
+    }
+
+    /// The same, and configures it.
+    pub fn install(&self, module: &str, id: usize, userconfig: &str, scripts: &[(&str, &str)]) {
+        self.unpack(module, id, userconfig, scripts);
         self.ok(&["config", "-m", module]);
+    }
+
+    /// Edits the userconfig.xml of an installed module; `config` is to be run then.
+    pub fn edit(&self, module: &str, userconfig: &str) {
+        let file = self.machine.safe().join("modules").join(module).join("conf/userconfig.xml");
+        std::fs::write(&file, userconfig).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    }
+
+    /// A file that the module's scripts have written in SAFEUSERVAR; empty if there is none.
+    pub fn written(&self, module: &str, name: &str) -> String {
+        let file = self.machine.safevar().join("modules").join(module).join(name);
+        std::fs::read_to_string(file).unwrap_or_default()
+    }
+
+    /// What a command prints with `--json`.
+    #[track_caller]
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.ok(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e} in {text}"))
+    }
+
+    /// Process of `safeadmin`, as the machine numbers it.
+    pub fn safeadmin(&self) -> Option<i32> {
+        let services = self.machine.services().expect("the machine answers");
+        services.into_iter().find(|service| service.name == "safeadmin").and_then(|service| service.pid)
+    }
+
+    /// Has the failover rules evaluated again and again, each assignment once, for longer than an action
+    /// must be selected to be applied (`handle_time`).
+    pub fn evaluate(&self, module: &str) {
+        let end = Instant::now() + HANDLE_TIME * 3;
+        for count in 0.. {
+            if count >= EVALUATIONS && Instant::now() >= end {
+                return;
+            }
+            let count = count.to_string();
+            self.ok(&["set", "-m", module, "-r", "test.evaluations", "-v", &count, "-n"]);
+        }
     }
 
     /// The state, by the exit code of `state -lq` (CLI-052): `STOP`, `WAIT`, `ALONE`, `PRIM` or `SECOND`
@@ -102,8 +151,7 @@ impl Node {
 
     /// The value of a resource; `None` if it is not there.
     pub fn resource(&self, module: &str, name: &str) -> Option<String> {
-        let text = self.ok(&["state", "-v", "-m", module, "--json"]);
-        let modules: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e} in {text}"));
+        let modules = self.json(&["state", "-v", "-m", module]);
         let resources = modules[0]["resources"].as_array()?;
         let resource = resources.iter().find(|resource| resource["resource"] == name)?;
         resource["value"].as_str().map(str::to_owned)
