@@ -339,6 +339,10 @@ impl Watch {
             return None;
         }
         self.old_echo_said = true;
+        // The automaton forgets it as well: the next heartbeat has to say it anew.
+        if let Some(p) = &mut self.peer {
+            p.counts = false;
+        }
         Some(Report::Mirror(Event::OwnPause(age)))
     }
 }

@@ -13,6 +13,8 @@ mod news;
 mod plan;
 mod settle;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use face::{Face, Posture};
 pub use plan::{Change, Move, Moving, Todo, Window};
@@ -260,7 +262,7 @@ impl Run<'_> {
     fn finish(&mut self, before: &State) {
         if self.s.shown() != before.shown() {
             let (role, readiness) = self.s.shown();
-            if role != before.shown().0 {
+            if role != before.shown().0 && !self.out.contains(&Effect::ResetRules) {
                 self.out.push(Effect::ResetRules);
             }
             self.log(Message::LocalState(role, readiness));

@@ -110,8 +110,8 @@ impl Run<'_> {
         {
             self.out.push(Effect::KillScript(id));
         }
-        self.s.pending = None;
-        self.begin(Moving::recover(from));
+        let goal = self.s.at.goal();
+        self.begin(Moving::recover(from, goal));
         Outcome::Taken
     }
 }

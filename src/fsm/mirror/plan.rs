@@ -121,6 +121,8 @@ pub struct Moving {
     pub store: Option<Change>,
     /// Able to acknowledge to clients.
     pub running: bool,
+    /// It was when the move began: what is undone must not change while it is undone.
+    pub ran: bool,
     /// Index of the thing being done.
     pub at: u8,
     /// Effect awaited, and the record it makes durable.
@@ -136,12 +138,14 @@ impl Moving {
                 | (Move::Restart | Move::Halt, Role::Alone | Role::Prim)
         );
         let (goal, action, swap, store) = (Goal::Wait, None, false, None);
-        Moving { mv, from, to, goal, action, swap, store, running, at: 0, awaited: None }
+        Moving { mv, from, to, goal, action, swap, store, running, ran: running, at: 0, awaited: None }
     }
 
     /// The cleaning of what an earlier life or the guard left.
-    pub fn recover(from: Role) -> Moving {
-        Moving { goal: Goal::StopStart, ..Moving::new(Move::Recover, from, Role::Wait) }
+    /// `goal`: where a halt that was cut off led; a module that was being stopped stays stopped.
+    pub fn recover(from: Role, goal: Option<Goal>) -> Moving {
+        let goal = if goal == Some(Goal::Stop) { Goal::Stop } else { Goal::StopStart };
+        Moving { goal, ..Moving::new(Move::Recover, from, Role::Wait) }
     }
 
     /// Role and readiness as users see them.
@@ -215,6 +219,8 @@ impl Moving {
                 let reintegrate = data.then_some(Reintegrate);
                 copied.into_iter().chain(reintegrate).chain([Store(Change::Adopted)]).chain(rest).collect()
             }
+            // By a swap it has been told PRIM already.
+            Move::Pair if self.swap => vec![Arm, Store(Change::Paired)],
             Move::Pair => [Arm, Store(Change::Paired)]
                 .into_iter()
                 .chain(stop(Script::StopSec))
@@ -226,7 +232,7 @@ impl Moving {
                 .chain(data.then_some(Disarm))
                 .chain([Run(Script::Transition, false), Run(Script::StartSec, false)])
                 .collect(),
-            Move::Takeover => taking_over(data),
+            Move::Takeover => self.taking_over(data),
             Move::Restart => stopping(self.from).into_iter().chain(starting(self.from)).collect(),
             Move::Halt => self.halting(data),
             Move::Answered => self.store.map(Store).into_iter().collect(),
@@ -252,16 +258,31 @@ impl Moving {
     }
 
     fn halting(&self, data: bool) -> Vec<Todo> {
-        // By role, not by `running`, which changes on the way: the list must not.
-        let ran = matches!(self.from, Role::Alone | Role::Prim);
-        let armed = ran && (!data || self.from == Role::Prim);
+        let armed = self.ran && (!data || self.from == Role::Prim);
         stopping(self.from)
             .into_iter()
-            .chain(ran.then_some(Todo::VipOff))
+            .chain(self.ran.then_some(Todo::VipOff))
             .chain([Todo::Kill { swap: false }])
             .chain(armed.then_some(Todo::Disarm))
             .chain([Todo::Running(false), Todo::Script(Script::Transition, false)])
             .chain(self.store.map(Todo::Store))
+            .collect()
+    }
+
+    /// S7: what was received is applied before the promotion is durable; only then it runs.
+    fn taking_over(&self, data: bool) -> Vec<Todo> {
+        let sec = [Todo::Script(Script::StopSec, false), Todo::Script(Script::StopSec, true)];
+        let sec = sec.into_iter().filter(|_| self.swap);
+        [Todo::Checkers(Window::Second, false)]
+            .into_iter()
+            .chain(data.then_some(Todo::Drain))
+            .chain([Todo::Store(Change::Promoted)])
+            .chain(sec)
+            .chain([Todo::Script(Script::StopSecond, false), Todo::Script(Script::StopSecond, true)])
+            .chain([Todo::Script(Script::Transition, false)])
+            .chain((!data).then_some(Todo::Arm))
+            .chain([Todo::Running(true), Todo::VipOn])
+            .chain([Todo::Script(Script::StartPrim, false), Todo::Checkers(Window::Prim, true)])
             .collect()
     }
 
@@ -291,20 +312,6 @@ fn stopping(role: Role) -> Vec<Todo> {
     let off = windows(role).iter().rev().map(|&w| Todo::Checkers(w, false));
     let twice = scripts::stops(role).iter().flat_map(|&s| [Todo::Script(s, false), Todo::Script(s, true)]);
     off.chain(twice).collect()
-}
-
-/// S7: what was received is applied before the promotion is durable; only then it runs.
-fn taking_over(data: bool) -> Vec<Todo> {
-    [Todo::Checkers(Window::Second, false)]
-        .into_iter()
-        .chain(data.then_some(Todo::Drain))
-        .chain([Todo::Store(Change::Promoted)])
-        .chain([Todo::Script(Script::StopSecond, false), Todo::Script(Script::StopSecond, true)])
-        .chain([Todo::Script(Script::Transition, false)])
-        .chain((!data).then_some(Todo::Arm))
-        .chain([Todo::Running(true), Todo::VipOn])
-        .chain([Todo::Script(Script::StartPrim, false), Todo::Checkers(Window::Prim, true)])
-        .collect()
 }
 
 /// Mixes a seed and a count to an identity that is never 0.
