@@ -3,7 +3,7 @@
 use super::face::{Face, Posture};
 use super::plan::{Change, Move, Moving, Todo};
 use super::state::{At, Goal, Order, Peer, Waits, Why};
-use super::{DefaultPrim, Effect, Ignored, Outcome, Run, Timer};
+use super::{DefaultPrim, Run, Timer};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::{Flag, Relation};
 use crate::fsm::scripts::Action;
@@ -20,10 +20,12 @@ impl Run<'_> {
         for _ in 0..ROUNDS {
             let before = self.s.at.clone();
             let why = self.s.why;
+            let shown = self.s.face(self.cfg);
             self.look();
             if self.s.at == before && self.s.why == why {
                 return;
             }
+            self.void(&shown);
         }
         debug_assert!(false, "the automaton does not settle: {:?}", self.s);
     }
@@ -63,9 +65,16 @@ impl Run<'_> {
         }
     }
 
-    /// Who hears a claim stores *down* before answering it (S10).
+    /// Who hears a claim stores *down* before answering it (S10); so does who meets a primary that it
+    /// did not go on from (S6), or it would start beside it once that one falls silent.
     fn hear_claim(&mut self, role: Role) {
-        if self.peer().is_some_and(|f| f.posture == Posture::Claim) && self.s.record.flag == Flag::Up {
+        let newer = |f: &Face| self.s.record.history.relation(&f.history) == Relation::Descendant;
+        let gives_up = self.peer().is_some_and(|f| match f.posture {
+            Posture::Claim => true,
+            Posture::Running if matches!(f.role, Role::Alone | Role::Prim) => self.cfg.data && !newer(&f),
+            _ => false,
+        });
+        if gives_up && self.s.record.flag == Flag::Up {
             self.begin(Moving::new(Move::Yield, role, role));
         }
     }
@@ -303,6 +312,11 @@ impl Run<'_> {
     }
 
     fn alone(&mut self) {
+        // Its peer may come back as it was; it must not pass for in step with what is written now.
+        if self.s.parted {
+            self.begin(Moving::new(Move::Ask, Role::Alone, Role::Alone));
+            return;
+        }
         let Some(f) = self.peer() else { return };
         if f.posture == Posture::Running {
             self.conflict(Role::Alone, &f);
@@ -399,6 +413,7 @@ impl Run<'_> {
             Move::Promote | Move::Takeover | Move::GoAlone => At::Alone,
             Move::Join => At::Joining,
             Move::Pair => At::Prim,
+            Move::Ask if m.from == Role::Alone => At::Alone,
             Move::Ask => {
                 self.s.asked = self.s.record.history.current();
                 At::Asking
@@ -452,113 +467,5 @@ impl Run<'_> {
                 }
             }
         }
-    }
-
-    /// A heartbeat.
-    pub(super) fn hear(&mut self, face: Face, counts: bool) -> Outcome {
-        if let Peer::Heard { face: old, counts: before } = &self.s.peer
-            && **old == face
-            && *before == counts
-        {
-            return Outcome::Ignored(Ignored::Known);
-        }
-        let second = matches!(self.s.at, At::Second | At::Joining);
-        let (swapped, said) = match &self.s.peer {
-            Peer::Heard { face: old, .. } => (old.swapping, Some((old.role, old.readiness))),
-            _ => (false, None),
-        };
-        if face.swapping && !swapped && second {
-            self.log(Message::BeginOfSwap);
-        }
-        if said != Some((face.role, face.readiness)) && self.s.at != At::Stopped {
-            self.log(Message::RemoteState(face.role, face.readiness));
-        }
-        self.s.peer = Peer::Heard { face: Box::new(face), counts };
-        Outcome::Taken
-    }
-
-    /// UNKNOWN needs silence on all authenticated channels (S10).
-    pub(super) fn lose(&mut self) {
-        self.s.peer = Peer::Silent;
-        self.s.split = false;
-        if self.s.at != At::Stopped {
-            self.log(Message::RemoteUnknown);
-        }
-    }
-
-    pub(super) fn quiet(&mut self) -> Outcome {
-        if self.s.peer == Peer::Quiet {
-            return Outcome::Ignored(Ignored::Known);
-        }
-        self.s.peer = Peer::Quiet;
-        if self.s.at != At::Stopped {
-            self.log(Message::HeartbeatsOnlySilent);
-        }
-        Outcome::Taken
-    }
-
-    /// The rules' word on waiting changed; settled states look at it.
-    pub(super) fn verdict(&mut self, w: Waits) {
-        self.s.waits = w;
-    }
-
-    /// Decided to run, but does not yet: the last moment to think again.
-    pub(super) fn promoting(&self) -> bool {
-        matches!(&self.s.at, At::Moving(m) if matches!(m.mv, Move::Takeover | Move::Promote) && !m.running)
-    }
-
-    /// Back to WAIT from a promotion that does not run yet.
-    pub(super) fn give_up(&mut self) {
-        let from = match &self.s.at {
-            At::Moving(m) => m.from,
-            _ => return,
-        };
-        self.s.order = None;
-        if from == Role::Second {
-            self.leave_second();
-        } else {
-            self.s.at = At::Waiting;
-        }
-    }
-
-    /// S4: whoever finds that it was asleep suspects itself first.
-    pub(super) fn paused(&mut self, ms: u64) -> Outcome {
-        // Who slept did not hear whether the peer was silent, nor what it did since.
-        match &mut self.s.peer {
-            Peer::Heard { counts, .. } => *counts = false,
-            other => *other = Peer::Unheard,
-        }
-        let second = matches!(self.s.at, At::Second | At::Joining)
-            || matches!(&self.s.at, At::Moving(m) if m.mv == Move::Join || (m.mv == Move::Restart && m.from == Role::Second));
-        if self.promoting() {
-            self.log(Message::OwnPause(ms));
-            self.give_up();
-        } else if second {
-            self.log(Message::OwnPause(ms));
-            self.s.promotable = false;
-            self.s.session = self.s.draw();
-        } else if self.s.at == At::Claiming {
-            self.s.at = At::Waiting;
-        } else {
-            return Outcome::Ignored(Ignored::Known);
-        }
-        Outcome::Taken
-    }
-
-    /// S8: the guard has stopped this node; make sure, then begin anew.
-    pub(super) fn fenced(&mut self, what: String) -> Outcome {
-        if !self.s.running() {
-            return Outcome::Ignored(Ignored::Known);
-        }
-        self.log(Message::Fenced(what));
-        let from = self.s.shown().0;
-        if let At::Moving(m) = &self.s.at
-            && let Some((id, _)) = m.awaited
-        {
-            self.out.push(Effect::KillScript(id));
-        }
-        self.s.pending = None;
-        self.begin(Moving::recover(from));
-        Outcome::Taken
     }
 }

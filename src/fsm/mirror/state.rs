@@ -118,6 +118,8 @@ pub struct State {
     pub promotable: bool,
     /// S3: the generation that S is asked to give up.
     pub asked: u64,
+    /// ALONE: a SECOND that had this generation fell silent, so the next write begins another (S3).
+    pub parted: bool,
     /// The operator's word at start.
     pub order: Option<Order>,
     /// `fullsync` of that word, kept in the record by the promotion.
@@ -157,6 +159,7 @@ impl State {
             adopted: false,
             promotable: false,
             asked: 0,
+            parted: false,
             order: None,
             fullsync: false,
             split: false,

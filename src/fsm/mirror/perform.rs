@@ -1,0 +1,246 @@
+//! Goes through a move: issues one thing after the other, and takes the answers.
+
+use super::face::Posture;
+use super::plan::{Change, Move, Moving, Todo};
+use super::state::{At, Goal, Peer};
+use super::{Effect, Event, Ignored, Outcome, Run, Timer};
+use crate::fsm::generation::{Flag, Generation, Record};
+use crate::fsm::scripts::Call;
+use crate::fsm::state::Role;
+use crate::log::Message;
+
+impl Run<'_> {
+    /// Begins a move; what needs no answer is done at once.
+    pub(super) fn begin(&mut self, m: Moving) {
+        self.s.timer = None;
+        self.s.why = None;
+        self.s.at = At::Moving(m);
+        self.advance();
+    }
+
+    /// Goes through the move up to the next thing that is awaited, or to its end.
+    fn advance(&mut self) {
+        while let At::Moving(m) = &self.s.at {
+            let Some(todo) = m.todo(self.cfg.data).into_iter().nth(m.at.into()) else {
+                let m = m.clone();
+                self.arrive(m);
+                return;
+            };
+            if self.issue(&todo) {
+                return;
+            }
+            self.skip();
+        }
+    }
+
+    fn skip(&mut self) {
+        if let At::Moving(m) = &mut self.s.at {
+            m.at += 1;
+            m.awaited = None;
+        }
+    }
+
+    /// Issues one thing; true if its answer is awaited.
+    fn issue(&mut self, todo: &Todo) -> bool {
+        let At::Moving(m) = &self.s.at else { return false };
+        let (from, to, action) = (m.from, m.to, m.action);
+        let effect = match todo {
+            Todo::Script(s, _) if !self.cfg.scripts.has(*s) => return false,
+            Todo::Script(script, force) => {
+                let call = Call { script: *script, force: *force, from, to, action };
+                Effect::Script(self.id(), call)
+            }
+            Todo::Store(change) => {
+                let record = self.changed(*change);
+                if record == self.s.record {
+                    self.stored(*change);
+                    return false;
+                }
+                Effect::Store(self.id(), record)
+            }
+            Todo::VipOn => Effect::VipOn(self.id()),
+            Todo::VipOff => Effect::VipOff(self.id()),
+            Todo::Kill { swap } => Effect::Kill { id: self.id(), swap: *swap },
+            Todo::Arm => Effect::Arm(self.id()),
+            Todo::Disarm => Effect::Disarm(self.id()),
+            Todo::Reintegrate => Effect::Reintegrate(self.id()),
+            Todo::Drain => Effect::Drain(self.id()),
+            Todo::Checkers(w, on) => {
+                self.out.push(Effect::Checkers(*w, *on));
+                return false;
+            }
+            Todo::Running(on) => {
+                if let At::Moving(m) = &mut self.s.at {
+                    m.running = *on;
+                }
+                return false;
+            }
+            Todo::Log(message) => {
+                self.log(message.clone());
+                return false;
+            }
+        };
+        let record = if let Effect::Store(_, r) = &effect { Some(r.clone()) } else { None };
+        let id = self.s.ids;
+        if let At::Moving(m) = &mut self.s.at {
+            m.awaited = Some((id, record));
+        }
+        self.out.push(effect);
+        true
+    }
+
+    /// The answer to an effect.
+    pub(super) fn done(&mut self, id: u64, result: Result<(), String>) -> Outcome {
+        let At::Moving(m) = &self.s.at else { return Outcome::Ignored(Ignored::Late) };
+        let record = match &m.awaited {
+            Some((awaited, record)) if *awaited == id => record.clone(),
+            _ => return Outcome::Ignored(Ignored::Late),
+        };
+        let (m, todos) = (m.clone(), m.todo(self.cfg.data));
+        let Some(todo) = todos.get(usize::from(m.at)) else { return Outcome::Ignored(Ignored::Late) };
+        self.log(Message::InternalAction(internal(&m), result.clone()));
+        match (todo, result) {
+            (Todo::Store(change), Ok(())) => {
+                if let Some(r) = record {
+                    self.s.record = r;
+                }
+                self.stored(*change);
+            }
+            // The step is lost with the power if it is not durable; a clean halt may be forgotten.
+            (Todo::Store(Change::Halted) | Todo::Script(..) | Todo::Disarm, _) | (_, Ok(())) => {}
+            (Todo::VipOn, Err(why)) => {
+                self.log(Message::Error(format!("the virtual ip cannot be set: {why}")));
+                let from = if m.from == Role::Second { Role::Second } else { Role::Alone };
+                let halt =
+                    Moving { goal: Goal::Stop, running: true, ..Moving::new(Move::Halt, from, Role::Wait) };
+                self.begin(halt);
+                return Outcome::Taken;
+            }
+            (Todo::Arm, Err(why)) if m.mv == Move::Pair => {
+                self.log(Message::Error(format!("no secondary is accepted without the guard: {why}")));
+                self.s.at = At::Alone;
+                self.retry(Timer::Retry);
+                return Outcome::Taken;
+            }
+            (Todo::Reintegrate | Todo::Drain, Err(why)) => {
+                self.log(Message::Error(why));
+                self.leave_second();
+                return Outcome::Taken;
+            }
+            (todo, Err(why)) => {
+                let stuck = matches!(todo, Todo::VipOff | Todo::Kill { .. });
+                self.log(if stuck { Message::CannotStop(why) } else { Message::Error(why) });
+                if let At::Moving(m) = &mut self.s.at {
+                    m.awaited = None;
+                }
+                self.retry(Timer::Retry);
+                return Outcome::Taken;
+            }
+        }
+        self.skip();
+        // A reintegrating SECOND goes on only while there is a primary, and no order to stop.
+        let joining = matches!(&self.s.at, At::Moving(m) if m.mv == Move::Join);
+        if joining && (self.join_is_broken() || self.s.pending.is_some()) {
+            self.leave_second();
+        } else if self.promoting() && self.peer().is_some_and(|f| f.posture == Posture::Running) {
+            self.give_up();
+        } else {
+            self.advance();
+        }
+        Outcome::Taken
+    }
+
+    pub(super) fn retry(&mut self, timer: Timer) {
+        let id = self.id();
+        self.s.timer = Some(id);
+        self.out.push(Effect::Timer(id, timer));
+    }
+
+    /// The end of a timer.
+    pub(super) fn timer(&mut self, id: u64) -> Outcome {
+        if self.s.timer != Some(id) {
+            return Outcome::Ignored(Ignored::Late);
+        }
+        self.s.timer = None;
+        match &self.s.at {
+            At::Moving(_) => self.advance(),
+            At::Leaving(goal) => self.answered(*goal, None),
+            At::Second => self.s.swap = None,
+            _ => {}
+        }
+        Outcome::Taken
+    }
+
+    /// The record after a change.
+    fn changed(&mut self, change: Change) -> Record {
+        let old = self.s.record.clone();
+        let peer = match &self.s.peer {
+            Peer::Heard { face, .. } => Some(face.clone()),
+            _ => None,
+        };
+        let peer_term = peer.as_ref().map_or(0, |f| f.term);
+        match change {
+            Change::Started => Record { clean: false, ..old },
+            Change::Promoted => Record {
+                term: old.term.max(peer_term) + 1,
+                holder: true,
+                flag: Flag::Up,
+                reintegrating: false,
+                primary: true,
+                fullsync: old.fullsync || self.s.fullsync,
+                history: old.history.with(self.generation()),
+                ..old
+            },
+            Change::Joined => {
+                Record { flag: Flag::Down, reintegrating: self.cfg.data, primary: false, ..old }
+            }
+            Change::Adopted => match peer {
+                Some(f) => Record {
+                    term: f.term,
+                    holder: false,
+                    flag: Flag::Down,
+                    reintegrating: false,
+                    fullsync: false,
+                    history: f.history,
+                    ..old
+                },
+                None => old,
+            },
+            Change::Paired => Record { flag: Flag::Paired, fullsync: false, ..old },
+            Change::Asked => Record { history: old.history.with(self.generation()), ..old },
+            Change::WentAlone => Record { term: old.term + 1, holder: true, flag: Flag::Up, ..old },
+            Change::HandedOver | Change::Yielded => Record { flag: Flag::Down, ..old },
+            Change::Kept => Record { flag: Flag::Up, ..old },
+            Change::Halted => Record { clean: true, ..old },
+        }
+    }
+
+    fn generation(&mut self) -> Generation {
+        Generation { id: self.s.draw(), by: self.cfg.me }
+    }
+
+    /// What follows from a record that is durable now.
+    fn stored(&mut self, change: Change) {
+        match change {
+            Change::Promoted => {
+                self.s.order = None;
+                self.s.fullsync = false;
+                self.s.parted = false;
+            }
+            Change::Adopted => self.s.adopted = true,
+            Change::Asked => self.s.parted = false,
+            _ => {}
+        }
+    }
+}
+
+fn internal(m: &Moving) -> String {
+    format!("{}_{}", m.name().to_lowercase(), m.at + 1)
+}
+
+impl Event {
+    /// The answer to an effect that worked.
+    pub fn ok(id: u64) -> Event {
+        Event::Done(id, Ok(()))
+    }
+}
