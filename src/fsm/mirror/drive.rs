@@ -13,6 +13,7 @@ use crate::log::Message;
 impl Run<'_> {
     /// Begins a move; what needs no answer is done at once.
     pub(super) fn begin(&mut self, m: Moving) {
+        self.s.doubt = false;
         self.s.timer = None;
         self.s.why = None;
         self.s.at = At::Moving(m);
@@ -53,7 +54,7 @@ impl Run<'_> {
             }
             Todo::Store(change) => {
                 let record = self.changed(*change);
-                if record == self.s.record {
+                if record == self.s.record && *change != Change::Same {
                     self.stored(*change);
                     return false;
                 }
@@ -159,7 +160,9 @@ impl Run<'_> {
         let joining = matches!(&self.s.at, At::Moving(m) if m.mv == Move::Join);
         if joining && (self.join_is_broken() || self.s.pending.is_some()) {
             self.leave_join();
-        } else if self.promoting() && self.peer().is_some_and(|f| f.posture == Posture::Running) {
+        } else if self.promoting()
+            && (self.s.doubt || self.peer().is_some_and(|f| f.posture == Posture::Running))
+        {
             self.give_up();
         } else {
             self.advance();
@@ -229,6 +232,7 @@ impl Run<'_> {
             Change::HandedOver | Change::Yielded => Record { flag: Flag::Down, ..old },
             Change::Kept => Record { flag: Flag::Up, ..old },
             Change::Halted => Record { clean: true, ..old },
+            Change::Same => old,
         }
     }
 
@@ -243,8 +247,10 @@ impl Run<'_> {
                 self.s.order = None;
                 self.s.lastprim = false;
                 self.s.fullsync = false;
+                self.s.parted = false;
             }
             Change::Adopted => self.s.adopted = true,
+            Change::Asked => self.s.parted = false,
             _ => {}
         }
     }
@@ -262,6 +268,7 @@ impl Run<'_> {
             Move::Promote | Move::Takeover | Move::GoAlone => At::Alone,
             Move::Join => At::Joining,
             Move::Pair => At::Prim,
+            Move::Ask if m.from == Role::Alone => At::Alone,
             Move::Ask => {
                 self.s.asked = self.s.record.history.current();
                 At::Asking

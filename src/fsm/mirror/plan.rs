@@ -19,7 +19,8 @@ pub enum Move {
     Join,
     /// ALONE -> PRIM.
     Pair,
-    /// PRIM: the new generation becomes durable before S is asked to give up (S3).
+    /// PRIM: the new generation becomes durable before S is asked to give up; ALONE: before it goes
+    /// on without an S that had the old one (S3).
     Ask,
     /// PRIM -> ALONE.
     GoAlone,
@@ -79,6 +80,8 @@ pub enum Change {
     Yielded,
     /// Halted cleanly.
     Halted,
+    /// As it is: after a store whose end nobody waited for.
+    Same,
 }
 
 /// One thing to do.
@@ -157,7 +160,8 @@ impl Moving {
             Move::Promote => (Role::Alone, Transient),
             Move::Join => (Role::Second, Transient),
             Move::Pair => (Role::Alone, Ready),
-            Move::Ask | Move::GoAlone => (Role::Prim, Ready),
+            Move::Ask => (self.from, Ready),
+            Move::GoAlone => (Role::Prim, Ready),
             Move::Takeover if self.running => (Role::Alone, Transient),
             Move::Takeover => (Role::Second, Transient),
             Move::Restart | Move::Halt | Move::SwapOut => (self.from, Transient),
@@ -248,9 +252,10 @@ impl Moving {
                 .chain([VipOff, Kill { swap: true }, Disarm, Running(false)])
                 .collect(),
             Move::Yield => vec![Store(Change::Yielded)],
-            Move::Recover => [Window::Prim, Window::Second, Window::Both, Window::Pre]
+            // A store may be under way that this move does not wait for: it is overwritten first.
+            Move::Recover => [Store(Change::Same)]
                 .into_iter()
-                .map(|w| Checkers(w, false))
+                .chain([Window::Prim, Window::Second, Window::Both, Window::Pre].map(|w| Checkers(w, false)))
                 .chain([VipOff, Kill { swap: false }, Disarm, Running(false)])
                 .chain(scripts::FORCED.into_iter().map(|s| Run(s, true)))
                 .collect(),

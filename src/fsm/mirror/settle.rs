@@ -20,10 +20,12 @@ impl Run<'_> {
         for _ in 0..ROUNDS {
             let before = self.s.at.clone();
             let why = self.s.why;
+            let shown = self.s.face(self.cfg);
             self.look();
             if self.s.at == before && self.s.why == why {
                 return;
             }
+            self.void(&shown);
         }
         debug_assert!(false, "the automaton does not settle: {:?}", self.s);
     }
@@ -63,9 +65,16 @@ impl Run<'_> {
         }
     }
 
-    /// Who hears a claim stores *down* before answering it (S10).
+    /// Who hears a claim stores *down* before answering it (S10); so does who meets a primary that it
+    /// did not go on from (S6), or it would start beside it once that one falls silent.
     fn hear_claim(&mut self, role: Role) {
-        if self.peer().is_some_and(|f| f.posture == Posture::Claim) && self.s.record.flag == Flag::Up {
+        let newer = |f: &Face| self.s.record.history.relation(&f.history) == Relation::Descendant;
+        let gives_up = self.peer().is_some_and(|f| match f.posture {
+            Posture::Claim => true,
+            Posture::Running if matches!(f.role, Role::Alone | Role::Prim) => self.cfg.data && !newer(&f),
+            _ => false,
+        });
+        if gives_up && self.s.record.flag == Flag::Up {
             self.begin(Moving::new(Move::Yield, role, role));
         }
     }
@@ -322,6 +331,11 @@ impl Run<'_> {
     }
 
     fn alone(&mut self) {
+        // Its peer may come back as it was; it must not pass for in step with what is written now.
+        if self.s.parted {
+            self.begin(Moving::new(Move::Ask, Role::Alone, Role::Alone));
+            return;
+        }
         let Some(f) = self.peer() else { return };
         if f.posture == Posture::Running {
             self.conflict(Role::Alone, &f);

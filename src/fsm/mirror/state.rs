@@ -153,10 +153,14 @@ pub struct State {
     pub promotable: bool,
     /// S3: the generation that S is asked to give up.
     pub asked: u64,
+    /// ALONE: a SECOND that had this generation fell silent, so the next write begins another (S3).
+    pub parted: bool,
     /// The operator's word at start.
     pub order: Option<Order>,
     /// `fullsync` of that word, kept in the record by the promotion.
     pub fullsync: bool,
+    /// The promotion under way is given up as soon as its record is stored (S4).
+    pub doubt: bool,
     /// The conflict with a running peer was said (ST-58).
     pub split: bool,
     /// A command that came during a move.
@@ -195,8 +199,10 @@ impl State {
             adopted: false,
             promotable: false,
             asked: 0,
+            parted: false,
             order: None,
             fullsync: false,
+            doubt: false,
             split: false,
             pending: None,
             swap: None,
@@ -228,6 +234,7 @@ impl State {
         s.waits = Waits::Hold("rules".to_owned());
         s.drawn = 0;
         s.promotable = false;
+        s.doubt = false;
         // The rest is asked for again by whoever asked; an operator's stop is not.
         s.pending = s.pending.take().filter(|(c, _)| Goal::of(*c) == Some(Goal::Stop));
         s.swap = None;
