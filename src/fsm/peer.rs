@@ -133,6 +133,11 @@ impl Watch {
             Some((no, old)) => {
                 *no += 1;
                 *old = face.clone();
+                // The automaton has forgotten the echo of the face before: it must be told of the
+                // next one, also when that comes with the very next heartbeat.
+                if let Some(peer) = &mut self.peer {
+                    peer.counts = false;
+                }
                 true
             }
             None => {
