@@ -4,6 +4,7 @@
 //! walks these files and fails on such an import. Time, answers and randomness come in as events.
 
 pub mod command;
+pub mod dot;
 pub mod explain;
 pub mod gate;
 pub mod generation;
@@ -16,3 +17,7 @@ pub mod rules;
 pub mod scripts;
 pub mod start;
 pub mod state;
+pub mod table;
+
+#[cfg(test)]
+mod peer_tests;

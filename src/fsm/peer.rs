@@ -129,17 +129,18 @@ impl Watch {
     /// What this node shows from now on. True if it changed and should be sent at once.
     pub fn show(&mut self, face: &Face) -> bool {
         match &mut self.face {
-            Some((_, old)) if old == face => false,
+            Some((_, old)) if old == face => return false,
             Some((no, old)) => {
                 *no += 1;
                 *old = face.clone();
-                true
             }
-            None => {
-                self.face = Some((1, face.clone()));
-                true
-            }
+            None => self.face = Some((1, face.clone())),
         }
+        // The automaton lets the peer's word count no more; its next echo is news again.
+        if let Some(p) = &mut self.peer {
+            p.counts = false;
+        }
+        true
     }
 
     /// The resources that the peer may see.
@@ -339,6 +340,10 @@ impl Watch {
             return None;
         }
         self.old_echo_said = true;
+        // The automaton lets the peer's word count no more; its next echo is news again.
+        if let Some(p) = &mut self.peer {
+            p.counts = false;
+        }
         Some(Report::Mirror(Event::OwnPause(age)))
     }
 }

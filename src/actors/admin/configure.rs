@@ -61,12 +61,13 @@ fn situation(shown: (Role, Readiness)) -> ModuleSituation {
 
 impl Admin {
     async fn extra(&self, module: &ModuleName) -> Result<Extra, AdminError> {
+        let elsewhere = self.elsewhere().await?;
         Ok(Extra {
             paths: self.0.paths.clone(),
             module: module.clone(),
             id: self.slot(module, |s| s.id)?,
             place: self.0.place.borrow().clone().ok(),
-            elsewhere: self.elsewhere().await?,
+            elsewhere,
         })
     }
 

@@ -34,8 +34,7 @@ impl Admin {
             let archive = match source {
                 InstallSource::Attachment => attachment,
                 InstallSource::Template(file) => {
-                    // Without a file the command sends the name of the module.
-                    modules::template(&paths, &name, Some(&file))?
+                    modules::template(&paths, &name, Some(file.strip_suffix(".safe").unwrap_or(&file)))?
                 }
             };
             modules::install(&paths, &name, forced, reinstall, &archive, &elsewhere)

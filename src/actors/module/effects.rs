@@ -30,8 +30,8 @@ impl Module {
         match effect {
             Effect::Log(message) => self.log(&message),
             Effect::Store(id, value) => {
-                let path = record_path(&self.setup.paths, &self.setup.name);
-                self.elsewhere(id, move || record::store(&path, &value).map_err(|e| e.to_string()), ctx);
+                self.stores.push_back((id, value));
+                self.store_next(ctx);
             }
             Effect::Script(id, call) => self.script(id, &call, ctx),
             Effect::VipOn(id) => self.vip_on(id, ctx),
@@ -64,6 +64,25 @@ impl Module {
             Effect::Failover(on) => self.keep_failover(on),
             Effect::Reboot => self.reboot(),
         }
+    }
+
+    /// Records become durable one after the other: a store that a move no longer waits for must not
+    /// overtake a later one.
+    fn store_next(&mut self, ctx: &mut Context<Self>) {
+        if self.storing {
+            return;
+        }
+        let Some((id, value)) = self.stores.pop_front() else { return };
+        self.storing = true;
+        let path = record_path(&self.setup.paths, &self.setup.name);
+        let stored =
+            tokio::task::spawn_blocking(move || record::store(&path, &value).map_err(|e| e.to_string()));
+        ctx.spawn(stored.into_actor(self).map(move |result, module, ctx| {
+            module.storing = false;
+            let result = result.unwrap_or_else(|e| Err(format!("the store broke off: {e}")));
+            module.feed(Event::Done(id, result), ctx);
+            module.store_next(ctx);
+        }));
     }
 
     /// The answer to an effect, after what is under way.

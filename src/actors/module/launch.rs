@@ -23,7 +23,7 @@ use crate::node::boot;
 use crate::wire::{Channel, Kind};
 use actix::prelude::*;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -231,6 +231,8 @@ impl Module {
             epoch: p.seed,
             guarded: false,
             vips: p.vips,
+            stores: VecDeque::new(),
+            storing: false,
             soon: false,
             setup: p.setup,
         }

@@ -23,6 +23,7 @@ use super::heart::{Guarded, Heart, Publish, Show};
 use super::script::ScriptRunner;
 use super::vip::Vip;
 use crate::fsm::explain::{Explanation, explain};
+use crate::fsm::generation::Record;
 use crate::fsm::maxloop::Loops;
 use crate::fsm::mirror::{self, At, Event, Outcome, State, Step, Waits};
 use crate::fsm::resource::{ResourceName, Resources, Value};
@@ -31,7 +32,7 @@ use crate::log::Message as LogMessage;
 use actix::prelude::*;
 use groups::Groups;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -67,6 +68,9 @@ pub struct Module {
     epoch: u64,
     guarded: bool,
     vips: crate::net::vip::VipPlan,
+    /// Records to be made durable, in order; at most a few, one awaited at a time.
+    stores: VecDeque<(u64, Record)>,
+    storing: bool,
     /// An evaluation of the rules is due at once.
     soon: bool,
 }

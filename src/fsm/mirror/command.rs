@@ -12,7 +12,8 @@ use crate::log::Message;
 impl Run<'_> {
     /// A command: refused with a reason, kept until the move in progress ends, or applied.
     pub(super) fn command(&mut self, command: Command, caller: Caller) -> Result<Outcome, Refused> {
-        let moving = matches!(self.s.at, At::Moving(_));
+        // In the middle of a swap a part of the application still runs: what came waits for its end.
+        let moving = matches!(self.s.at, At::Moving(_) | At::Leaving(Goal::Rejoin));
         match command {
             Command::Stop | Command::ForceStop | Command::Shutdown | Command::StopWait
                 if self.s.at == At::Stopped =>
@@ -26,7 +27,7 @@ impl Run<'_> {
             }
             Command::Checker(_) => return Ok(Outcome::Taken),
             Command::Start | Command::Prim { .. } | Command::PrimForce | Command::Second { .. } => {
-                self.may_start(command)?;
+                self.may_start(command, &caller)?;
             }
             Command::Swap { .. } => self.may_swap(command)?,
             Command::Restart if !self.settled_in_role() => {
@@ -42,7 +43,11 @@ impl Run<'_> {
             {
                 self.out.push(Effect::KillScript(id));
             }
-            self.s.pending = Some((command, caller));
+            let kept = self.s.pending.as_ref().and_then(|(c, _)| Goal::of(*c));
+            // A rule's wish does not undo a stop that somebody waits for.
+            if kept != Some(Goal::Stop) || Goal::of(command) == Some(Goal::Stop) {
+                self.s.pending = Some((command, caller));
+            }
         } else {
             self.apply(command, caller);
         }
@@ -51,11 +56,10 @@ impl Run<'_> {
 
     fn say(&mut self, command: Command, caller: &Caller) {
         self.log(Message::Action(command, caller.clone()));
+        // Whoever sent it to WAIT, the rules let it go again (ST-24).
+        self.s.held |= command == Command::StopWait;
         match caller {
             Caller::Rule(rule) => {
-                if command == Command::StopWait {
-                    self.s.held = true;
-                }
                 self.log(Message::TransitionFromRule(command, rule.clone()));
             }
             _ if matches!(command, Command::Swap { .. }) => self.log(Message::SwapFromSystem),
@@ -98,13 +102,20 @@ impl Run<'_> {
         if !self.s.record.clean {
             self.log(Message::PreviousHaltUnexpected);
         }
-        if let Peer::Heard { face, .. } = &self.s.peer {
-            let m = Message::RemoteState(face.role, face.readiness);
-            self.log(m);
+        match &self.s.peer {
+            Peer::Heard { face, .. } => {
+                let m = Message::RemoteState(face.role, face.readiness);
+                self.log(m);
+            }
+            Peer::Silent => self.log(Message::RemoteUnknown),
+            Peer::Quiet => self.log(Message::HeartbeatsOnlySilent),
+            Peer::Unheard => {}
         }
         self.s.order = order;
         self.s.lastprim = self.s.record.primary;
+        // Also after a stopstart, where the role shown did not change.
         self.s.waits = super::Waits::Hold("rules".to_owned());
+        self.out.push(Effect::ResetRules);
         let action = Some(Action::Start);
         self.begin(Moving { action, ..Moving::new(Move::Start, Role::Stop, Role::Wait) });
     }
@@ -124,10 +135,8 @@ impl Run<'_> {
             At::Joining | At::Second => self.halt(Role::Second, goal, Some(action)),
             At::Alone => self.halt(Role::Alone, goal, Some(action)),
             At::Prim | At::Asking => self.halt(Role::Prim, goal, Some(action)),
-            At::Leaving(_) => {
-                self.s.at = At::Leaving(goal);
-                self.retry(Timer::Answer);
-            }
+            // The goal that leaves more behind wins: a stop is never undone by a rule.
+            At::Leaving(old) => self.s.at = At::Leaving(goal.min(*old)),
             At::Moving(_) => self.s.pending = Some((command_of(goal), Caller::System)),
         }
     }
@@ -136,24 +145,28 @@ impl Run<'_> {
         matches!(self.s.at, At::Alone | At::Prim | At::Second)
     }
 
-    fn may_start(&mut self, command: Command) -> Result<(), Refused> {
-        if self.s.at != At::Stopped {
+    fn may_start(&mut self, command: Command, caller: &Caller) -> Result<(), Refused> {
+        // A claim of the peer is being stored in STOP: that is no move of the operator.
+        let yielding = matches!(&self.s.at, At::Moving(m) if m.mv == Move::Yield && m.from == Role::Stop);
+        if self.s.at != At::Stopped && !yielding {
             return Err(self.refuse(command, "stop the module first"));
         }
         let prim = matches!(command, Command::Prim { .. } | Command::PrimForce);
         let running = matches!(&self.s.peer, Peer::Heard { face, .. } if face.posture == Posture::Running);
         if prim && running {
+            self.say(command, caller);
             self.log(Message::PrimAborted);
             return Err(Refused::PeerIsPrimary(command.to_string()));
         }
         if matches!(command, Command::Prim { .. }) && self.cfg.data && self.s.record.reintegrating {
-            self.say(command, &Caller::User("root".to_owned()));
+            self.say(command, caller);
             self.log(Message::Inconsistent);
             self.log(Message::RunPrimforce);
             self.log(Message::PrimAborted);
             return Err(Refused::Inconsistent);
         }
         if matches!(command, Command::Second { .. }) && !running && self.s.peer != Peer::Unheard {
+            self.say(command, caller);
             self.log(Message::SecondAborted);
             return Err(Refused::NoPrimary);
         }

@@ -13,6 +13,7 @@ use crate::log::Message;
 impl Run<'_> {
     /// Begins a move; what needs no answer is done at once.
     pub(super) fn begin(&mut self, m: Moving) {
+        self.s.doubt = false;
         self.s.timer = None;
         self.s.why = None;
         self.s.at = At::Moving(m);
@@ -53,7 +54,7 @@ impl Run<'_> {
             }
             Todo::Store(change) => {
                 let record = self.changed(*change);
-                if record == self.s.record {
+                if record == self.s.record && *change != Change::Same {
                     self.stored(*change);
                     return false;
                 }
@@ -112,8 +113,14 @@ impl Run<'_> {
             (Todo::VipOn, Err(why)) => {
                 self.log(Message::Error(format!("the virtual ip cannot be set: {why}")));
                 let from = if m.from == Role::Second { Role::Second } else { Role::Alone };
-                let halt =
-                    Moving { goal: Goal::Stop, running: true, ..Moving::new(Move::Halt, from, Role::Wait) };
+                let action = Some(Action::Stop);
+                let halt = Moving {
+                    action,
+                    goal: Goal::Stop,
+                    running: true,
+                    ran: true,
+                    ..Moving::new(Move::Halt, from, Role::Wait)
+                };
                 self.begin(halt);
                 return Outcome::Taken;
             }
@@ -123,7 +130,17 @@ impl Run<'_> {
                 self.retry(Timer::Retry);
                 return Outcome::Taken;
             }
-            (Todo::Reintegrate | Todo::Drain, Err(why)) => {
+            (Todo::Reintegrate, Err(why)) => {
+                // Again and in a new session (S2), but not without a pause.
+                self.log(Message::Error(why));
+                self.s.session = self.s.draw();
+                if let At::Moving(m) = &mut self.s.at {
+                    m.awaited = None;
+                }
+                self.retry(Timer::Retry);
+                return Outcome::Taken;
+            }
+            (Todo::Drain, Err(why)) => {
                 self.log(Message::Error(why));
                 self.leave_second();
                 return Outcome::Taken;
@@ -142,8 +159,10 @@ impl Run<'_> {
         // A reintegrating SECOND goes on only while there is a primary, and no order to stop.
         let joining = matches!(&self.s.at, At::Moving(m) if m.mv == Move::Join);
         if joining && (self.join_is_broken() || self.s.pending.is_some()) {
-            self.leave_second();
-        } else if self.promoting() && self.peer().is_some_and(|f| f.posture == Posture::Running) {
+            self.leave_join();
+        } else if self.promoting()
+            && (self.s.doubt || self.peer().is_some_and(|f| f.posture == Posture::Running))
+        {
             self.give_up();
         } else {
             self.advance();
@@ -213,6 +232,7 @@ impl Run<'_> {
             Change::HandedOver | Change::Yielded => Record { flag: Flag::Down, ..old },
             Change::Kept => Record { flag: Flag::Up, ..old },
             Change::Halted => Record { clean: true, ..old },
+            Change::Same => old,
         }
     }
 
@@ -225,9 +245,12 @@ impl Run<'_> {
         match change {
             Change::Promoted => {
                 self.s.order = None;
+                self.s.lastprim = false;
                 self.s.fullsync = false;
+                self.s.parted = false;
             }
             Change::Adopted => self.s.adopted = true,
+            Change::Asked => self.s.parted = false,
             _ => {}
         }
     }
@@ -235,11 +258,17 @@ impl Run<'_> {
     /// The end of a move.
     pub(super) fn arrive(&mut self, m: Moving) {
         self.s.timer = None;
+        match m.mv {
+            Move::Takeover => self.s.swapped = m.swap,
+            Move::Promote | Move::Pair => self.s.swapped = false,
+            _ => {}
+        }
         self.s.at = match m.mv {
             Move::Start => At::Waiting,
             Move::Promote | Move::Takeover | Move::GoAlone => At::Alone,
             Move::Join => At::Joining,
             Move::Pair => At::Prim,
+            Move::Ask if m.from == Role::Alone => At::Alone,
             Move::Ask => {
                 self.s.asked = self.s.record.history.current();
                 At::Asking
@@ -254,6 +283,7 @@ impl Run<'_> {
             Move::SwapOut => At::Leaving(Goal::Rejoin),
             Move::Halt if m.from == Role::Prim && m.store.is_none() => At::Leaving(m.goal),
             Move::Halt | Move::Answered => return self.halted(&m),
+            Move::Recover if m.goal == Goal::Stop => return self.finish_to(m.goal, Some(Action::Stop)),
             Move::Finish | Move::Recover => return self.stopped(m.goal),
         };
         let internal = format!("{}_{}", m.name(), m.at);
@@ -270,7 +300,7 @@ impl Run<'_> {
             // The other half of the swap did not come: what still runs for both roles is stopped,
             // then the pair meets anew.
             (Goal::Rejoin, _) => self.halt(Role::Second, Goal::Wait, None),
-            (goal, _) => self.finish_to(goal, Some(m.action.unwrap_or(Action::Stop))),
+            (goal, _) => self.finish_to(goal, Some(goal.action())),
         }
     }
 
@@ -280,18 +310,17 @@ impl Run<'_> {
         self.s.order = None;
         self.s.held = false;
         self.s.split = false;
-        let then = self.s.pending.take();
-        let start = (goal == Goal::StopStart).then_some((Command::Start, Caller::Automatic));
-        // A stop that came during the halt wins over the automatic start.
-        match then {
-            Some((Command::Stop | Command::ForceStop | Command::Shutdown, _)) => {}
-            Some((command, caller)) => self.apply(command, caller),
-            None => {
-                if let Some((command, caller)) = start {
-                    self.log(Message::Action(command, caller.clone()));
-                    self.apply(command, caller);
-                }
-            }
+        let then = self.s.pending.take().and_then(|(c, who)| Some((Goal::of(c)?, who)));
+        // A stop that came during the halt wins over the automatic start; whoever runs the module by
+        // hand may also have changed his mind from stop to stopstart.
+        let again = match then {
+            Some((Goal::Stop, _)) => false,
+            Some((Goal::StopStart, who)) if who.is_administrator() => true,
+            _ => goal == Goal::StopStart,
+        };
+        if again {
+            self.log(Message::Action(Command::Start, Caller::Automatic));
+            self.apply(Command::Start, Caller::Automatic);
         }
     }
 }

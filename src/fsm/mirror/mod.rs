@@ -13,6 +13,8 @@ mod news;
 mod plan;
 mod settle;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use face::{Face, Posture};
 pub use plan::{Change, Move, Moving, Todo, Window};
@@ -194,9 +196,14 @@ pub struct Step {
 /// One step of the automaton.
 pub fn step(cfg: &Config, state: &State, event: Event) -> Step {
     let mut run = Run { cfg, s: state.clone(), out: Vec::new() };
+    let heard = matches!(event, Event::Peer { .. });
     let outcome = run.take(event);
+    let counted = run.counts();
+    if !heard {
+        run.void(&state.face(cfg));
+    }
     run.settle();
-    run.finish(state);
+    run.finish(state, counted);
     Step { state: run.s, effects: run.out, outcome }
 }
 
@@ -209,7 +216,7 @@ pub fn adopt(cfg: &Config, kept: State, record: Record, seed: u64) -> Step {
         run.begin(m);
     }
     run.settle();
-    run.finish(&before);
+    run.finish(&before, false);
     Step { state: run.s, effects: run.out, outcome: Outcome::Taken }
 }
 
@@ -255,20 +262,33 @@ impl Run<'_> {
         self.s.ids
     }
 
+    fn counts(&self) -> bool {
+        matches!(self.s.peer, Peer::Heard { counts: true, .. })
+    }
+
+    /// The peer's word was said to another face than the one shown now (S10): also between two
+    /// states of one step, or a claim would run on an answer that was given before it.
+    fn void(&mut self, shown: &Face) {
+        if self.s.face(self.cfg) != *shown
+            && let Peer::Heard { counts, .. } = &mut self.s.peer
+        {
+            *counts = false;
+        }
+    }
+
     /// What follows from the change as a whole: the state messages, and the peer's view of a face
-    /// that it has not seen yet does not count (S10).
-    fn finish(&mut self, before: &State) {
+    /// that it has not seen yet does not count (S10). `counted`: it did before this step settled.
+    fn finish(&mut self, before: &State, counted: bool) {
         if self.s.shown() != before.shown() {
             let (role, readiness) = self.s.shown();
-            if role != before.shown().0 {
+            if role != before.shown().0 && !self.out.contains(&Effect::ResetRules) {
                 self.out.push(Effect::ResetRules);
             }
             self.log(Message::LocalState(role, readiness));
         }
-        if self.s.face(self.cfg) != before.face(self.cfg)
-            && let Peer::Heard { counts, .. } = &mut self.s.peer
-        {
-            *counts = false;
+        let same = self.s.face(self.cfg) == before.face(self.cfg);
+        if let Peer::Heard { counts, .. } = &mut self.s.peer {
+            *counts = counted && same;
         }
     }
 }

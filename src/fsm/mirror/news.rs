@@ -2,7 +2,7 @@
 
 use super::plan::{Move, Moving};
 use super::state::{At, Peer, Waits};
-use super::{Effect, Face, Ignored, Outcome, Run};
+use super::{Effect, Face, Ignored, Outcome, Posture, Run};
 use crate::fsm::state::Role;
 use crate::log::Message;
 
@@ -32,6 +32,13 @@ impl Run<'_> {
 
     /// UNKNOWN needs silence on all authenticated channels (S10).
     pub(super) fn lose(&mut self) {
+        // It may hold all that was written so far, also if it could not say so yet.
+        let follows = match &self.s.peer {
+            Peer::Unheard | Peer::Quiet => true,
+            Peer::Heard { face, .. } => matches!(face.posture, Posture::Joining | Posture::Second),
+            Peer::Silent => false,
+        };
+        self.s.parted |= self.cfg.data && follows && self.s.running();
         self.s.peer = Peer::Silent;
         self.s.split = false;
         if self.s.at != At::Stopped {
@@ -60,12 +67,27 @@ impl Run<'_> {
         matches!(&self.s.at, At::Moving(m) if matches!(m.mv, Move::Takeover | Move::Promote) && !m.running)
     }
 
+    /// Gives up a promotion, but not while its record is being stored: what is durable then would be
+    /// unknown. The answer decides.
+    fn think_again(&mut self) {
+        let storing = matches!(&self.s.at, At::Moving(m) if matches!(m.awaited, Some((_, Some(_)))));
+        if storing {
+            self.s.doubt = true;
+        } else {
+            self.give_up();
+        }
+    }
+
     /// Back to WAIT from a promotion that does not run yet.
     pub(super) fn give_up(&mut self) {
-        let from = match &self.s.at {
-            At::Moving(m) => m.from,
+        let (from, awaited) = match &self.s.at {
+            At::Moving(m) => (m.from, m.awaited.as_ref().map(|a| a.0)),
             _ => return,
         };
+        // Its script must not run beside those of the next move.
+        if let Some(id) = awaited {
+            self.out.push(Effect::KillScript(id));
+        }
         self.s.order = None;
         if from == Role::Second {
             self.leave_second();
@@ -85,7 +107,7 @@ impl Run<'_> {
             || matches!(&self.s.at, At::Moving(m) if m.mv == Move::Join || (m.mv == Move::Restart && m.from == Role::Second));
         if self.promoting() {
             self.log(Message::OwnPause(ms));
-            self.give_up();
+            self.think_again();
         } else if second {
             self.log(Message::OwnPause(ms));
             self.s.promotable = false;
@@ -110,8 +132,8 @@ impl Run<'_> {
         {
             self.out.push(Effect::KillScript(id));
         }
-        self.s.pending = None;
-        self.begin(Moving::recover(from));
+        let goal = self.s.at.goal();
+        self.begin(Moving::recover(from, goal));
         Outcome::Taken
     }
 }

@@ -19,7 +19,8 @@ pub enum Move {
     Join,
     /// ALONE -> PRIM.
     Pair,
-    /// PRIM: the new generation becomes durable before S is asked to give up (S3).
+    /// PRIM: the new generation becomes durable before S is asked to give up; ALONE: before it goes
+    /// on without an S that had the old one (S3).
     Ask,
     /// PRIM -> ALONE.
     GoAlone,
@@ -79,6 +80,8 @@ pub enum Change {
     Yielded,
     /// Halted cleanly.
     Halted,
+    /// As it is: after a store whose end nobody waited for.
+    Same,
 }
 
 /// One thing to do.
@@ -121,6 +124,8 @@ pub struct Moving {
     pub store: Option<Change>,
     /// Able to acknowledge to clients.
     pub running: bool,
+    /// It was when the move began: what is undone must not change while it is undone.
+    pub ran: bool,
     /// Index of the thing being done.
     pub at: u8,
     /// Effect awaited, and the record it makes durable.
@@ -136,12 +141,14 @@ impl Moving {
                 | (Move::Restart | Move::Halt, Role::Alone | Role::Prim)
         );
         let (goal, action, swap, store) = (Goal::Wait, None, false, None);
-        Moving { mv, from, to, goal, action, swap, store, running, at: 0, awaited: None }
+        Moving { mv, from, to, goal, action, swap, store, running, ran: running, at: 0, awaited: None }
     }
 
     /// The cleaning of what an earlier life or the guard left.
-    pub fn recover(from: Role) -> Moving {
-        Moving { goal: Goal::StopStart, ..Moving::new(Move::Recover, from, Role::Wait) }
+    /// `goal`: where a halt that was cut off led; a module that was being stopped stays stopped.
+    pub fn recover(from: Role, goal: Option<Goal>) -> Moving {
+        let goal = if goal == Some(Goal::Stop) { Goal::Stop } else { Goal::StopStart };
+        Moving { goal, ..Moving::new(Move::Recover, from, Role::Wait) }
     }
 
     /// Role and readiness as users see them.
@@ -153,7 +160,8 @@ impl Moving {
             Move::Promote => (Role::Alone, Transient),
             Move::Join => (Role::Second, Transient),
             Move::Pair => (Role::Alone, Ready),
-            Move::Ask | Move::GoAlone => (Role::Prim, Ready),
+            Move::Ask => (self.from, Ready),
+            Move::GoAlone => (Role::Prim, Ready),
             Move::Takeover if self.running => (Role::Alone, Transient),
             Move::Takeover => (Role::Second, Transient),
             Move::Restart | Move::Halt | Move::SwapOut => (self.from, Transient),
@@ -215,6 +223,8 @@ impl Moving {
                 let reintegrate = data.then_some(Reintegrate);
                 copied.into_iter().chain(reintegrate).chain([Store(Change::Adopted)]).chain(rest).collect()
             }
+            // By a swap it has been told PRIM already.
+            Move::Pair if self.swap => vec![Arm, Store(Change::Paired)],
             Move::Pair => [Arm, Store(Change::Paired)]
                 .into_iter()
                 .chain(stop(Script::StopSec))
@@ -226,7 +236,7 @@ impl Moving {
                 .chain(data.then_some(Disarm))
                 .chain([Run(Script::Transition, false), Run(Script::StartSec, false)])
                 .collect(),
-            Move::Takeover => taking_over(data),
+            Move::Takeover => self.taking_over(data),
             Move::Restart => stopping(self.from).into_iter().chain(starting(self.from)).collect(),
             Move::Halt => self.halting(data),
             Move::Answered => self.store.map(Store).into_iter().collect(),
@@ -242,9 +252,10 @@ impl Moving {
                 .chain([VipOff, Kill { swap: true }, Disarm, Running(false)])
                 .collect(),
             Move::Yield => vec![Store(Change::Yielded)],
-            Move::Recover => [Window::Prim, Window::Second, Window::Both, Window::Pre]
+            // A store may be under way that this move does not wait for: it is overwritten first.
+            Move::Recover => [Store(Change::Same)]
                 .into_iter()
-                .map(|w| Checkers(w, false))
+                .chain([Window::Prim, Window::Second, Window::Both, Window::Pre].map(|w| Checkers(w, false)))
                 .chain([VipOff, Kill { swap: false }, Disarm, Running(false)])
                 .chain(scripts::FORCED.into_iter().map(|s| Run(s, true)))
                 .collect(),
@@ -252,16 +263,31 @@ impl Moving {
     }
 
     fn halting(&self, data: bool) -> Vec<Todo> {
-        // By role, not by `running`, which changes on the way: the list must not.
-        let ran = matches!(self.from, Role::Alone | Role::Prim);
-        let armed = ran && (!data || self.from == Role::Prim);
+        let armed = self.ran && (!data || self.from == Role::Prim);
         stopping(self.from)
             .into_iter()
-            .chain(ran.then_some(Todo::VipOff))
+            .chain(self.ran.then_some(Todo::VipOff))
             .chain([Todo::Kill { swap: false }])
             .chain(armed.then_some(Todo::Disarm))
             .chain([Todo::Running(false), Todo::Script(Script::Transition, false)])
             .chain(self.store.map(Todo::Store))
+            .collect()
+    }
+
+    /// S7: what was received is applied before the promotion is durable; only then it runs.
+    fn taking_over(&self, data: bool) -> Vec<Todo> {
+        let sec = [Todo::Script(Script::StopSec, false), Todo::Script(Script::StopSec, true)];
+        let sec = sec.into_iter().filter(|_| self.swap);
+        [Todo::Checkers(Window::Second, false)]
+            .into_iter()
+            .chain(data.then_some(Todo::Drain))
+            .chain([Todo::Store(Change::Promoted)])
+            .chain(sec)
+            .chain([Todo::Script(Script::StopSecond, false), Todo::Script(Script::StopSecond, true)])
+            .chain([Todo::Script(Script::Transition, false)])
+            .chain((!data).then_some(Todo::Arm))
+            .chain([Todo::Running(true), Todo::VipOn])
+            .chain([Todo::Script(Script::StartPrim, false), Todo::Checkers(Window::Prim, true)])
             .collect()
     }
 
@@ -291,20 +317,6 @@ fn stopping(role: Role) -> Vec<Todo> {
     let off = windows(role).iter().rev().map(|&w| Todo::Checkers(w, false));
     let twice = scripts::stops(role).iter().flat_map(|&s| [Todo::Script(s, false), Todo::Script(s, true)]);
     off.chain(twice).collect()
-}
-
-/// S7: what was received is applied before the promotion is durable; only then it runs.
-fn taking_over(data: bool) -> Vec<Todo> {
-    [Todo::Checkers(Window::Second, false)]
-        .into_iter()
-        .chain(data.then_some(Todo::Drain))
-        .chain([Todo::Store(Change::Promoted)])
-        .chain([Todo::Script(Script::StopSecond, false), Todo::Script(Script::StopSecond, true)])
-        .chain([Todo::Script(Script::Transition, false)])
-        .chain((!data).then_some(Todo::Arm))
-        .chain([Todo::Running(true), Todo::VipOn])
-        .chain([Todo::Script(Script::StartPrim, false), Todo::Checkers(Window::Prim, true)])
-        .collect()
 }
 
 /// Mixes a seed and a count to an identity that is never 0.

@@ -20,16 +20,18 @@ impl Run<'_> {
         for _ in 0..ROUNDS {
             let before = self.s.at.clone();
             let why = self.s.why;
+            let shown = self.s.face(self.cfg);
             self.look();
             if self.s.at == before && self.s.why == why {
                 return;
             }
+            self.void(&shown);
         }
         debug_assert!(false, "the automaton does not settle: {:?}", self.s);
     }
 
     fn look(&mut self) {
-        if !matches!(self.s.at, At::Moving(_))
+        if !matches!(self.s.at, At::Moving(_) | At::Leaving(Goal::Rejoin))
             && let Some((command, caller)) = self.s.pending.take()
         {
             self.apply(command, caller);
@@ -48,7 +50,7 @@ impl Run<'_> {
                 // A copy may take hours: it is not waited for when it has become pointless.
                 let copying = m.todo(self.cfg.data).get(usize::from(m.at)) == Some(&Todo::Reintegrate);
                 if copying && (self.join_is_broken() || self.s.pending.is_some()) {
-                    self.leave_second();
+                    self.leave_join();
                 }
             }
             At::Moving(_) => {}
@@ -63,9 +65,16 @@ impl Run<'_> {
         }
     }
 
-    /// Who hears a claim stores *down* before answering it (S10).
+    /// Who hears a claim stores *down* before answering it (S10); so does who meets a primary that it
+    /// did not go on from (S6), or it would start beside it once that one falls silent.
     fn hear_claim(&mut self, role: Role) {
-        if self.peer().is_some_and(|f| f.posture == Posture::Claim) && self.s.record.flag == Flag::Up {
+        let newer = |f: &Face| self.s.record.history.relation(&f.history) == Relation::Descendant;
+        let gives_up = self.peer().is_some_and(|f| match f.posture {
+            Posture::Claim => true,
+            Posture::Running if matches!(f.role, Role::Alone | Role::Prim) => self.cfg.data && !newer(&f),
+            _ => false,
+        });
+        if gives_up && self.s.record.flag == Flag::Up {
             self.begin(Moving::new(Move::Yield, role, role));
         }
     }
@@ -214,12 +223,16 @@ impl Run<'_> {
         self.s.session = self.s.draw();
         self.s.adopted = false;
         self.s.promotable = false;
+        self.s.swapped = from == Role::Prim;
         self.begin(Moving::new(Move::Join, from, Role::Second));
     }
 
     pub(super) fn join_is_broken(&self) -> bool {
         match &self.s.peer {
-            Peer::Heard { face, counts: true } => face.posture != Posture::Running || face.ask.is_some(),
+            // After a swap the peer may still be on its way.
+            Peer::Heard { face, counts: true } => {
+                !matches!(face.posture, Posture::Running | Posture::TakingOver) || face.ask.is_some()
+            }
             Peer::Heard { .. } => false,
             _ => true,
         }
@@ -241,6 +254,7 @@ impl Run<'_> {
                 self.in_step()
             }
             Posture::Running => {}
+            Posture::TakingOver if self.s.swapped && f.history.current() == mine => {}
             Posture::Leaving | Posture::Stopped | Posture::Waiting | Posture::Settling => {
                 if self.s.promotable {
                     self.take_over(Message::AloneRemoteStop);
@@ -262,7 +276,7 @@ impl Run<'_> {
             DefaultPrim::Last => self.s.lastprim,
             DefaultPrim::Alone => false,
         };
-        if first && wanted {
+        if first && wanted && !self.s.swapped {
             self.s.lastprim = false;
             self.log(Message::SwapFromDefaultprim);
             self.s.swap = Some(false);
@@ -293,6 +307,20 @@ impl Run<'_> {
         self.halt(Role::Second, Goal::Wait, None);
     }
 
+    /// The same before the end of the move to SECOND: for want of a primary, or by an order.
+    pub(super) fn leave_join(&mut self) {
+        match self.s.pending.take() {
+            Some((command, caller)) if Goal::of(command).is_some() => {
+                self.s.at = At::Joining;
+                self.apply(command, caller);
+            }
+            _ => {}
+        }
+        if !matches!(&self.s.at, At::Moving(m) if m.mv == Move::Halt) {
+            self.leave_second();
+        }
+    }
+
     /// ALONE, PRIM or SECOND -> WAIT or STOP.
     pub(super) fn halt(&mut self, from: Role, goal: Goal, action: Option<Action>) {
         self.s.promotable = false;
@@ -303,6 +331,11 @@ impl Run<'_> {
     }
 
     fn alone(&mut self) {
+        // Its peer may come back as it was; it must not pass for in step with what is written now.
+        if self.s.parted {
+            self.begin(Moving::new(Move::Ask, Role::Alone, Role::Alone));
+            return;
+        }
         let Some(f) = self.peer() else { return };
         if f.posture == Posture::Running {
             self.conflict(Role::Alone, &f);
@@ -310,7 +343,8 @@ impl Run<'_> {
         }
         self.s.split = false;
         if self.s.pairs_with(&f) && self.s.timer.is_none() {
-            self.begin(Moving::new(Move::Pair, Role::Alone, Role::Prim));
+            let swap = self.s.swapped;
+            self.begin(Moving { swap, ..Moving::new(Move::Pair, Role::Alone, Role::Prim) });
         }
     }
 

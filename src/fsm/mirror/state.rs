@@ -1,10 +1,11 @@
 //! The state of the mirror automaton.
 
 use super::face::Face;
-use super::plan::{Moving, Window};
+use super::plan::{Move, Moving, Window};
 use super::{Config, plan};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::Record;
+use crate::fsm::scripts::Action;
 use crate::fsm::state::{Readiness, Role};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ pub enum At {
     Moving(Moving),
 }
 
-/// Where a halt leads.
+/// Where a halt leads; the first leave least behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Goal {
     /// STOP.
@@ -44,6 +45,40 @@ pub enum Goal {
     Wait,
     /// SECOND: the second half of a swap.
     Rejoin,
+}
+
+impl At {
+    /// Where the halt in progress leads.
+    pub(super) fn goal(&self) -> Option<Goal> {
+        match self {
+            At::Leaving(goal) => Some(*goal),
+            At::Moving(m) if matches!(m.mv, Move::Halt | Move::Answered | Move::Finish | Move::Recover) => {
+                Some(m.goal)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Goal {
+    /// The action that scripts are told (ST-91).
+    pub(super) fn action(self) -> Action {
+        match self {
+            Goal::Stop => Action::Stop,
+            Goal::StopStart => Action::StopStart,
+            Goal::Wait | Goal::Rejoin => Action::StopWait,
+        }
+    }
+
+    /// What a command to leave wants; none for every other command.
+    pub(super) fn of(command: Command) -> Option<Goal> {
+        match command {
+            Command::Stop | Command::ForceStop | Command::Shutdown => Some(Goal::Stop),
+            Command::StopStart => Some(Goal::StopStart),
+            Command::StopWait => Some(Goal::Wait),
+            _ => None,
+        }
+    }
 }
 
 /// The word of an operator at start.
@@ -118,18 +153,25 @@ pub struct State {
     pub promotable: bool,
     /// S3: the generation that S is asked to give up.
     pub asked: u64,
+    /// ALONE: a SECOND that had this generation fell silent, so the next write begins another (S3).
+    pub parted: bool,
     /// The operator's word at start.
     pub order: Option<Order>,
     /// `fullsync` of that word, kept in the record by the promotion.
     pub fullsync: bool,
+    /// The promotion under way is given up as soon as its record is stored (S4).
+    pub doubt: bool,
     /// The conflict with a running peer was said (ST-58).
     pub split: bool,
     /// A command that came during a move.
     pub pending: Option<(Command, Caller)>,
     /// SECOND: a wish to exchange the roles; true: nosync.
     pub swap: Option<bool>,
-    /// It was primary at its last stop and has not swapped back yet (ST-57).
+    /// It was primary at its last stop and has not been so again since (ST-57).
     pub lastprim: bool,
+    /// SECOND by a swap, not by a reintegration: `defaultprim` has no say (ST-56). ALONE by a swap:
+    /// the scripts of PRIM have been called already.
+    pub swapped: bool,
     /// Why it waits.
     pub why: Option<Why>,
     /// A rule held it in WAIT: its release is said as wakeup (ST-73).
@@ -157,12 +199,15 @@ impl State {
             adopted: false,
             promotable: false,
             asked: 0,
+            parted: false,
             order: None,
             fullsync: false,
+            doubt: false,
             split: false,
             pending: None,
             swap: None,
             lastprim: false,
+            swapped: false,
             why: None,
             held: false,
             seed,
@@ -179,15 +224,19 @@ impl State {
     /// seen stopped first, then the module starts by itself.
     pub fn adopted(kept: State, record: Record, seed: u64) -> State {
         let at = match kept.at {
-            At::Moving(m) => At::Moving(Moving::recover(m.shown().0)),
-            At::Leaving(_) => At::Moving(Moving::recover(Role::Wait)),
+            // It never left STOP: the claim is heard and stored again.
+            At::Moving(m) if m.mv == Move::Yield && m.from == Role::Stop => At::Stopped,
+            At::Moving(ref m) => At::Moving(Moving::recover(m.shown().0, kept.at.goal())),
+            At::Leaving(goal) => At::Moving(Moving::recover(Role::Wait, Some(goal))),
             settled => settled,
         };
         let mut s = State { at, record, seed, peer: Peer::Unheard, waits: kept.waits.clone(), ..kept };
         s.waits = Waits::Hold("rules".to_owned());
         s.drawn = 0;
         s.promotable = false;
-        s.pending = None;
+        s.doubt = false;
+        // The rest is asked for again by whoever asked; an operator's stop is not.
+        s.pending = s.pending.take().filter(|(c, _)| Goal::of(*c) == Some(Goal::Stop));
         s.swap = None;
         s.timer = None;
         if matches!(s.at, At::Joining | At::Second) {

@@ -1,0 +1,8 @@
+//! One test per scenario of the guide, on two automata: messages, scripts, states.
+
+mod fault;
+mod halt;
+mod pair;
+mod refuse;
+mod start;
+mod swap;

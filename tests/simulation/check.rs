@@ -1,0 +1,141 @@
+//! What must hold: after every event (I1, S9, I2), after a partition (I5), at the end (I4).
+
+use crate::node::Node;
+use crate::world::{Profile, World};
+use safekit::fsm::generation::Flag;
+use safekit::fsm::mirror::{At, Change, Move, Order, Peer, Step, Todo};
+use safekit::fsm::state::{Readiness, Role};
+use std::collections::BTreeSet;
+
+#[derive(Default)]
+pub struct Check {
+    /// What was found first.
+    pub violation: Option<String>,
+    pub written: u32,
+    pub acked: BTreeSet<u32>,
+    /// Two primaries are no violation until then.
+    pub exempt_until: u64,
+    /// An operator forced a start that the peer could not be told of: lost writes are his.
+    pub blind: bool,
+    /// When the network healed under two primaries.
+    pub split_at: Option<u64>,
+    /// When each control plane got a heartbeat last.
+    pub heard: [u64; 2],
+    /// How often each thing happened, to see that a run meant something.
+    pub takeovers: u64,
+    pub splits: u64,
+}
+
+impl Check {
+    pub fn bad(&mut self, what: &str) {
+        if self.violation.is_none() {
+            self.violation = Some(what.to_owned());
+        }
+    }
+
+    /// I2, at the moment a promotion is decided: the record to be stored says *up* anew.
+    pub fn promotion(&mut self, profile: Profile, nodes: &mut [Node; 2], x: usize, out: &Step, now: u64) {
+        let At::Moving(m) = &out.state.at else { return };
+        let Some((id, Some(record))) = &m.awaited else { return };
+        let promoting = m.todo(profile.data).get(usize::from(m.at)) == Some(&Todo::Store(Change::Promoted));
+        if !promoting || record.flag != Flag::Up || nodes[x].awaits(*id) {
+            return;
+        }
+        self.takeovers += 1;
+        let data = &nodes[x].data;
+        if out.state.order == Some(Order::Prim) {
+            if out.state.peer == Peer::Silent {
+                self.blind = true;
+                self.exempt_until = now + 60_000;
+            }
+            self.acked.retain(|w| data.contains(w));
+        } else if profile.data && !profile.partitions && !self.blind && !self.acked.is_subset(data) {
+            self.bad("I2: a node becomes primary by itself without every acknowledged write");
+        }
+    }
+}
+
+impl World {
+    /// Time in which a pair comes to rest: scripts and disks included.
+    pub fn bound(&self) -> u64 {
+        if self.profile.heavy { 45_000 } else { 12_000 }
+    }
+
+    /// After every event.
+    pub fn verify(&mut self) {
+        let [a, b] = &self.nodes;
+        for n in &self.nodes {
+            if n.power && !n.state.running() && (n.vip || n.app) {
+                let what = if n.vip { "the virtual ip is set" } else { "the application runs" };
+                let text = format!("S9: {what} on node {} that says it does not run", n.cfg.me);
+                self.check.bad(&text);
+                return;
+            }
+        }
+        if self.profile.partitions && self.network.parted() {
+            self.check.exempt_until = self.now + self.bound();
+        }
+        let vips = a.serves() && b.serves();
+        let apps = a.power && b.power && !a.frozen && !b.frozen && a.app && b.app;
+        if (vips || apps) && self.now > self.check.exempt_until {
+            self.check.bad(if vips { "I1: two virtual ips" } else { "I1: two applications" });
+        }
+        self.verify_split();
+    }
+
+    /// I5: of two primaries that meet, one steps down in time and the other does not.
+    fn verify_split(&mut self) {
+        let Some(at) = self.check.split_at else { return };
+        let yields =
+            |n: &Node| matches!(&n.state.at, At::Moving(m) if m.mv == Move::Halt && m.store.is_some());
+        if self.nodes.iter().all(yields) {
+            self.check.bad("I5: both primaries step down after the partition");
+        }
+        match self.nodes.iter().filter(|n| n.serves()).count() {
+            2 if self.now > at + self.bound() => {
+                self.check.bad("I5: no primary steps down after the partition")
+            }
+            2 => {}
+            _ => {
+                self.check.split_at = None;
+                self.check.splits += 1;
+            }
+        }
+    }
+
+    /// The pair is whole and both hold the same.
+    pub fn whole(&mut self) -> bool {
+        let shown = self.nodes.each_ref().map(|n| n.state.shown());
+        let prim = (Role::Prim, Readiness::Ready);
+        let second = (Role::Second, Readiness::Ready);
+        let whole = shown == [prim, second] || shown == [second, prim];
+        if whole && self.profile.data && self.nodes[0].data != self.nodes[1].data {
+            self.check.bad("I2: the pair is in step and its data differs");
+        }
+        whole
+    }
+
+    /// Runs to the end; what was violated, if anything.
+    pub fn run(&mut self, fault_ms: u64) -> Option<String> {
+        while self.check.violation.is_none() && self.next(fault_ms) {
+            self.verify();
+        }
+        if self.check.violation.is_none() {
+            self.recover();
+        }
+        let end = self.now + 2 * self.bound();
+        let mut at = fault_ms.max(self.now);
+        while self.check.violation.is_none() && at < end {
+            at += 500;
+            while self.check.violation.is_none() && self.next(at) {
+                self.verify();
+            }
+            self.tend();
+            if self.whole() {
+                return self.check.violation.clone();
+            }
+        }
+        self.check.bad("I4: the pair does not come back to PRIM and SECOND");
+        self.check.violation.clone()
+    }
+}
