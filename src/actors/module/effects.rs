@@ -195,6 +195,15 @@ impl Module {
         }));
     }
 
+    /// At each start of the module (CFG-USR-04).
+    pub(super) fn truncate_userlogs(&self) {
+        let Some(user) = &self.setup.config.user else { return };
+        let dir = self.setup.paths.uservar(&self.setup.name);
+        if let Err(error) = userlog::truncate(&dir, user.userlogsize) {
+            tracing::warn!(module = %self.setup.name, %error, "the script logs are not truncated");
+        }
+    }
+
     fn keep_failover(&mut self, on: bool) {
         let (paths, module) = (self.setup.paths.clone(), self.setup.name.clone());
         let settings = boot::UserSettings {

@@ -17,7 +17,6 @@ use crate::fsm::resource::Value;
 use crate::fsm::rules::machine::Machine;
 use crate::fsm::scripts::{Script, Scripts};
 use crate::fsm::state::{Readiness, Role};
-use crate::log::userlog;
 use crate::net::addr;
 use crate::node::boot;
 use crate::wire::{Channel, Kind};
@@ -120,11 +119,6 @@ fn prepare(setup: Setup) -> Result<Prepared, LaunchError> {
     let loops = boot::loop_counter(paths, module)?.unwrap_or_default();
     let (mut seed, mut life) = ([0; 8], [0; 16]);
     getrandom::fill(&mut seed).and_then(|()| getrandom::fill(&mut life)).map_err(LaunchError::Random)?;
-    if let Some(user) = &setup.config.user {
-        userlog::truncate(&paths.uservar(module), user.userlogsize).unwrap_or_else(|error| {
-            tracing::warn!(%module, %error, "the script logs are not truncated");
-        });
-    }
     let fsm = fsm_config(&setup);
     let networks = networks(&setup)?;
     let seed = u64::from_le_bytes(seed);

@@ -28,6 +28,7 @@ use crate::fsm::maxloop::Loops;
 use crate::fsm::mirror::{self, At, Event, Outcome, State, Step, Waits};
 use crate::fsm::resource::{ResourceName, Resources, Value};
 use crate::fsm::rules::machine::Machine;
+use crate::fsm::state::Role;
 use crate::log::Message as LogMessage;
 use actix::prelude::*;
 use groups::Groups;
@@ -87,6 +88,9 @@ impl Module {
         let Step { state, effects, outcome } = step;
         let changed = state != self.state;
         let remote = remote_of(&self.state) != remote_of(&state);
+        if self.state.shown().0 == Role::Stop && state.shown().0 != Role::Stop {
+            self.truncate_userlogs();
+        }
         self.state = state;
         if changed {
             self.keep();
