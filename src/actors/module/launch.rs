@@ -210,6 +210,7 @@ impl Module {
             // Taken over in `begin`, when the actor can answer.
             state = State { record: state.record, seed: p.seed, ..kept };
         }
+        let face = state.face(&p.fsm);
         Module {
             fsm: p.fsm,
             state,
@@ -233,6 +234,8 @@ impl Module {
             vips: p.vips,
             stores: VecDeque::new(),
             storing: false,
+            face,
+            face_no: 1,
             soon: false,
             setup: p.setup,
         }
