@@ -73,8 +73,8 @@ pub struct HeartSetup {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub enum HeartEvent {
-    /// For the automaton.
-    Mirror(Event),
+    /// For the automaton; what the peer echoes is the face of this number.
+    Mirror(Event, u64),
     /// A heartbeat link is up or down (RES-13).
     Link(usize, bool),
     /// The own address of a link is there or missing (RES-14).
@@ -83,10 +83,10 @@ pub enum HeartEvent {
     Remote(Option<Resources>),
 }
 
-/// The module shows another face.
+/// The module shows a face; its number grows with each change.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Show(pub Face);
+pub struct Show(pub u64, pub Face);
 
 /// The resources that the peer may see.
 #[derive(Message)]
@@ -232,7 +232,7 @@ impl Heart {
         for report in reports {
             let event = match report {
                 Report::Link(i, up) => HeartEvent::Link(i, up),
-                Report::Mirror(e) => HeartEvent::Mirror(e),
+                Report::Mirror(e) => HeartEvent::Mirror(e, self.watch.face_no()),
                 Report::Resources(r) => HeartEvent::Remote(r),
             };
             self.tell(event, ctx);
@@ -310,8 +310,8 @@ impl Handler<LinkEvent> for Heart {
 impl Handler<Show> for Heart {
     type Result = ();
 
-    fn handle(&mut self, Show(face): Show, ctx: &mut Self::Context) {
-        if self.watch.show(&face) {
+    fn handle(&mut self, Show(no, face): Show, ctx: &mut Self::Context) {
+        if self.watch.show_as(no, &face) {
             self.beat(ctx);
         }
     }

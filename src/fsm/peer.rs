@@ -128,19 +128,27 @@ impl Watch {
 
     /// What this node shows from now on. True if it changed and should be sent at once.
     pub fn show(&mut self, face: &Face) -> bool {
-        match &mut self.face {
-            Some((_, old)) if old == face => return false,
-            Some((no, old)) => {
-                *no += 1;
-                *old = face.clone();
-            }
-            None => self.face = Some((1, face.clone())),
+        let same = self.face.as_ref().is_some_and(|(_, old)| old == face);
+        !same && self.show_as(self.face_no() + 1, face)
+    }
+
+    /// The same with a number that the automaton's side gives, which grows with each change: only so
+    /// can it tell an echo of an earlier face that was reported before this one came here (S10).
+    pub fn show_as(&mut self, no: u64, face: &Face) -> bool {
+        if no <= self.face_no() {
+            return false;
         }
+        self.face = Some((no, face.clone()));
         // The automaton lets the peer's word count no more; its next echo is news again.
         if let Some(p) = &mut self.peer {
             p.counts = false;
         }
         true
+    }
+
+    /// Number of the face that is shown: what `counts` in a report refers to.
+    pub fn face_no(&self) -> u64 {
+        self.face.as_ref().map_or(0, |f| f.0)
     }
 
     /// The resources that the peer may see.
@@ -184,7 +192,7 @@ impl Watch {
             return (out, false);
         }
         let mine = beat.echo.filter(|e| e.life == self.life);
-        let face_no = self.face.as_ref().map_or(0, |f| f.0);
+        let face_no = self.face_no();
         let counts = mine.is_some_and(|e| e.face_no == face_no);
         self.peer_resources_no = mine.map(|e| (e.life, e.resources_no));
         if let Some(e) = mine {

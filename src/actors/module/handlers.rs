@@ -26,12 +26,12 @@ impl Handler<HeartEvent> for Module {
         let up = |on| if on { Value::Up } else { Value::Down };
         let ident = |module: &Module, i: usize| module.setup.networks.get(i).map(|n| n.0.clone());
         match event {
-            HeartEvent::Mirror(event) => {
+            HeartEvent::Mirror(event, face_no) => {
                 // The peer does not get what is sent: perhaps its network card was replaced.
                 if matches!(event, Event::OwnPause(_)) {
                     self.renew_neighbours(ctx);
                 }
-                self.feed(event, ctx);
+                self.feed(self.judged(event, face_no), ctx);
             }
             HeartEvent::Link(i, on) => {
                 let Some(ident) = ident(self, i) else { return };
@@ -94,6 +94,15 @@ impl Handler<ScriptEvent> for Module {
 }
 
 impl Module {
+    /// An echo counts only if it is one of the face shown now: the report may have been on its way
+    /// while the face changed (S10).
+    fn judged(&self, event: Event, face_no: u64) -> Event {
+        match event {
+            Event::Peer { face, counts } => Event::Peer { face, counts: counts && face_no == self.face_no },
+            other => other,
+        }
+    }
+
     fn stop_timeout(&self, _script: &str) -> u64 {
         self.setup.config.user.as_ref().map_or(0, |u| u.nicestoptimeout.max(u.forcestoptimeout).as_secs())
     }

@@ -204,6 +204,7 @@ impl Module {
             // Taken over in `begin`, when the actor can answer.
             state = State { record: state.record, seed: p.seed, ..kept };
         }
+        let face = state.face(&p.fsm);
         Module {
             fsm: p.fsm,
             state,
@@ -227,6 +228,8 @@ impl Module {
             vips: p.vips,
             stores: VecDeque::new(),
             storing: false,
+            face,
+            face_no: 1,
             soon: false,
             setup: p.setup,
         }

@@ -25,7 +25,7 @@ use super::vip::Vip;
 use crate::fsm::explain::{Explanation, explain};
 use crate::fsm::generation::Record;
 use crate::fsm::maxloop::Loops;
-use crate::fsm::mirror::{self, At, Event, Outcome, State, Step, Waits};
+use crate::fsm::mirror::{self, At, Event, Face, Outcome, State, Step, Waits};
 use crate::fsm::resource::{ResourceName, Resources, Value};
 use crate::fsm::rules::machine::Machine;
 use crate::fsm::state::Role;
@@ -72,6 +72,9 @@ pub struct Module {
     /// Records to be made durable, in order; at most a few, one awaited at a time.
     stores: VecDeque<(u64, Record)>,
     storing: bool,
+    /// The face that is shown, and its number, which grows with each change of it.
+    face: Face,
+    face_no: u64,
     /// An evaluation of the rules is due at once.
     soon: bool,
 }
@@ -95,6 +98,11 @@ impl Module {
         if changed {
             self.keep();
             // The peer and the guard know before an effect can follow from it.
+            let face = self.state.face(&self.fsm);
+            if face != self.face {
+                self.face_no += 1;
+                self.face = face;
+            }
             self.show_face();
             self.renewals();
         }
@@ -120,7 +128,7 @@ impl Module {
 
     /// Tells the heart what to show. A full mailbox is no loss: [`Module::refresh`] says it again.
     fn show_face(&self) {
-        if self.heart.try_send(Show(self.state.face(&self.fsm))).is_err() {
+        if self.heart.try_send(Show(self.face_no, self.face.clone())).is_err() {
             tracing::warn!(module = %self.setup.name, "the heart is busy: the peer sees a change later");
         }
     }
