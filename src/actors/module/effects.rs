@@ -2,7 +2,7 @@
 //! `Event::Done`; what blocks runs on other threads.
 
 use super::adopt::record_path;
-use super::{Module, name};
+use super::{Module, Running, name};
 use crate::actors::guard::GuardOrder;
 use crate::actors::heart::now_ms;
 use crate::actors::script::{Kill, Run, ScriptJob};
@@ -181,7 +181,7 @@ impl Module {
             action: call.action.map(|a| a.name().to_owned()),
             userlog,
         });
-        self.script = Some((id, script.to_owned(), now));
+        self.script = Some(Running { id, name: script.to_owned(), since: now, timeout });
         let sent = self.scripts.send(Run { epoch: self.epoch, id, job });
         ctx.spawn(sent.into_actor(self).map(move |result, module, ctx| {
             let failed = match result {

@@ -60,8 +60,8 @@ impl Handler<ScriptEvent> for Module {
         if epoch != self.epoch {
             return;
         }
-        let script = match &self.script {
-            Some((running, script, _)) if *running == id => script.clone(),
+        let (script, timeout) = match &self.script {
+            Some(running) if running.id == id => (running.name.clone(), running.timeout),
             _ => return,
         };
         let end = match kind {
@@ -80,8 +80,7 @@ impl Handler<ScriptEvent> for Module {
             ScriptEnd::Missing => Err("the script has gone".to_owned()),
             ScriptEnd::Failed(why) => Err(why),
             ScriptEnd::TimedOut => {
-                let seconds = self.stop_timeout(&script);
-                self.log(&LogMessage::ScriptTimeout(script, seconds));
+                self.log(&LogMessage::ScriptTimeout(script, timeout.unwrap_or_default().as_secs()));
                 self.feed(Event::Done(id, Err("timeout".to_owned())), ctx);
                 return;
             }
@@ -101,10 +100,6 @@ impl Module {
             Event::Peer { face, counts } => Event::Peer { face, counts: counts && face_no == self.face_no },
             other => other,
         }
-    }
-
-    fn stop_timeout(&self, _script: &str) -> u64 {
-        self.setup.config.user.as_ref().map_or(0, |u| u.nicestoptimeout.max(u.forcestoptimeout).as_secs())
     }
 }
 

@@ -63,8 +63,8 @@ pub struct Module {
     windows: Windows,
     /// Where the virtual addresses are set, for the guard.
     places: Vec<crate::net::addr::Placement>,
-    /// The script that runs: its effect, its name and since when.
-    script: Option<(u64, String, Timestamp)>,
+    /// The script that runs.
+    script: Option<Running>,
     /// Grows with each life of this actor: late answers of an earlier one are known by it.
     epoch: u64,
     guarded: bool,
@@ -77,6 +77,15 @@ pub struct Module {
     face_no: u64,
     /// An evaluation of the rules is due at once.
     soon: bool,
+}
+
+/// A script that runs.
+struct Running {
+    /// The effect that asked for it.
+    id: u64,
+    name: String,
+    since: Timestamp,
+    timeout: Option<Duration>,
 }
 
 impl Module {
@@ -184,7 +193,7 @@ impl Module {
 
     fn explanation(&self) -> Explanation {
         let mut e = explain(&self.fsm, &self.state, self.setup.name.as_str(), self.setup.peer.1.as_str());
-        if let Some((_, script, since)) = &self.script {
+        if let Some(Running { name: script, since, .. }) = &self.script {
             let seconds = Timestamp::now().duration_since(*since).as_secs();
             e.reasons.insert(
                 1.min(e.reasons.len()),
