@@ -149,8 +149,8 @@ fn others() -> Vec<Message> {
 fn errors_of_modules() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = ["src/fsm/mirror", "src/actors/module"].map(|dir| fs::read_dir(root.join(dir)).unwrap());
-    let sources: String =
-        files.into_iter().flatten().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let files = files.into_iter().flatten().map(|file| file.unwrap().path()).filter(|path| path.is_file());
+    let sources: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
     let error = Regex::new(r#"Message::Error\(format!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
     let value = Regex::new(r"\{[^}]*\}").unwrap();
     let text = |found: regex::Captures<'_>| value.replace_all(&found[1], "x").replace("\\\"", "\"");

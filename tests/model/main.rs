@@ -40,13 +40,18 @@ fn must_go_on(w: &World) -> bool {
 
 /// Is there a way to a running node without fault, command or new write?
 fn way_out(b: &Bounds, from: &World, good: &mut HashSet<u64>) -> bool {
+    way_to(b, from, good, |w| w.n[0].vip || w.n[1].vip)
+}
+
+/// Is there a way to such a world without fault, command or new write? `good`: worlds that have one.
+fn way_to(b: &Bounds, from: &World, good: &mut HashSet<u64>, goal: impl Fn(&World) -> bool) -> bool {
     let mut seen = HashSet::new();
     let mut nodes = vec![(from.clone(), 0usize)];
     let mut out = Vec::new();
     let mut at = 0;
     while at < nodes.len() {
         let w = nodes[at].0.clone();
-        if w.n[0].vip || w.n[1].vip || good.contains(&w.print()) {
+        if goal(&w) || good.contains(&w.print()) {
             let mut i = at;
             loop {
                 good.insert(nodes[i].0.print());
@@ -93,6 +98,43 @@ fn search(b: &Bounds, most: usize, live: bool) -> Verdict {
         }
     }
     Verdict { worlds: links.len(), depth, cut: false, violation: None }
+}
+
+/// The first world that fits, with the steps that lead to it.
+fn reach(b: &Bounds, fits: impl Fn(&World) -> bool) -> Option<(usize, String)> {
+    let mut links: Vec<(u32, u16)> = vec![(0, 0)];
+    let mut seen = HashSet::from([World::first(b).print()]);
+    let mut todo = VecDeque::from([(World::first(b), 0u32)]);
+    let mut out = Vec::new();
+    while let Some((w, id)) = todo.pop_front() {
+        if fits(&w) {
+            return Some((links.len(), trace(b, &links, id as usize)));
+        }
+        next(b, &w, false, &mut out);
+        for (i, (_, _, v)) in out.drain(..).enumerate() {
+            if seen.insert(v.print()) {
+                links.push((id, i as u16));
+                todo.push_back((v, links.len() as u32 - 1));
+            }
+        }
+    }
+    None
+}
+
+/// Walks all worlds; how many fit. Each of those must satisfy `holds`.
+fn search_all(b: &Bounds, fits: impl Fn(&World) -> bool, mut holds: impl FnMut(&World) -> bool) -> usize {
+    let mut seen = HashSet::from([World::first(b).print()]);
+    let mut todo = VecDeque::from([World::first(b)]);
+    let (mut out, mut count) = (Vec::new(), 0);
+    while let Some(w) = todo.pop_front() {
+        if fits(&w) {
+            count += 1;
+            assert!(holds(&w), "there is no way back to one primary: {w:?}");
+        }
+        next(b, &w, false, &mut out);
+        todo.extend(out.drain(..).filter(|(_, _, v)| seen.insert(v.print())).map(|(_, _, v)| v));
+    }
+    count
 }
 
 /// The steps that lead to a world, one a line.
@@ -200,6 +242,29 @@ fn lost_heartbeats() {
 #[test]
 fn forced_starts() {
     holds("forced starts", Bounds { prim: true, admin: 3, ..CALM }, false);
+}
+
+/// Without a witness a partition that lasts has two primaries, by design (ST-58); when it heals
+/// exactly one steps down (I5). The trace is in docs/automata/model.md.
+#[test]
+fn a_partition_by_design() {
+    let b = Bounds { cuts: 1, writes: 0, ..CALM };
+    let both = |w: &World| w.n[0].vip && w.n[1].vip;
+    let (worlds, trace) = reach(&b, both).expect("a partition makes two primaries");
+    println!("two primaries after {worlds} worlds\n{trace}");
+    let mut good = HashSet::new();
+    let one = |w: &World| !w.cut && (w.n[0].vip != w.n[1].vip);
+    let v = search_all(&b, both, |w| way_to(&b, w, &mut good, one));
+    println!("{v} worlds with two primaries, each comes back to one");
+    assert!(v > 0);
+    let trace = format!(
+        "# Two primaries by design\n\nNo witness, a partition that outlasts the timeout (ST-58); found by the model.\n\n```\n{trace}```\n"
+    );
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/automata/partition.md");
+    if std::env::var_os("SAFEKIT_UPDATE").is_some() {
+        std::fs::write(&file, &trace).expect("write the trace");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), trace, "run with SAFEKIT_UPDATE=1");
 }
 
 #[test]
