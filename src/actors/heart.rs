@@ -1,13 +1,12 @@
 //! The heart of a module: sends its heartbeats, watches those of the peer and renews the guard.
 //! Runs on the arbiter that owns the heartbeats and never blocks; decisions are in [`Watch`].
 
-use super::cluster::Heard;
+use super::cluster::{Heard, now_ms};
 use super::guard::{GuardEvent, GuardHandle, GuardOrder};
 use super::link::{End, Link, LinkEvent, Transmit};
 use crate::fsm::mirror::{Event, Face};
 use crate::fsm::peer::{Beat, Report, Watch};
 use crate::fsm::resource::Resources;
-use crate::guard::boottime_ns;
 use crate::ids::ModuleName;
 use crate::wire::{Channel, Received, decode, encode};
 use actix::dev::SendError;
@@ -26,11 +25,6 @@ const OUTBOX: usize = 256;
 const RETRY: Duration = Duration::from_millis(10);
 /// Share of the timeout between two renewals of the guard (S8).
 const RENEWALS: u32 = 20;
-
-/// Milliseconds of CLOCK_BOOTTIME: the clock of heartbeats and guard, it counts suspension too.
-pub fn now_ms() -> u64 {
-    boottime_ns() / 1_000_000
-}
 
 /// One heartbeat network.
 #[derive(Clone, Debug)]

@@ -65,6 +65,9 @@ impl Admin {
             let admin = self.clone();
             actix::spawn(async move { admin.watch(handle).await });
         }
+        if let Ok(members) = self.members().await {
+            self.tell_holders(&members);
+        }
         self.0.news.notify_one();
         Ok(())
     }

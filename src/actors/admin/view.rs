@@ -3,6 +3,7 @@
 use super::launch::settled;
 use super::{Admin, Slot, off};
 use crate::actors::cluster::{ClusterEvent, Member, ModuleView, NodeView, SetLocal};
+use crate::actors::heart::PeerHolds;
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::ModuleName;
 use crate::wire::codec::VERSION;
@@ -106,6 +107,7 @@ impl Admin {
             ClusterEvent::ViewChanged(node) => node,
         };
         let Ok(members) = self.members().await else { return };
+        self.tell_holders(&members);
         let Some(member) = members.into_iter().find(|m| m.node == node) else { return };
         let now = states(&member);
         let before = self.0.seen.borrow_mut().insert(node, now.clone()).unwrap_or_default();
@@ -113,6 +115,22 @@ impl Admin {
             self.note_change(&module, member.name.as_str());
         }
         self.launch_waiting().await;
+    }
+}
+
+impl Admin {
+    /// Tells each module whether its peer holds it: if not, no heartbeat of it will ever come, and that
+    /// its node is heard says nothing.
+    pub(super) fn tell_holders(&self, members: &[Member]) {
+        for (module, slot) in self.0.slots.borrow().iter() {
+            let Ok(instance) = &slot.instance else { continue };
+            let peer = usize::from(instance.pair.peer.0);
+            let view = members.iter().find(|m| m.node == peer).and_then(|m| m.view.as_ref());
+            let holds = view.is_none_or(|v| v.modules.iter().any(|m| m.name == *module && m.configured));
+            if instance.handle.addr.try_send(PeerHolds(holds)).is_err() {
+                tracing::warn!(%module, "the module is busy: it is told with the next change of the cluster");
+            }
+        }
     }
 }
 

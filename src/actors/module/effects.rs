@@ -3,8 +3,8 @@
 
 use super::adopt::record_path;
 use super::{Module, Running, name};
+use crate::actors::cluster::now_ms;
 use crate::actors::guard::GuardOrder;
-use crate::actors::heart::now_ms;
 use crate::actors::script::{Kill, Run, ScriptJob};
 use crate::actors::vip::{SetAll, UnsetAll};
 use crate::config::module::Logging;

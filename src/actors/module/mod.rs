@@ -200,7 +200,7 @@ impl Module {
                 format!("the script {script} has been running for {seconds} s"),
             );
         }
-        if let Some(p) = self.machine.pending(super::heart::now_ms()) {
+        if let Some(p) = self.machine.pending(super::cluster::now_ms()) {
             e.reasons.push(format!(
                 "the failover rule {} does {} in {} ms if nothing changes",
                 p.rule, p.command, p.remaining_ms

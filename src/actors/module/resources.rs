@@ -1,7 +1,8 @@
 //! Resources of the module, and the failover rules over them.
 
 use super::{Module, name};
-use crate::actors::heart::{Publish, now_ms};
+use crate::actors::cluster::now_ms;
+use crate::actors::heart::Publish;
 use crate::control::LogChoice;
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::gate;
