@@ -35,7 +35,7 @@ fn d_12_1_cluster_configurations() {
     for (bad, line, reason) in [
         (
             vec![lan(r#"name="a" command="on""#, &v6), lan(r#"name="b" command="on""#, &nat)],
-            ":4:",
+            ":2:",
             "only one <lan>",
         ),
         (vec![lan(r#"name="a""#, &nat), lan(r#"name="b" command="on""#, &v6[..1])], ":4:", "it lacks node2"),
