@@ -80,6 +80,7 @@ fn a_5_8b_defaultprim() {
     let cluster = Cluster::pair("a_5_8b", &mirror, &[]);
     let (node1, node2) = (cluster.node(1), cluster.node(2));
     node1.ok(&["stop", "-m", MODULE]);
+    node1.wait_state(MODULE, "STOP");
     node2.wait_state(MODULE, "ALONE");
     let from = node1.mark(MODULE);
     node1.ok(&["start", "-m", MODULE]);

@@ -54,7 +54,7 @@ fn d_9_4_states_and_waits() {
     lq(node1, 0, "STOP");
     node1.ok(&["waitstop", "-m", MODULE]);
     node1.ok(&["prim", "-m", MODULE]);
-    node1.wait_log(MODULE, 0, &["Script", "Local state WAIT"]);
+    node1.wait_log(MODULE, 0, &["Local state WAIT"]);
     set(node1, "down");
     node1.wait_state(MODULE, "WAIT");
     lq(node1, 1, "WAIT");

@@ -35,10 +35,10 @@ fn d_12_1_cluster_configurations() {
     for (bad, line, reason) in [
         (
             vec![lan(r#"name="a" command="on""#, &v6), lan(r#"name="b" command="on""#, &nat)],
-            ":4:",
+            ":2:",
             "only one <lan>",
         ),
-        (vec![lan(r#"name="a""#, &nat), lan(r#"name="b" command="on""#, &v6[..1])], ":4:", "it lacks node2"),
+        (vec![lan(r#"name="a""#, &nat), lan(r#"name="b" command="on""#, &v6[..1])], ":2:", "it lacks node2"),
         (vec![lan(r#"name="a""#, &[r#"addr="[fd77:1::1""#, v6[1]])], ":3:", "<node> addr="),
     ] {
         let (code, said) = confcheck(node1, &cluster_of(&bad));

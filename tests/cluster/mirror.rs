@@ -58,6 +58,7 @@ fn m_4_2_3_start_after_a_stop() {
     let cluster = pair("m_4_2_3");
     let (node1, node2) = (cluster.node(1), cluster.node(2));
     node1.ok(&["stop", "-m", MODULE]);
+    node1.wait_state(MODULE, "STOP");
     node2.wait_state(MODULE, "ALONE");
     let (from1, from2) = (node1.mark(MODULE), node2.mark(MODULE));
     node1.ok(&["start", "-m", MODULE]);

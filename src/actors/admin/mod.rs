@@ -191,7 +191,14 @@ impl Admin {
 
     async fn members(&self) -> Result<Vec<Member>, AdminError> {
         match timeout(Duration::from_secs(ANSWER_S), self.0.cluster.send(GetMembers)).await {
-            Ok(Ok(members)) => Ok(members),
+            Ok(Ok(mut members)) => {
+                // What this node says of itself is true at once, not when the cluster has heard of it.
+                for member in members.iter_mut().filter(|m| m.me) {
+                    let ids = member.view.as_ref().map(|v| (v.safekit_uid, v.safekit_gid));
+                    member.view = Some(self.node_view(ids.unwrap_or_default()));
+                }
+                Ok(members)
+            }
             Ok(Err(_)) | Err(_) => Err(AdminError::NoCluster),
         }
     }

@@ -69,7 +69,8 @@ impl Admin {
         }
     }
 
-    fn node_view(&self, (safekit_uid, safekit_gid): (Option<u32>, Option<u32>)) -> NodeView {
+    /// What this node says of itself.
+    pub(super) fn node_view(&self, (safekit_uid, safekit_gid): (Option<u32>, Option<u32>)) -> NodeView {
         let place = self.place().ok();
         let info = place.as_ref().map(|p| &p.info);
         NodeView {
