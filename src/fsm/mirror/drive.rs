@@ -110,51 +110,51 @@ impl Run<'_> {
             }
             // The step is lost with the power if it is not durable; a clean halt may be forgotten.
             (Todo::Store(Change::Halted) | Todo::Script(..) | Todo::Disarm, _) | (_, Ok(())) => {}
-            (Todo::VipOn, Err(why)) => {
-                self.log(Message::Error(format!("the virtual ip cannot be set: {why}")));
-                let from = if m.from == Role::Second { Role::Second } else { Role::Alone };
-                let action = Some(Action::Stop);
-                let halt = Moving {
-                    action,
-                    goal: Goal::Stop,
-                    running: true,
-                    ran: true,
-                    ..Moving::new(Move::Halt, from, Role::Wait)
-                };
-                self.begin(halt);
-                return Outcome::Taken;
-            }
-            (Todo::Arm, Err(why)) if m.mv == Move::Pair => {
-                self.log(Message::Error(format!("no secondary is accepted without the guard: {why}")));
-                self.s.at = At::Alone;
-                self.retry(Timer::Retry);
-                return Outcome::Taken;
-            }
-            (Todo::Reintegrate, Err(why)) => {
-                // Again and in a new session (S2), but not without a pause.
-                self.log(Message::Error(why));
-                self.s.session = self.s.draw();
-                if let At::Moving(m) = &mut self.s.at {
-                    m.awaited = None;
-                }
-                self.retry(Timer::Retry);
-                return Outcome::Taken;
-            }
-            (Todo::Drain, Err(why)) => {
-                self.log(Message::Error(why));
-                self.leave_second();
-                return Outcome::Taken;
-            }
             (todo, Err(why)) => {
-                let stuck = matches!(todo, Todo::VipOff | Todo::Kill { .. });
-                self.log(if stuck { Message::CannotStop(why) } else { Message::Error(why) });
-                if let At::Moving(m) = &mut self.s.at {
-                    m.awaited = None;
-                }
-                self.retry(Timer::Retry);
+                self.failed(&m, todo, why);
                 return Outcome::Taken;
             }
         }
+        self.go_on();
+        Outcome::Taken
+    }
+
+    /// Something that had to work did not: the move ends otherwise, or it is tried again.
+    fn failed(&mut self, m: &Moving, todo: &Todo, why: String) {
+        match todo {
+            Todo::VipOn => {
+                self.log(Message::Error(format!("the virtual ip cannot be set: {why}")));
+                let from = if m.from == Role::Second { Role::Second } else { Role::Alone };
+                let action = Some(Action::Stop);
+                let halt = Moving::new(Move::Halt, from, Role::Wait);
+                self.begin(Moving { action, goal: Goal::Stop, running: true, ran: true, ..halt });
+            }
+            Todo::Arm if m.mv == Move::Pair => {
+                self.log(Message::Error(format!("no secondary is accepted without the guard: {why}")));
+                self.s.at = At::Alone;
+                self.retry(Timer::Retry);
+            }
+            Todo::Drain => {
+                self.log(Message::Error(why));
+                self.leave_second();
+            }
+            todo => {
+                let stuck = matches!(todo, Todo::VipOff | Todo::Kill { .. });
+                self.log(if stuck { Message::CannotStop(why) } else { Message::Error(why) });
+                if *todo == Todo::Reintegrate {
+                    // Again in a new session (S2), but not without a pause.
+                    self.s.session = self.s.draw();
+                }
+                if let At::Moving(m) = &mut self.s.at {
+                    m.awaited = None;
+                }
+                self.retry(Timer::Retry);
+            }
+        }
+    }
+
+    /// To the next thing of a move, unless the move has become pointless.
+    fn go_on(&mut self) {
         self.skip();
         // A reintegrating SECOND goes on only while there is a primary, and no order to stop.
         let joining = matches!(&self.s.at, At::Moving(m) if m.mv == Move::Join);
@@ -167,7 +167,6 @@ impl Run<'_> {
         } else {
             self.advance();
         }
-        Outcome::Taken
     }
 
     pub(super) fn retry(&mut self, timer: Timer) {
