@@ -42,7 +42,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, MutexGuard, Notify};
+use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use tokio::time::timeout;
 
 /// The node; clones are the same one.
@@ -67,6 +67,8 @@ struct Inner {
     turn: Mutex<()>,
     /// The other nodes are to be told something else.
     news: Notify,
+    /// All modules of the disk are known: before, each would look as if it were not installed.
+    launched: watch::Sender<bool>,
     stopping: Cell<bool>,
 }
 
@@ -218,6 +220,12 @@ impl Admin {
         Ok(online.flat_map(|m| m.view.unwrap_or_default().modules.into_iter().map(module(m.name))).collect())
     }
 
+    /// Waits until the modules are launched, for a bounded time: one may hang in the resolver.
+    async fn launched(&self) {
+        let mut launched = self.0.launched.subscribe();
+        let _late = timeout(Duration::from_secs(ANSWER_S), launched.wait_for(|launched| *launched)).await;
+    }
+
     async fn answer(&self, call: &Call) -> Result<i32, AdminError> {
         match &call.request {
             Request::Ping => Ok(0),
@@ -293,6 +301,9 @@ impl Backend for Admin {
         if let Some(line) = &logged {
             let module = call.request.module().map(ModuleName::as_str);
             commands.start(Timestamp::now(), module, pid, line);
+        }
+        if call.request != Request::Ping {
+            self.launched().await;
         }
         let code = match self.answer(&call).await {
             Ok(code) => code,

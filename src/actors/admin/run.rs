@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 /// Events of the cluster that may wait.
 const EVENTS: usize = 64;
@@ -69,7 +69,7 @@ async fn live(paths: Paths) -> Result<(), StartError> {
     let (admin, events) = begin(paths)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "safeadmin begins");
     admin.reload_cluster().await?;
-    // Answered from now on: a module that launches slowly must not look like a missing daemon.
+    // Heard from now on: a module that launches slowly must not look like a missing daemon.
     let serving = actix::spawn(server::serve(listener, Rc::new(admin.clone())));
     actix::spawn(admin.clone().tell_cluster());
     actix::spawn(admin.clone().hear_cluster(events));
@@ -121,6 +121,7 @@ fn begin(paths: Paths) -> Result<(Admin, mpsc::Receiver<ClusterEvent>), StartErr
         seen: RefCell::default(),
         turn: Mutex::new(()),
         news: Notify::new(),
+        launched: watch::Sender::new(false),
         stopping: Cell::new(false),
     };
     Ok((Admin(Rc::new(inner)), events))
@@ -139,6 +140,7 @@ impl Admin {
         if let Err(error) = self.launch_all().await {
             tracing::error!(%error, "not all modules are launched");
         }
+        self.0.launched.send_replace(true);
         let (paths, id) = (self.0.paths.clone(), self.0.boot.clone());
         match off(move || boot::beginning(&paths, &id)).await {
             Ok(Ok(Beginning::Restart)) => {
