@@ -32,6 +32,64 @@ fn since(node: &Node, seen: &mut usize) -> Vec<String> {
     new
 }
 
+// Calls of each edge in their order (spec/automata.md, image404).
+const PRESTARTS: [&str; 6] = [
+    "transition STOP WAIT start",
+    "prestart STOP WAIT start",
+    "stop_sec STOP WAIT start",
+    "stop_second STOP WAIT start",
+    "stop_prim STOP WAIT start",
+    "stop_both STOP WAIT start",
+];
+const ALONE: [&str; 4] =
+    ["transition WAIT ALONE", "start_both WAIT ALONE", "start_prim WAIT ALONE", "start_sec WAIT ALONE"];
+const PAIRED: [&str; 3] = ["stop_sec ALONE PRIM", "stop_sec force ALONE PRIM", "transition ALONE PRIM"];
+const SECOND: [&str; 4] =
+    ["transition WAIT SECOND", "start_both WAIT SECOND", "start_second WAIT SECOND", "start_sec WAIT SECOND"];
+const LEAVES: [&str; 5] = [
+    "stop_prim PRIM SECOND",
+    "stop_prim force PRIM SECOND",
+    "transition PRIM SECOND",
+    "start_second PRIM SECOND",
+    "start_sec PRIM SECOND",
+];
+const ENTERS: [&str; 6] = [
+    "stop_sec SECOND PRIM",
+    "stop_sec force SECOND PRIM",
+    "stop_second SECOND PRIM",
+    "stop_second force SECOND PRIM",
+    "transition SECOND PRIM",
+    "start_prim SECOND PRIM",
+];
+const LEFT: [&str; 7] = [
+    "stop_sec SECOND WAIT stopwait",
+    "stop_sec force SECOND WAIT stopwait",
+    "stop_second SECOND WAIT stopwait",
+    "stop_second force SECOND WAIT stopwait",
+    "stop_both SECOND WAIT stopwait",
+    "stop_both force SECOND WAIT stopwait",
+    "transition SECOND WAIT stopwait",
+];
+const STOPPED: [&str; 11] = [
+    "stop_prim PRIM WAIT stop",
+    "stop_prim force PRIM WAIT stop",
+    "stop_both PRIM WAIT stop",
+    "stop_both force PRIM WAIT stop",
+    "transition PRIM WAIT stop",
+    "stop_sec force WAIT STOP stop",
+    "stop_prim force WAIT STOP stop",
+    "stop_second force WAIT STOP stop",
+    "stop_both force WAIT STOP stop",
+    "poststop WAIT STOP stop",
+    "transition WAIT STOP stop",
+];
+const TAKES_OVER: [&str; 4] = [
+    "stop_second SECOND ALONE",
+    "stop_second force SECOND ALONE",
+    "transition SECOND ALONE",
+    "start_prim SECOND ALONE",
+];
+
 #[test]
 fn d_14a_calls_in_order() {
     let prestart = format!("{SAY}\n{PRESTART}");
@@ -47,47 +105,15 @@ fn d_14a_calls_in_order() {
     cluster.start_pair(MODULE);
     let (node1, node2) = (cluster.node(1), cluster.node(2));
     let (mut seen1, mut seen2) = (0, 0);
-    let prestart = [
-        "transition STOP WAIT start",
-        "prestart STOP WAIT start",
-        "stop_sec STOP WAIT start",
-        "stop_second STOP WAIT start",
-        "stop_prim STOP WAIT start",
-        "stop_both STOP WAIT start",
-    ];
-    let alone =
-        ["transition WAIT ALONE", "start_both WAIT ALONE", "start_prim WAIT ALONE", "start_sec WAIT ALONE"];
-    let paired = ["stop_sec ALONE PRIM", "stop_sec force ALONE PRIM", "transition ALONE PRIM"];
-    assert_eq!(since(node1, &mut seen1), [&prestart[..], &alone, &paired].concat());
-    let second = [
-        "transition WAIT SECOND",
-        "start_both WAIT SECOND",
-        "start_second WAIT SECOND",
-        "start_sec WAIT SECOND",
-    ];
-    assert_eq!(since(node2, &mut seen2), [&prestart[..], &second].concat());
+    assert_eq!(since(node1, &mut seen1), [&PRESTARTS[..], &ALONE, &PAIRED].concat());
+    assert_eq!(since(node2, &mut seen2), [&PRESTARTS[..], &SECOND].concat());
     check_environment(node1);
 
     node1.ok(&["swap", "-m", MODULE]);
     node1.wait_state(MODULE, "SECOND");
     node2.wait_state(MODULE, "PRIM");
-    let leaves = [
-        "stop_prim PRIM SECOND",
-        "stop_prim force PRIM SECOND",
-        "transition PRIM SECOND",
-        "start_second PRIM SECOND",
-        "start_sec PRIM SECOND",
-    ];
-    assert_eq!(since(node1, &mut seen1), leaves);
-    let enters = [
-        "stop_sec SECOND PRIM",
-        "stop_sec force SECOND PRIM",
-        "stop_second SECOND PRIM",
-        "stop_second force SECOND PRIM",
-        "transition SECOND PRIM",
-        "start_prim SECOND PRIM",
-    ];
-    assert_eq!(since(node2, &mut seen2), enters);
+    assert_eq!(since(node1, &mut seen1), LEAVES);
+    assert_eq!(since(node2, &mut seen2), ENTERS);
 
     // Node 1 waits by a stopwait, then comes back: neither poststop nor prestart.
     node1.ok(&["stopwait", "-m", MODULE, "-i", "customscript"]);
@@ -97,42 +123,14 @@ fn d_14a_calls_in_order() {
     node1.wait_state(MODULE, "SECOND");
     node2.wait_state(MODULE, "PRIM");
     let waits = since(node1, &mut seen1);
-    let left = [
-        "stop_sec SECOND WAIT stopwait",
-        "stop_sec force SECOND WAIT stopwait",
-        "stop_second SECOND WAIT stopwait",
-        "stop_second force SECOND WAIT stopwait",
-        "stop_both SECOND WAIT stopwait",
-        "stop_both force SECOND WAIT stopwait",
-        "transition SECOND WAIT stopwait",
-    ];
-    assert_eq!(waits, [&left[..], &second].concat());
+    assert_eq!(waits, [&LEFT[..], &SECOND].concat());
     since(node2, &mut seen2);
 
     node2.ok(&["stop", "-m", MODULE]);
     node2.wait_state(MODULE, "STOP");
     node1.wait_state(MODULE, "ALONE");
-    let stopped = [
-        "stop_prim PRIM WAIT stop",
-        "stop_prim force PRIM WAIT stop",
-        "stop_both PRIM WAIT stop",
-        "stop_both force PRIM WAIT stop",
-        "transition PRIM WAIT stop",
-        "stop_sec force WAIT STOP stop",
-        "stop_prim force WAIT STOP stop",
-        "stop_second force WAIT STOP stop",
-        "stop_both force WAIT STOP stop",
-        "poststop WAIT STOP stop",
-        "transition WAIT STOP stop",
-    ];
-    assert_eq!(since(node2, &mut seen2), stopped);
-    let takes_over = [
-        "stop_second SECOND ALONE",
-        "stop_second force SECOND ALONE",
-        "transition SECOND ALONE",
-        "start_prim SECOND ALONE",
-    ];
-    assert_eq!(since(node1, &mut seen1), takes_over);
+    assert_eq!(since(node2, &mut seen2), STOPPED);
+    assert_eq!(since(node1, &mut seen1), TAKES_OVER);
 }
 
 fn check_environment(node: &Node) {
