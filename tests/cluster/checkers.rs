@@ -107,7 +107,7 @@ fn c_4_4_5_ping() {
 }
 
 #[test]
-fn c_4_4_7_custom_wait() {
+fn c_4_4_7_custom_wait_until_maxloop() {
     let cluster = custom("c_4_4_7", "pre", "wait");
     let (node1, node2) = (cluster.node(1), cluster.node(2));
     let from = node1.mark(MODULE);
@@ -122,11 +122,24 @@ fn c_4_4_7_custom_wait() {
     node1.assert_log(MODULE, from, &down);
     mend_it(node1);
     node1.wait_state(MODULE, "SECOND");
-    node1.assert_log(
-        MODULE,
-        from,
-        &["Resource custom.id set to up by customscript", "Action wakeup from failover rule Implicit_wakeup"],
-    );
+    let up = [
+        "Resource custom.id set to up by customscript",
+        "Action wakeup from failover rule Implicit_wakeup",
+        "Local state SECOND Ready",
+    ];
+    node1.assert_log(MODULE, from, &up);
+    for _ in 2..=3 {
+        break_it(node1);
+        node1.wait_state(MODULE, "WAIT");
+        mend_it(node1);
+        node1.wait_state(MODULE, "SECOND");
+    }
+    node2.wait_state(MODULE, "PRIM");
+    let from = node1.mark(MODULE);
+    break_it(node1);
+    node1.wait_state(MODULE, "STOP");
+    node2.wait_state(MODULE, "ALONE");
+    node1.assert_log(MODULE, from, &["Action stop called by maxloop", "End of stop"]);
 }
 
 #[test]

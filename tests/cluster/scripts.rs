@@ -20,20 +20,7 @@ const ALL: [&str; 10] = [
 /// As delivered: calls the stop scripts that there are.
 const PRESTART: &str = include_str!("../../conf/modules/mirror/bin/prestart");
 
-fn calls(node: &Node) -> Vec<String> {
-    node.written(MODULE, "calls").lines().map(str::to_owned).collect()
-}
-
-/// The calls since the last look, once the module is as wanted.
-fn since(node: &Node, seen: &mut usize) -> Vec<String> {
-    let all = calls(node);
-    let new = all[*seen..].to_vec();
-    *seen = all.len();
-    new
-}
-
-// Calls of each edge in their order (spec/automata.md, image404).
-const PRESTARTS: [&str; 6] = [
+const STARTS: [&str; 6] = [
     "transition STOP WAIT start",
     "prestart STOP WAIT start",
     "stop_sec STOP WAIT start",
@@ -41,60 +28,33 @@ const PRESTARTS: [&str; 6] = [
     "stop_prim STOP WAIT start",
     "stop_both STOP WAIT start",
 ];
-const ALONE: [&str; 4] =
-    ["transition WAIT ALONE", "start_both WAIT ALONE", "start_prim WAIT ALONE", "start_sec WAIT ALONE"];
-const PAIRED: [&str; 3] = ["stop_sec ALONE PRIM", "stop_sec force ALONE PRIM", "transition ALONE PRIM"];
-const SECOND: [&str; 4] =
+const BECOMES_SECOND: [&str; 4] =
     ["transition WAIT SECOND", "start_both WAIT SECOND", "start_second WAIT SECOND", "start_sec WAIT SECOND"];
-const LEAVES: [&str; 5] = [
-    "stop_prim PRIM SECOND",
-    "stop_prim force PRIM SECOND",
-    "transition PRIM SECOND",
-    "start_second PRIM SECOND",
-    "start_sec PRIM SECOND",
-];
-const ENTERS: [&str; 6] = [
-    "stop_sec SECOND PRIM",
-    "stop_sec force SECOND PRIM",
-    "stop_second SECOND PRIM",
-    "stop_second force SECOND PRIM",
-    "transition SECOND PRIM",
-    "start_prim SECOND PRIM",
-];
-const LEFT: [&str; 7] = [
-    "stop_sec SECOND WAIT stopwait",
-    "stop_sec force SECOND WAIT stopwait",
-    "stop_second SECOND WAIT stopwait",
-    "stop_second force SECOND WAIT stopwait",
-    "stop_both SECOND WAIT stopwait",
-    "stop_both force SECOND WAIT stopwait",
-    "transition SECOND WAIT stopwait",
-];
-const STOPPED: [&str; 11] = [
-    "stop_prim PRIM WAIT stop",
-    "stop_prim force PRIM WAIT stop",
-    "stop_both PRIM WAIT stop",
-    "stop_both force PRIM WAIT stop",
-    "transition PRIM WAIT stop",
-    "stop_sec force WAIT STOP stop",
-    "stop_prim force WAIT STOP stop",
-    "stop_second force WAIT STOP stop",
-    "stop_both force WAIT STOP stop",
-    "poststop WAIT STOP stop",
-    "transition WAIT STOP stop",
-];
-const TAKES_OVER: [&str; 4] = [
-    "stop_second SECOND ALONE",
-    "stop_second force SECOND ALONE",
-    "transition SECOND ALONE",
-    "start_prim SECOND ALONE",
-];
+
+/// What a node has called, look by look.
+struct Calls<'a> {
+    node: &'a Node,
+    seen: usize,
+}
+
+impl Calls<'_> {
+    fn all(&self) -> Vec<String> {
+        self.node.written(MODULE, "calls").lines().map(str::to_owned).collect()
+    }
+
+    /// Those since the last look.
+    fn made(&mut self) -> Vec<String> {
+        let mut all = self.all();
+        let new = all.split_off(self.seen);
+        self.seen += new.len();
+        new
+    }
+}
 
 #[test]
 fn d_14a_calls_in_order() {
     let prestart = format!("{SAY}\n{PRESTART}");
-    let environment = r#"env >"$SAFEUSERVAR/environment""#;
-    let start_prim = format!("{SAY}\n{environment}");
+    let start_prim = format!("{SAY}\n{}", r#"env >"$SAFEUSERVAR/environment""#);
     let mut scripts: Vec<(&str, &str)> = ALL.iter().map(|name| (*name, SAY)).collect();
     scripts.retain(|(name, _)| *name != "start_prim");
     scripts.extend([("start_prim", start_prim.as_str()), ("prestart", prestart.as_str())]);
@@ -102,35 +62,92 @@ fn d_14a_calls_in_order() {
         r#"<user nicestoptimeout="10" forcestoptimeout="10"><var name="GREETING" value="hello"/></user>"#;
     let cluster = Cluster::new("d_14a");
     cluster.install(MODULE, &Mirror { user, vip: None, ..Mirror::default() }.xml(), &scripts);
+    let (mut calls1, mut calls2) =
+        (Calls { node: cluster.node(1), seen: 0 }, Calls { node: cluster.node(2), seen: 0 });
+    starts(&cluster, &mut calls1, &mut calls2);
+    check_environment(cluster.node(1));
+    swaps(&mut calls1, &mut calls2);
+    waits_and_comes_back(&mut calls1);
+    stops_and_is_taken_over(&mut calls2, &mut calls1);
+}
+
+fn starts(cluster: &Cluster, one: &mut Calls, two: &mut Calls) {
     cluster.start_pair(MODULE);
-    let (node1, node2) = (cluster.node(1), cluster.node(2));
-    let (mut seen1, mut seen2) = (0, 0);
-    assert_eq!(since(node1, &mut seen1), [&PRESTARTS[..], &ALONE, &PAIRED].concat());
-    assert_eq!(since(node2, &mut seen2), [&PRESTARTS[..], &SECOND].concat());
-    check_environment(node1);
+    let alone =
+        ["transition WAIT ALONE", "start_both WAIT ALONE", "start_prim WAIT ALONE", "start_sec WAIT ALONE"];
+    let paired = ["stop_sec ALONE PRIM", "stop_sec force ALONE PRIM", "transition ALONE PRIM"];
+    assert_eq!(one.made(), [&STARTS[..], &alone, &paired].concat());
+    assert_eq!(two.made(), [&STARTS[..], &BECOMES_SECOND].concat());
+}
 
-    node1.ok(&["swap", "-m", MODULE]);
-    node1.wait_state(MODULE, "SECOND");
-    node2.wait_state(MODULE, "PRIM");
-    assert_eq!(since(node1, &mut seen1), LEAVES);
-    assert_eq!(since(node2, &mut seen2), ENTERS);
+fn swaps(prim: &mut Calls, second: &mut Calls) {
+    prim.node.ok(&["swap", "-m", MODULE]);
+    prim.node.wait_state(MODULE, "SECOND");
+    second.node.wait_state(MODULE, "PRIM");
+    let leaves = [
+        "stop_prim PRIM SECOND",
+        "stop_prim force PRIM SECOND",
+        "transition PRIM SECOND",
+        "start_second PRIM SECOND",
+        "start_sec PRIM SECOND",
+    ];
+    assert_eq!(prim.made(), leaves);
+    let enters = [
+        "stop_sec SECOND PRIM",
+        "stop_sec force SECOND PRIM",
+        "stop_second SECOND PRIM",
+        "stop_second force SECOND PRIM",
+        "transition SECOND PRIM",
+        "start_prim SECOND PRIM",
+    ];
+    assert_eq!(second.made(), enters);
+}
 
-    // Node 1 waits by a stopwait, then comes back: neither poststop nor prestart.
-    node1.ok(&["stopwait", "-m", MODULE, "-i", "customscript"]);
-    eventually("SECOND again", || {
-        calls(node1).last().filter(|call| *call == "start_sec WAIT SECOND").cloned()
-    });
-    node1.wait_state(MODULE, "SECOND");
-    node2.wait_state(MODULE, "PRIM");
-    let waits = since(node1, &mut seen1);
-    assert_eq!(waits, [&LEFT[..], &SECOND].concat());
-    since(node2, &mut seen2);
+/// By a stopwait: neither poststop nor prestart.
+fn waits_and_comes_back(second: &mut Calls) {
+    second.node.ok(&["stopwait", "-m", MODULE, "-i", "customscript"]);
+    let back = || second.all().last().filter(|call| *call == "start_sec WAIT SECOND").cloned();
+    eventually("SECOND again", back);
+    second.node.wait_state(MODULE, "SECOND");
+    let left = [
+        "stop_sec SECOND WAIT stopwait",
+        "stop_sec force SECOND WAIT stopwait",
+        "stop_second SECOND WAIT stopwait",
+        "stop_second force SECOND WAIT stopwait",
+        "stop_both SECOND WAIT stopwait",
+        "stop_both force SECOND WAIT stopwait",
+        "transition SECOND WAIT stopwait",
+    ];
+    assert_eq!(second.made(), [&left[..], &BECOMES_SECOND].concat());
+}
 
-    node2.ok(&["stop", "-m", MODULE]);
-    node2.wait_state(MODULE, "STOP");
-    node1.wait_state(MODULE, "ALONE");
-    assert_eq!(since(node2, &mut seen2), STOPPED);
-    assert_eq!(since(node1, &mut seen1), TAKES_OVER);
+fn stops_and_is_taken_over(prim: &mut Calls, second: &mut Calls) {
+    prim.node.wait_state(MODULE, "PRIM");
+    prim.made();
+    prim.node.ok(&["stop", "-m", MODULE]);
+    prim.node.wait_state(MODULE, "STOP");
+    second.node.wait_state(MODULE, "ALONE");
+    let stopped = [
+        "stop_prim PRIM WAIT stop",
+        "stop_prim force PRIM WAIT stop",
+        "stop_both PRIM WAIT stop",
+        "stop_both force PRIM WAIT stop",
+        "transition PRIM WAIT stop",
+        "stop_sec force WAIT STOP stop",
+        "stop_prim force WAIT STOP stop",
+        "stop_second force WAIT STOP stop",
+        "stop_both force WAIT STOP stop",
+        "poststop WAIT STOP stop",
+        "transition WAIT STOP stop",
+    ];
+    assert_eq!(prim.made(), stopped);
+    let takes_over = [
+        "stop_second SECOND ALONE",
+        "stop_second force SECOND ALONE",
+        "transition SECOND ALONE",
+        "start_prim SECOND ALONE",
+    ];
+    assert_eq!(second.made(), takes_over);
 }
 
 fn check_environment(node: &Node) {
