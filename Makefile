@@ -2,7 +2,8 @@
 # make check     format, lints
 # make test      check, all tests, licenses and sources of dependencies (root)
 # make nightly   the same with many more cases, and advisories (network)
-# make bench     benchmarks
+# make fuzz      fuzzing of what comes from outside, a minute per target
+# make bench     benchmarks against their targets and against keepalived (root; BENCH=name for one)
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -10,7 +11,7 @@ DENY := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 
 DENY_CHECKS = bans licenses sources
 
-.PHONY: demo check test nightly bench deny
+.PHONY: demo check test nightly fuzz bench deny
 
 demo:
 	scripts/demo.sh
@@ -34,10 +35,14 @@ ifeq ($(NEXTEST),yes)
 else
 	PROPTEST_CASES=20000 $(CARGO) test --locked --lib --bins --tests -- --include-ignored
 endif
+	scripts/fuzz.sh
 	$(MAKE) --no-print-directory deny DENY_CHECKS=all
 
+fuzz:
+	scripts/fuzz.sh
+
 bench:
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench cluster -- $(BENCH)
 
 deny:
 ifeq ($(DENY),yes)

@@ -172,6 +172,21 @@ impl Heart {
         }
     }
 
+    fn keep_beating(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_later(until_next(self.pulse()), |heart, ctx| {
+            heart.tick(ctx);
+            heart.beat(ctx);
+            heart.keep_beating(ctx);
+        });
+    }
+
+    fn keep_renewing(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_later(until_next(self.timeout() / RENEWALS), |heart, ctx| {
+            heart.renew();
+            heart.keep_renewing(ctx);
+        });
+    }
+
     fn renew(&mut self) {
         if !self.guarded {
             return;
@@ -263,6 +278,13 @@ impl Heart {
     }
 }
 
+/// Time to the next multiple of `every`: the hearts of a node beat at the same moments, so that one
+/// awakening of their thread, and of that of the peer, serves them all.
+fn until_next(every: Duration) -> Duration {
+    let every = ms(every).max(1);
+    Duration::from_millis(every - now_ms() % every)
+}
+
 fn ms(d: Duration) -> u64 {
     u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
 }
@@ -276,11 +298,8 @@ impl Actor for Heart {
         self.links = (self.setup.networks.iter().enumerate())
             .map(|(i, n)| Link::new(i, n.local, n.peer, n.port, me.clone()).start())
             .collect();
-        ctx.run_interval(self.pulse(), |heart, ctx| {
-            heart.tick(ctx);
-            heart.beat(ctx);
-        });
-        ctx.run_interval(self.timeout() / RENEWALS, |heart, _| heart.renew());
+        self.keep_beating(ctx);
+        self.keep_renewing(ctx);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {

@@ -6,9 +6,12 @@ use std::io;
 /// Below the kernel's own threads and the guard, above every application.
 const PRIORITY: i32 = 10;
 
-/// Locks the memory of this process, as far as the system permits it.
+/// Locks the memory of this process, as far as the system permits it: what is mapped now, the program
+/// above all, and of later mappings what is used. Each module has threads, and of their stacks of
+/// megabytes they use little.
 pub fn lock_memory() {
-    if let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
+    let later = MlockAllFlags::MCL_FUTURE | MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
+    if let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT).and_then(|()| mlockall(later)) {
         tracing::info!(%error, "the memory is not locked: heartbeats may be late while the system swaps");
     }
 }

@@ -1,0 +1,114 @@
+//! The table at the end.
+
+use std::fmt;
+
+/// One promise.
+struct Row {
+    what: String,
+    target: Option<f64>,
+    unit: &'static str,
+    /// Median and worst, or one value.
+    median: f64,
+    worst: f64,
+    count: usize,
+}
+
+/// The promises of one part, and what should be known about them.
+#[derive(Default)]
+pub struct Report {
+    title: &'static str,
+    rows: Vec<Row>,
+    notes: Vec<String>,
+}
+
+impl Report {
+    /// What this part measures.
+    pub fn part(&mut self, title: &'static str) {
+        self.title = title;
+    }
+
+    /// A promise about the median of some values.
+    pub fn promise(&mut self, what: &str, target: f64, unit: &'static str, values: &[f64]) {
+        self.row(what, Some(target), unit, values);
+    }
+
+    /// Something to compare with.
+    pub fn compare(&mut self, what: &str, unit: &'static str, values: &[f64]) {
+        self.row(what, None, unit, values);
+    }
+
+    /// A line below the table.
+    pub fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    /// Whether a promise is not kept.
+    pub fn missed(&self) -> bool {
+        self.rows.iter().any(|row| !row.kept())
+    }
+
+    fn row(&mut self, what: &str, target: Option<f64>, unit: &'static str, values: &[f64]) {
+        assert!(!values.is_empty(), "nothing was measured of: {what}");
+        let row = Row {
+            what: what.to_owned(),
+            target,
+            unit,
+            median: median(values),
+            worst: values.iter().copied().fold(f64::MIN, f64::max),
+            count: values.len(),
+        };
+        self.rows.push(row);
+    }
+}
+
+impl Row {
+    fn kept(&self) -> bool {
+        self.target.is_none_or(|target| self.median <= target)
+    }
+
+    fn cells(&self) -> [String; 6] {
+        let number = |value: f64| format!("{value:.1} {}", self.unit);
+        [
+            self.what.clone(),
+            self.target.map_or("-".into(), |target| format!("<= {target} {}", self.unit)),
+            number(self.median),
+            number(self.worst),
+            self.count.to_string(),
+            match self.target {
+                None => "-".into(),
+                Some(_) if self.kept() => "kept".into(),
+                Some(_) => "MISSED".into(),
+            },
+        ]
+    }
+}
+
+/// The middle one, or the mean of the two in the middle.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = [self.title, "target", "median", "worst", "n", "verdict"].map(str::to_owned);
+        let lines: Vec<_> = std::iter::once(head).chain(self.rows.iter().map(Row::cells)).collect();
+        let widths: [usize; 6] =
+            std::array::from_fn(|at| lines.iter().map(|line| line[at].len()).max().unwrap_or(0));
+        for (number, [what, target, median, worst, count, verdict]) in lines.iter().enumerate() {
+            let [w0, w1, w2, w3, w4, w5] = widths;
+            writeln!(
+                f,
+                "| {what:w0$} | {target:>w1$} | {median:>w2$} | {worst:>w3$} | {count:>w4$} | {verdict:w5$} |"
+            )?;
+            if number == 0 {
+                writeln!(f, "|{}|", widths.map(|width| "-".repeat(width + 2)).join("|"))?;
+            }
+        }
+        for note in &self.notes {
+            writeln!(f, "\n{note}")?;
+        }
+        Ok(())
+    }
+}

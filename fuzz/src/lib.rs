@@ -1,0 +1,75 @@
+//! What each fuzz target asserts, as plain functions: the fuzzer calls them, and so does `tests/corpus`,
+//! which needs neither a fuzzer nor a nightly compiler.
+
+use safekit::config::{archive, cluster as cluster_config, module, plan, signature};
+use safekit::fsm::rules::parse::{Author, Parsed, parse};
+use safekit::wire::{Channel, Kind, Received, decode};
+
+/// cluster.xml: any text is read or refused; what is read is written and read again as it was.
+pub fn cluster(text: &str) {
+    match cluster_config::load(text, "cluster.xml") {
+        Ok(mut config) => {
+            config.source = config.render();
+            assert_eq!(cluster_config::load(&config.source, "again").as_ref(), Ok(&config));
+        }
+        Err(errors) => assert!(!errors.0.is_empty() && !errors.to_string().is_empty()),
+    }
+}
+
+/// userconfig.xml: any text is read or refused with at least one fault; what is read is planned.
+pub fn userconfig(text: &str) {
+    let env = |name: &str| (name == "HOME").then(|| "/root".to_owned());
+    match module::load(text, "userconfig.xml", &env, None) {
+        Ok(config) => {
+            let _ = config.unsupported();
+            assert!(plan::changes(&config, &config).is_empty());
+        }
+        Err(errors) => assert!(!errors.0.is_empty() && !errors.to_string().is_empty()),
+    }
+}
+
+/// Rules from outside: the parser never panics, and what it accepts survives printing.
+pub fn rules(text: &str) {
+    let Ok(rules) = parse(text, 1, Author::Product) else { return };
+    let printed: String = rules.iter().map(|parsed| format!("{}\n", parsed.rule)).collect();
+    let again = match parse(&printed, 1, Author::Product) {
+        Ok(again) => again,
+        Err(error) => panic!("a printed rule is not a rule: {error:?}\n{printed}"),
+    };
+    let bare = |list: &[Parsed]| -> Vec<_> { list.iter().map(|parsed| parsed.rule.clone()).collect() };
+    assert_eq!(bare(&rules), bare(&again));
+}
+
+/// Any datagram, raw or inside a good seal, to a channel with and one without a key.
+pub fn datagram(data: &[u8]) {
+    for key in [None, Some(&[7; 32])] {
+        let mut a = Channel::new(Kind::Heartbeat, 0, key, "fuzz", [1; 16]);
+        let mut b = Channel::new(Kind::Heartbeat, 1, key, "fuzz", [2; 16]);
+        let raw = b.receive(data, [3; 16]);
+        assert!(key.is_none() || matches!(raw, Received::Dropped(_)), "a forged datagram was accepted");
+
+        let Ok(hello) = a.seal(data) else { continue };
+        let Received::Reply(challenge) = b.receive(&hello, [4; 16]) else { panic!("no challenge") };
+        let Received::Reply(response) = a.receive(&challenge, [5; 16]) else { panic!("no response") };
+        assert!(matches!(b.receive(&response, [6; 16]), Received::Met { .. }));
+        let Ok(datagram) = a.seal(data) else { continue };
+        let Received::Payload(opened) = b.receive(&datagram, [7; 16]) else { panic!("no payload") };
+        assert_eq!(opened.payload, data);
+    }
+    let _ = decode::<(u64, String, Option<Vec<u8>>, i32)>(data);
+}
+
+/// .safe archives: what is unpacked lies inside its directory and can be signed and packed again;
+/// a refusal leaves nothing.
+pub fn safe_zip(bytes: &[u8]) {
+    let Ok(dir) = tempfile::tempdir() else { return };
+    let dest = dir.path().join("module");
+    let limits = archive::Limits { entries: 50, unpacked: 1 << 16, ..archive::Limits::default() };
+    let done = archive::unpack(bytes, &dest, &limits).is_ok();
+    let left = std::fs::read_dir(dir.path()).map_or(0, |entries| entries.count());
+    assert_eq!(left, usize::from(done));
+    if done {
+        assert!(signature::of_module(&dest).is_ok());
+        assert!(archive::bytes(&dest).is_ok());
+    }
+}
