@@ -10,6 +10,8 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 DENY := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 
 DENY_CHECKS = bans licenses sources
+# Deep searches of the model, a million seeds of the simulation.
+DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000
 
 .PHONY: demo check test nightly fuzz bench deny
 
@@ -31,9 +33,9 @@ endif
 
 nightly: check
 ifeq ($(NEXTEST),yes)
-	PROPTEST_CASES=20000 $(CARGO) nextest run --locked --profile nightly --run-ignored all
+	$(DEEP) $(CARGO) nextest run --locked --profile nightly
 else
-	PROPTEST_CASES=20000 $(CARGO) test --locked --lib --bins --tests -- --include-ignored
+	$(DEEP) $(CARGO) test --locked --lib --bins --tests
 endif
 	scripts/fuzz.sh
 	$(MAKE) --no-print-directory deny DENY_CHECKS=all
