@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # command:package
-needed=(ip:iproute2 ping:iputils-ping python3:python3 pidof:sysvinit-utils)
+needed=(ip:iproute2 ping:iputils-ping python3:python3 zip:zip pkill:procps pidof:sysvinit-utils)
 
 missing=()
 for entry in "${needed[@]}"; do

@@ -95,6 +95,7 @@ fn states() -> Vec<(&'static str, State)> {
         ("WAIT, up to date", of(At::Waiting, Flag::Up, Posture::Settling)),
         ("WAIT, unproven", of(At::Waiting, Flag::Paired, Posture::Settling)),
         ("WAIT, not up to date", of(At::Waiting, Flag::Down, Posture::Settling)),
+        ("WAIT, held by a rule", of(At::Waiting, Flag::Up, Posture::Settling)),
         ("WAIT, claims", of(At::Claiming, Flag::Up, Posture::Settling)),
         ("SECOND, joining", of(At::Joining, Flag::Down, Posture::Running)),
         ("SECOND, not promotable", of(At::Second, Flag::Down, Posture::Running)),
@@ -110,6 +111,16 @@ fn states() -> Vec<(&'static str, State)> {
     for (name, s) in &mut states {
         s.adopted = name.starts_with("SECOND");
         s.promotable = *name == "SECOND, in step";
+        if *name == "WAIT, held by a rule" {
+            s.waits = Waits::Blocked("disk".to_owned());
+            s.held = true;
+        }
+        // It becomes promotable by the next word of its primary, and by nothing else.
+        if let Peer::Heard { face, .. } = &mut s.peer
+            && !s.promotable
+        {
+            face.in_step = None;
+        }
     }
     states
 }
