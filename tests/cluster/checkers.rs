@@ -28,6 +28,23 @@ fn mend_it(node: &Node) {
     assert_eq!(node.sh(&format!("rm $SAFEVAR/modules/{MODULE}/broken")).code, 0);
 }
 
+/// After a first wait that ended well: two more do, the fourth stops the module (C, "4 times -> STOP").
+fn fourth_wait_stops(cluster: &Cluster, fail: impl Fn(&Node), mend: impl Fn(&Node)) {
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    for _ in 2..=3 {
+        fail(node1);
+        node1.wait_state(MODULE, "WAIT");
+        mend(node1);
+        node1.wait_state(MODULE, "SECOND");
+    }
+    node2.wait_state(MODULE, "PRIM");
+    let from = node1.mark(MODULE);
+    fail(node1);
+    node1.wait_state(MODULE, "STOP");
+    node2.wait_state(MODULE, "ALONE");
+    node1.assert_log(MODULE, from, &["Action stop called by maxloop", "End of stop"]);
+}
+
 #[test]
 fn c_4_4_4_interface_without_carrier() {
     let mirror = Mirror { interface: r#"check="on""#, ..Mirror::default() };
@@ -52,6 +69,8 @@ fn c_4_4_4_interface_without_carrier() {
         "Action wakeup from failover rule Implicit_wakeup",
     ];
     node1.assert_log(MODULE, from, &up);
+    let lan = Some("default");
+    fourth_wait_stops(&cluster, |node| cluster.pull(node, lan), |node| cluster.heal(node, lan));
 }
 
 #[test]
@@ -104,6 +123,8 @@ fn c_4_4_5_ping() {
         from,
         &["Resource ping.id set to up by pingcheck", "Action wakeup from failover rule Implicit_wakeup"],
     );
+    let lan = Some("outside");
+    fourth_wait_stops(&cluster, |node| cluster.cut(node, lan), |node| cluster.heal(node, lan));
 }
 
 #[test]
@@ -128,18 +149,7 @@ fn c_4_4_7_custom_wait_until_maxloop() {
         "Local state SECOND Ready",
     ];
     node1.assert_log(MODULE, from, &up);
-    for _ in 2..=3 {
-        break_it(node1);
-        node1.wait_state(MODULE, "WAIT");
-        mend_it(node1);
-        node1.wait_state(MODULE, "SECOND");
-    }
-    node2.wait_state(MODULE, "PRIM");
-    let from = node1.mark(MODULE);
-    break_it(node1);
-    node1.wait_state(MODULE, "STOP");
-    node2.wait_state(MODULE, "ALONE");
-    node1.assert_log(MODULE, from, &["Action stop called by maxloop", "End of stop"]);
+    fourth_wait_stops(&cluster, break_it, mend_it);
 }
 
 #[test]
@@ -172,6 +182,10 @@ fn c_4_4_8_1b_custom_stopstart() {
         from,
         &["Action stopstart from failover rule c_id", "Action start called automatically"],
     );
+    // Without its peer it becomes primary each time, finds what is still broken, and gives up.
+    node2.ok(&["stop", "-m", MODULE]);
+    node1.wait_state(MODULE, "STOP");
+    node1.assert_log(MODULE, from, &["Action stop called by maxloop", "End of stop"]);
 }
 
 #[test]
