@@ -13,7 +13,7 @@ use crate::log::syslog::Syslog;
 use crate::node::boot::{self, BOOT_ID_VARIABLE, Beginning};
 use crate::node::record::RecordError;
 use crate::node::{configure, modules};
-use crate::store::{Store, StoreError};
+use crate::store::{Retention, Store, StoreError};
 use actix::{Actor, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, System, WrapFuture};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 const EVENTS: usize = 64;
 /// Time for the last words to get into the logs.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+/// Between two cleanings of the databases.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Why `safeadmin` cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,7 @@ async fn live(paths: Paths) -> Result<(), StartError> {
     let serving = actix::spawn(server::serve(listener, Rc::new(admin.clone())));
     actix::spawn(admin.clone().tell_cluster());
     actix::spawn(admin.clone().hear_cluster(events));
+    actix::spawn(admin.clone().clean_daily());
     let starting = actix::spawn(admin.clone().start_modules());
     let stop = tokio::select! {
         _ = terminate.recv() => true,
@@ -128,6 +131,24 @@ fn begin(paths: Paths) -> Result<(Admin, mpsc::Receiver<ClusterEvent>), StartErr
 }
 
 impl Admin {
+    /// Once a day old rows leave the databases of node and modules (ADM-26).
+    async fn clean_daily(self) {
+        loop {
+            tokio::time::sleep(DAY).await;
+            let modules: Vec<_> = (self.0.slots.borrow().values())
+                .filter_map(|slot| slot.instance.as_ref().ok().map(|i| i.handle.store.clone()))
+                .collect();
+            let store = self.0.store.clone();
+            let cleaned = off(move || {
+                let (now, keep) = (jiff::Timestamp::now(), Retention::default());
+                modules.iter().try_for_each(|m| m.clean(now, keep)).and(store.clean(now, keep))
+            });
+            if let Ok(Err(error)) = cleaned.await {
+                tracing::warn!(%error, "the databases are not cleaned: the next try is tomorrow");
+            }
+        }
+    }
+
     async fn hear_cluster(self, mut events: mpsc::Receiver<ClusterEvent>) {
         while let Some(event) = events.recv().await {
             self.cluster_event(event).await;
