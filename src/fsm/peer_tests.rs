@@ -1,22 +1,14 @@
 use super::generation::Record;
-use super::mirror::{Config, DefaultPrim, Event, Face, State};
+use super::mirror::{Event, Face, State};
 use super::peer::{Beat, Report, Watch};
 use super::resource::{ResourceName, Resources, Value};
-use super::scripts::Scripts;
 
 const TIMEOUT: u64 = 1000;
 const PULSE: u64 = 100;
 const START: u64 = 50_000;
 
 fn face(term: u64) -> Face {
-    let cfg = Config {
-        me: 0,
-        data: true,
-        default_prim: DefaultPrim::Alone,
-        scripts: Scripts::default(),
-        automatic_reboot: false,
-    };
-    State::stopped(Record { term, ..Record::first() }, true, 1).face(&cfg)
+    State::stopped(Record { term, ..Record::first() }, true, 1).face()
 }
 
 fn resources(value: Value) -> Resources {

@@ -8,9 +8,8 @@ use super::mirror::{Face, Posture};
 /// `data`: the module replicates directories; without, both nodes hold the same and only their rank
 /// decides. A peer that its own rules hold back does not stand in the way of an equal.
 pub fn may_claim(data: bool, me: u8, mine: &Record, peer: &Face) -> bool {
-    let rank = rank(me, mine) > peer_rank(me, peer) || !peer.able || peer.posture == Posture::Stopped;
     if !data {
-        return rank;
+        return rank(me, mine) > peer_rank(me, peer) || !peer.able || peer.posture == Posture::Stopped;
     }
     let relation = mine.history.relation(&peer.history);
     let proven = mine.flag == Flag::Up || matches!(relation, Relation::Equal | Relation::Descendant);
@@ -26,9 +25,9 @@ pub fn may_claim(data: bool, me: u8, mine: &Record, peer: &Face) -> bool {
         // It was ALONE in this generation: what it wrote after this node joined or left is not here.
         Relation::Equal if peer.flag == Flag::Up && mine.flag != Flag::Up => false,
         Relation::Equal if peer.posture == Posture::Stopped => {
-            mine.flag == Flag::Up || (rank_of_data(me, mine) > peer_rank_of_data(me, peer))
+            mine.flag == Flag::Up || (rank(me, mine) > peer_rank(me, peer))
         }
-        Relation::Equal => rank_of_data(me, mine) > peer_rank_of_data(me, peer) || !peer.able,
+        Relation::Equal => rank(me, mine) > peer_rank(me, peer) || !peer.able,
         Relation::Descendant => true,
         Relation::Ancestor => false,
         Relation::Diverged => (mine.term, me == 0) > (peer.term, me != 0),
@@ -41,7 +40,7 @@ pub fn stays(me: u8, mine: &Record, peer: &Face) -> bool {
     match mine.history.relation(&peer.history) {
         Relation::Ancestor => false,
         Relation::Descendant => true,
-        Relation::Equal => rank_of_data(me, mine) > peer_rank_of_data(me, peer),
+        Relation::Equal => rank(me, mine) > peer_rank(me, peer),
         Relation::Diverged if mine.term != peer.term => mine.term > peer.term,
         Relation::Diverged => match mine.history.last_common(&peer.history) {
             Some(g) => g.by == me,
@@ -55,22 +54,11 @@ pub fn yields(me: u8, forced: bool, peer: &Face) -> bool {
     if forced == peer.forced { me != 0 } else { peer.forced }
 }
 
-type Rank = (bool, u64, bool, bool);
-
-/// Without data: the last primary first (so that a pair comes back as it was), then as with data.
-fn rank(me: u8, r: &Record) -> Rank {
-    (true, r.term, r.holder, me == 0)
-}
-
-fn peer_rank(me: u8, f: &Face) -> Rank {
-    (f.able, f.term, f.holder, me != 0)
-}
-
 /// The holder of the highest term starts, then the lower index.
-fn rank_of_data(me: u8, r: &Record) -> (u64, bool, bool) {
+fn rank(me: u8, r: &Record) -> (u64, bool, bool) {
     (r.term, r.holder, me == 0)
 }
 
-fn peer_rank_of_data(me: u8, f: &Face) -> (u64, bool, bool) {
+fn peer_rank(me: u8, f: &Face) -> (u64, bool, bool) {
     (f.term, f.holder, me != 0)
 }

@@ -141,7 +141,6 @@ fn peer_face(posture: Posture) -> Face {
         Posture::Running => (Role::Alone, Readiness::Ready),
     };
     let second = matches!(posture, Posture::Joining | Posture::Second);
-    let cfg = Config { me: 1, ..config() };
     let record = Record { term: 2, history, ..Record::first() };
     Face {
         posture,
@@ -151,7 +150,7 @@ fn peer_face(posture: Posture) -> Face {
         adopted: second,
         session: if second { 6 } else { 0 },
         in_step: (posture == Posture::Running).then_some((7, 5)),
-        ..State::stopped(record, true, 2).face(&cfg)
+        ..State::stopped(record, true, 2).face()
     }
 }
 

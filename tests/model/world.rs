@@ -204,8 +204,7 @@ impl World {
 
     /// Takes over what a step of x gave.
     pub fn take(&mut self, b: &Bounds, x: usize, out: Step) {
-        let cfg = config(b, x);
-        let before = self.n[x].s.face(&cfg);
+        let before = self.n[x].s.face();
         self.n[x].s = out.state;
         for effect in out.effects {
             match &effect {
@@ -226,7 +225,7 @@ impl World {
         {
             self.n[x].copied = false;
         }
-        if self.n[x].s.face(&cfg) != before {
+        if self.n[x].s.face() != before {
             self.n[1 - x].knows = false;
             if let Some(l) = &mut self.late[x] {
                 l.echo = false;
@@ -257,7 +256,7 @@ impl World {
 
     /// What x shows, as its heartbeats carry it now.
     pub fn shows(&self, b: &Bounds, x: usize) -> Face {
-        let mut f = self.n[x].s.face(&config(b, x));
+        let mut f = self.n[x].s.face();
         if b.fault == Some(Fault::InStep)
             && let Peer::Heard { face, .. } = &self.n[x].s.peer
             && matches!(self.n[x].s.at, At::Alone | At::Prim)
@@ -349,7 +348,6 @@ fn renamed(s: &State, names: &mut Vec<u64>) -> State {
     let mut s = s.clone();
     s.record = record(&s.record, names);
     s.session = name(s.session, names);
-    s.asked = name(s.asked, names);
     if let Peer::Heard { face: f, .. } = &mut s.peer {
         **f = face(f, names);
     }

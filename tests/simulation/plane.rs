@@ -147,7 +147,7 @@ impl World {
     /// Sends a heartbeat on all links.
     fn beat(&mut self, x: usize) {
         let clock = self.nodes[x].clock(self.now);
-        let face = self.nodes[x].state.face(&self.nodes[x].cfg);
+        let face = self.nodes[x].state.face();
         let local = self.nodes[x].local.clone();
         let n = &mut self.nodes[x];
         n.watch.show(&face);
@@ -221,13 +221,13 @@ impl World {
             self.say(|| format!("{} refused: {r}", NAMES[x]));
         }
         let n = &mut self.nodes[x];
-        let before = n.state.face(&n.cfg);
+        let before = n.state.face();
         n.state = out.state;
         if !matches!(n.state.posture(), Posture::Joining | Posture::Second) {
             n.copied = false;
         }
         n.attached &= n.state.running();
-        let changed = n.state.face(&n.cfg) != before;
+        let changed = n.state.face() != before;
         for effect in out.effects {
             self.act(x, effect);
         }

@@ -117,7 +117,7 @@ impl Admin {
         })
         .await??;
         match self.instance(module) {
-            Ok(instance) => ask(&instance.handle, Forget { resources: true }).await,
+            Ok(instance) => ask(&instance.handle, Forget).await,
             // Without an instance nothing holds resources.
             Err(_) => Ok(()),
         }

@@ -127,13 +127,10 @@ pub struct GetResources;
 #[rtype(result = "crate::fsm::explain::Explanation")]
 pub struct Explain;
 
-/// `clean`: resources are forgotten, or what is left of the application is killed (CLI-107).
+/// `clean resource`: what checkers and commands set is forgotten (CLI-107).
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Forget {
-    /// Forget the resources that checkers and commands set.
-    pub resources: bool,
-}
+pub struct Forget;
 
 /// End of the instance: its actors stop; nothing of the module is touched. A new instance takes it
 /// over, with the new configuration if there is one: that is a dynamic configuration (CFG-GEN-04).

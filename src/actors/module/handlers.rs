@@ -251,12 +251,10 @@ impl Handler<PeerHolds> for Module {
 impl Handler<Forget> for Module {
     type Result = ();
 
-    fn handle(&mut self, Forget { resources }: Forget, _: &mut Self::Context) {
-        if resources {
-            self.values.clear();
-            self.initial_resources();
-            self.publish_state();
-        }
+    fn handle(&mut self, _: Forget, _: &mut Self::Context) {
+        self.values.clear();
+        self.initial_resources();
+        self.publish_state();
     }
 }
 

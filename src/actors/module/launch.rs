@@ -205,7 +205,7 @@ impl Module {
             // Taken over in `begin`, when the actor can answer.
             state = State { record: state.record, seed: p.seed, ..kept };
         }
-        let face = state.face(&p.fsm);
+        let face = state.face();
         Module {
             fsm: p.fsm,
             state,

@@ -107,7 +107,7 @@ impl Module {
         if changed {
             self.keep();
             // The peer and the guard know before an effect can follow from it.
-            let face = self.state.face(&self.fsm);
+            let face = self.state.face();
             if face != self.face {
                 self.face_no += 1;
                 self.face = face;

@@ -268,10 +268,7 @@ impl Run<'_> {
             Move::Join => At::Joining,
             Move::Pair => At::Prim,
             Move::Ask if m.from == Role::Alone => At::Alone,
-            Move::Ask => {
-                self.s.asked = self.s.record.history.current();
-                At::Asking
-            }
+            Move::Ask => At::Asking,
             Move::Restart => match m.from {
                 Role::Alone => At::Alone,
                 Role::Prim => At::Prim,

@@ -1,7 +1,7 @@
 //! What a node shows its peer in every heartbeat (RES-50, S10).
 
+use super::plan;
 use super::state::{At, Goal, Order, Peer, State, Waits};
-use super::{Config, plan};
 use crate::fsm::generation::{Flag, History};
 use crate::fsm::state::{Readiness, Role};
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,7 @@ pub struct Face {
     pub adopted: bool,
     /// PRIM: *paired* is durable for this generation, and this session of S is in step (S2).
     pub in_step: Option<(u64, u64)>,
-    /// PRIM: asks S to give up this generation (S3).
+    /// PRIM: asks S to give up, since it goes on in this new generation (S3).
     pub ask: Option<u64>,
     /// SECOND wishes to exchange the roles; true: without synchronization.
     pub wants_swap: Option<bool>,
@@ -70,7 +70,7 @@ pub struct Face {
 
 impl State {
     /// What this node shows its peer.
-    pub fn face(&self, cfg: &Config) -> Face {
+    pub fn face(&self) -> Face {
         let (role, readiness) = self.shown();
         let r = &self.record;
         let settled_prim = self.at == At::Prim;
@@ -83,7 +83,7 @@ impl State {
             term: r.term,
             holder: r.holder,
             history: r.history.clone(),
-            able: self.waits == Waits::Clear && self.may_lead(cfg),
+            able: self.waits == Waits::Clear && self.may_lead(),
             forced: matches!(self.order, Some(Order::Prim)),
             session: self.session,
             adopted: self.adopted,
@@ -93,7 +93,7 @@ impl State {
                 }
                 _ => None,
             },
-            ask: (self.at == At::Asking).then_some(self.asked),
+            ask: (self.at == At::Asking).then(|| r.history.current()),
             wants_swap: if matches!(self.at, At::Second) { self.swap } else { None },
             swapping: self.swapping(),
             failover: self.failover,

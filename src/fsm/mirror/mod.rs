@@ -200,7 +200,7 @@ pub fn step(cfg: &Config, state: &State, event: Event) -> Step {
     let outcome = run.take(event);
     let counted = run.counts();
     if !heard {
-        run.void(&state.face(cfg));
+        run.void(&state.face());
     }
     run.settle();
     run.finish(state, counted);
@@ -269,7 +269,7 @@ impl Run<'_> {
     /// The peer's word was said to another face than the one shown now (S10): also between two
     /// states of one step, or a claim would run on an answer that was given before it.
     fn void(&mut self, shown: &Face) {
-        if self.s.face(self.cfg) != *shown
+        if self.s.face() != *shown
             && let Peer::Heard { counts, .. } = &mut self.s.peer
         {
             *counts = false;
@@ -286,7 +286,7 @@ impl Run<'_> {
             }
             self.log(Message::LocalState(role, readiness));
         }
-        let same = self.s.face(self.cfg) == before.face(self.cfg);
+        let same = self.s.face() == before.face();
         if let Peer::Heard { counts, .. } = &mut self.s.peer {
             *counts = counted && same;
         }

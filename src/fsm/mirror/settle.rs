@@ -20,7 +20,7 @@ impl Run<'_> {
         for _ in 0..ROUNDS {
             let before = self.s.at.clone();
             let why = self.s.why;
-            let shown = self.s.face(self.cfg);
+            let shown = self.s.face();
             self.look();
             if self.s.at == before && self.s.why == why {
                 return;
@@ -115,7 +115,7 @@ impl Run<'_> {
             Some(Order::Second) => self.abort(),
             Some(Order::Prim) => self.begin(Moving::new(Move::Promote, Role::Wait, Role::Alone)),
             None if !proven => self.because(Why::NotUptodate),
-            None if !self.s.may_lead(self.cfg) => self.because(Why::FailoverOff),
+            None if !self.s.may_lead() => self.because(Why::FailoverOff),
             None => self.begin(Moving::new(Move::Promote, Role::Wait, Role::Alone)),
         }
     }
@@ -129,7 +129,7 @@ impl Run<'_> {
             (Posture::Stopped | Posture::Waiting, Some(Order::Second)) => self.abort(),
             (Posture::Stopped | Posture::Waiting, None) => {
                 let me = &self.s.record;
-                if !self.s.may_lead(self.cfg) {
+                if !self.s.may_lead() {
                     self.because(Why::FailoverOff);
                 } else if start::may_claim(self.cfg.data, self.cfg.me, me, f) {
                     self.s.why = None;

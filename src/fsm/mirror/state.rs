@@ -1,8 +1,8 @@
 //! The state of the mirror automaton.
 
 use super::face::Face;
+use super::plan;
 use super::plan::{Move, Moving, Window};
-use super::{Config, plan};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::Record;
 use crate::fsm::scripts::Action;
@@ -151,8 +151,6 @@ pub struct State {
     pub adopted: bool,
     /// SECOND: `in step` was received for this session.
     pub promotable: bool,
-    /// S3: the generation that S is asked to give up.
-    pub asked: u64,
     /// ALONE: a SECOND that had this generation fell silent, so the next write begins another (S3).
     pub parted: bool,
     /// The operator's word at start.
@@ -198,7 +196,6 @@ impl State {
             session: 0,
             adopted: false,
             promotable: false,
-            asked: 0,
             parted: false,
             order: None,
             fullsync: false,
@@ -289,7 +286,7 @@ impl State {
     }
 
     /// failover="off": only the last primary may start without a primary (ST-52).
-    pub(super) fn may_lead(&self, _cfg: &Config) -> bool {
+    pub(super) fn may_lead(&self) -> bool {
         self.failover || self.record.primary || self.order == Some(Order::Prim)
     }
 

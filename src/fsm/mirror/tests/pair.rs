@@ -132,12 +132,12 @@ impl Pair {
     }
 
     fn take(&mut self, x: usize, out: Step) -> Outcome {
-        let before = self.n[x].s.face(&self.n[x].cfg);
+        let before = self.n[x].s.face();
         self.n[x].s = out.state;
         for effect in out.effects {
             self.effect(x, effect);
         }
-        if self.n[x].s.face(&self.n[x].cfg) != before {
+        if self.n[x].s.face() != before {
             self.n[1 - x].knows = false;
         }
         assert!(self.split || !(self.n[0].vip && self.n[1].vip), "two primaries: {:?}", self.did);
@@ -222,7 +222,7 @@ impl Pair {
 
     fn hear(&mut self, x: usize) -> bool {
         let y = 1 - x;
-        let face = self.n[y].s.face(&self.n[y].cfg);
+        let face = self.n[y].s.face();
         let counts = self.n[y].knows;
         let news = !self.n[x].knows
             || !matches!(&self.n[x].s.peer, Peer::Heard { face: f, counts: c } if **f == face && *c == counts);
