@@ -7,6 +7,7 @@
 //! - [`config`]: cluster.xml, userconfig.xml, `.safe` archives; [`node`]: what is installed here.
 //! - [`store`] and [`log`]: SQLite journals and the messages of the module log.
 //! - [`wire`]: sealed datagrams; [`net`]: addresses, ARP/ND, ICMP, socket reset.
+//! - [`rfs`]: replicated directories: FUSE, stream, zones, reintegration.
 //! - [`guard`]: the fencing protocol of `safeguard`, and cgroups.
 //! - [`sandbox`]: whole clusters on one machine, for trying, training and testing.
 
@@ -20,6 +21,7 @@ pub mod ids;
 pub mod log;
 pub mod net;
 pub mod node;
+pub mod rfs;
 pub mod sandbox;
 pub mod store;
 pub mod wire;

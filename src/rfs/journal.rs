@@ -1,0 +1,63 @@
+//! Where the modifications of a replicated directory go: the seam between the file system, which
+//! does them locally, and the replication, which sends or tracks them.
+
+use super::op::{FileKey, Op};
+use std::io;
+use std::ops::Range;
+
+/// Whether a modification may begin.
+#[derive(Debug)]
+pub enum Admission<P> {
+    /// Now. The permit is held until the local work is done and its operations are recorded; who
+    /// wants to close the directory for modifications waits for all permits to be dropped.
+    Now(P),
+    /// Refused with EROFS: this node is not primary.
+    ReadOnly,
+    /// Not now: keep the request and ask again when the mode with this number has changed
+    /// ([`Journal::when_changed`]).
+    Later(u64),
+}
+
+/// Place of a recorded operation in the order; acknowledgements are cumulative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// Something to run later, on a thread that must not block for long.
+pub type Then = Box<dyn FnOnce() + Send>;
+
+/// Takes the modifications of one replicated directory. Nothing here waits for the peer.
+///
+/// A modification goes: [`admit`](Journal::admit); [`touch`](Journal::touch) if it changes the
+/// bytes of a file; then, under the lock that orders it with all it could collide with (the names
+/// of the directory, the bytes of the file), the local work and [`record`](Journal::record), for a
+/// write in the other order; at last [`when_acknowledged`](Journal::when_acknowledged), whose
+/// callback answers the caller.
+pub trait Journal: Send + Sync + 'static {
+    /// Held while a modification is under way.
+    type Permit: Send + 'static;
+
+    /// May a modification begin?
+    fn admit(&self) -> Admission<Self::Permit>;
+
+    /// Runs `then` once the mode numbered `number` is over; at once if it is over already.
+    fn when_changed(&self, number: u64, then: Then);
+
+    /// The bytes `range` of `file` are about to change. Alone, their zones are durably marked when
+    /// this returns, which may take an fsync; an error forbids the modification.
+    fn touch(&self, file: FileKey, range: Range<u64>) -> io::Result<()>;
+
+    /// Identity of the peer's knowledge of ids: 0 while there is no peer; another number after each
+    /// attachment. An id that was bound under another number must be bound again before it is named.
+    fn peer(&self) -> u64;
+
+    /// Takes an operation; never blocks on the network or a disk.
+    fn record(&self, op: Op) -> Ticket;
+
+    /// The local work of a recorded operation did not do what was recorded (a short or failed write):
+    /// what is on this node's disk has to be sent again for this range.
+    fn failed(&self, file: FileKey, range: Range<u64>);
+
+    /// Runs `then` when everything up to `ticket` is acknowledged, or released by the automaton;
+    /// at once when there is no peer.
+    fn when_acknowledged(&self, ticket: Ticket, then: Then);
+}

@@ -1,0 +1,7 @@
+//! The data plane of replication (DESIGN 7): a FUSE file system over each replicated directory of a
+//! module, the ordered stream of its modifications to the secondary, the zones that changed without
+//! one, and reintegration. It runs in the process `rfsbox`, on plain threads, and takes no decision
+//! about roles: those come as orders.
+
+pub mod journal;
+pub mod op;
