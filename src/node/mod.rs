@@ -14,6 +14,7 @@ pub mod keys;
 pub mod level;
 pub mod modules;
 pub mod record;
+pub mod replicated;
 pub mod script;
 pub mod tree;
 
