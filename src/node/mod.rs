@@ -15,6 +15,7 @@ pub mod level;
 pub mod modules;
 pub mod record;
 pub mod replicated;
+pub mod rfssync;
 pub mod script;
 pub mod tree;
 

@@ -11,7 +11,7 @@ use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::node::identity::Machine;
 use crate::node::modules::Elsewhere;
-use crate::node::{boot, configure, keys, modules, record};
+use crate::node::{boot, configure, keys, modules, record, rfssync};
 use crate::store::Store;
 use actix::{ArbiterHandle, System};
 use std::path::PathBuf;
@@ -212,6 +212,7 @@ impl Order {
             hearts: self.hearts,
             guard: self.guard,
             failover: settings.failover,
+            rfssync: rfssync::policy(&self.paths, &self.module)?,
             name: self.module,
             paths: self.paths,
         };
