@@ -163,8 +163,12 @@ pub fn config(
     // Without the proof this puts the old configuration back, with it this deletes the old one.
     recover(paths, module)?;
     let settled = restore_directories(paths, module);
-    let (checked, bytes) = applied?;
-    settled?;
+    let (mut checked, bytes) = applied?;
+    if let Err(error) = settled {
+        // The new configuration holds; what it left behind is tried again at the next one.
+        let told = format!("warning: a replicated directory is not in order: {error}\n");
+        checked.output = Some(checked.output.unwrap_or_default() + &told);
+    }
     let stamp = jiff::Zoned::now().strftime("%Y-%m-%d_%H%M%S").to_string();
     if let Err(error) = keep_last(&paths.lastconfig(), module, &stamp, &bytes) {
         // The configuration is applied; a copy of it for the support is not worth an error.

@@ -267,6 +267,13 @@ fn replicated_directories_follow_the_configuration() {
     edit(&node, &replicating(&two));
     assert!(matches!(apply(&node, Alone), Err(ConfigureError::NotDynamic(_))));
     assert!(is_link(&one) && !is_link(&two));
+    // What cannot be given back does not keep the new configuration out.
+    fs::remove_file(&one).unwrap();
+    fs::create_dir(&one).unwrap();
+    fs::write(one.join("file"), "stray").unwrap();
+    let output = apply(&node, Stopped).unwrap().output.unwrap();
+    assert!(output.contains("are both there"), "{output}");
+    fs::remove_dir_all(&one).unwrap();
     apply(&node, Stopped).unwrap();
     assert!(!is_link(&one) && is_link(&two));
     deconfig(&node.paths, &am, false).unwrap();

@@ -249,7 +249,12 @@ pub(super) fn find_pair(
 /// In a cluster of more than two nodes the peer is known without being online.
 fn remember_peer(paths: &Paths, module: &ModuleName, peer: &NodeName) -> Result<(), AdminError> {
     let file = peer_file(paths, module);
-    if record::load::<NodeName>(&file)?.as_ref() != Some(peer) {
+    let last = record::load::<NodeName>(&file)?;
+    if last.as_ref() != Some(peer) {
+        if last.is_some() {
+            // What was synchronized with another node says nothing about this one (RFS-56).
+            rfssync::forget(paths, module)?;
+        }
         record::store(&file, peer)?;
     }
     Ok(())

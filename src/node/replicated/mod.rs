@@ -132,7 +132,8 @@ pub fn check(paths: &Paths, module: &ModuleName, wanted: &[Directory]) -> Result
     let held = held(paths, module)?;
     for directory in wanted {
         for own in [&paths.safe, &paths.safevar] {
-            if overlap(&directory.resolved(), std::slice::from_ref(own)) {
+            let real = own.canonicalize().unwrap_or_else(|_| own.clone());
+            if overlap(&directory.resolved(), &[real]) {
                 return Err(ReplicatedError::Own(directory.dir.clone(), own.clone()));
             }
         }

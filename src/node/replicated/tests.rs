@@ -164,6 +164,11 @@ fn a_mount_point_is_bare_and_closed_to_everybody() {
         assert_eq!(meta.permissions().mode() & 0o7777, 0);
         let seen = fs::read_link(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&point)));
         assert_eq!(seen.unwrap(), disk.d.dir);
+        let flags = rustix::fs::ioctl_getflags(fs::File::open(&disk.d.dir).unwrap());
+        // Where the file system can protect it, root cannot write there either.
+        if flags.is_ok_and(|f| f.contains(rustix::fs::IFlags::IMMUTABLE)) {
+            fs::write(disk.d.dir.join("stray"), "").unwrap_err();
+        }
     }
     assert!(after_unmount(&disk.d).unwrap());
     assert!(!after_unmount(&disk.d).unwrap());
