@@ -309,7 +309,7 @@ fn a_crash_of_the_machine_costs_no_link() {
     assert!(restore_directories(&node.paths, &am).unwrap().is_empty());
     let directory = &Directory::of(active(&node.paths, &am).unwrap().unwrap().rfs.as_ref())[0];
     drop(replicated::prepare_mount(directory).unwrap());
-    assert_eq!(restore_directories(&node.paths, &am).unwrap(), [one.clone()]);
+    assert_eq!(restore_directories(&node.paths, &am).unwrap(), std::slice::from_ref(&one));
     assert!(is_link(&one));
     // A crash in the middle of a first configuration: nothing was applied.
     fs::remove_file(node.paths.active(&am).join(PROOF)).unwrap();

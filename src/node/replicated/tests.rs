@@ -211,15 +211,15 @@ fn lost_links_are_restored_and_told() {
     disk.configure().unwrap();
     assert!(restore_links(&disk.wanted()).unwrap().is_empty());
     drop(prepare_mount(&disk.d).unwrap());
-    assert_eq!(restore_links(&disk.wanted()).unwrap(), [disk.d.dir.clone()]);
+    assert_eq!(restore_links(&disk.wanted()).unwrap(), std::slice::from_ref(&disk.d.dir));
     disk.is_linked();
     fs::remove_file(&disk.d.dir).unwrap();
-    assert_eq!(disk.settle(&disk.wanted()).unwrap(), [disk.d.dir.clone()]);
+    assert_eq!(disk.settle(&disk.wanted()).unwrap(), std::slice::from_ref(&disk.d.dir));
     disk.is_linked();
     // An operator who made the directory by hand has done no harm.
     fs::remove_file(&disk.d.dir).unwrap();
     fs::create_dir(&disk.d.dir).unwrap();
-    assert_eq!(restore_links(&disk.wanted()).unwrap(), [disk.d.dir.clone()]);
+    assert_eq!(restore_links(&disk.wanted()).unwrap(), std::slice::from_ref(&disk.d.dir));
     disk.is_linked();
     // But what he wrote into it is not thrown away.
     fs::remove_file(&disk.d.dir).unwrap();
