@@ -7,6 +7,7 @@ use super::log::LogCommand;
 use super::module::ModuleFamily;
 use super::monitor::MonitorCommand;
 use super::node::NodeCommand;
+use super::rfs::RfsCommand;
 use super::sandbox::SandboxCommand;
 use crate::ids::ModuleName;
 use clap::{Args, Parser, Subcommand};
@@ -55,6 +56,8 @@ enum Family {
     #[command(flatten)]
     Control(ControlCommand),
     #[command(flatten)]
+    Rfs(RfsCommand),
+    #[command(flatten)]
     Monitor(MonitorCommand),
     #[command(flatten)]
     Log(LogCommand),
@@ -84,6 +87,7 @@ impl Cli {
             None if self.environment => Ok(Job::Environment),
             None => Err(CliError::usage("no command: see safekit --help")),
             Some(Family::Control(c)) => c.job(context),
+            Some(Family::Rfs(c)) => c.job(context),
             Some(Family::Monitor(c)) => c.job(context),
             Some(Family::Log(c)) => c.job(context),
             Some(Family::Module(c)) => c.job(context),

@@ -13,6 +13,7 @@ mod module;
 mod monitor;
 mod node;
 mod print;
+mod rfs;
 pub mod sandbox;
 mod show;
 mod table;

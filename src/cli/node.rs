@@ -33,18 +33,6 @@ pub enum NodeCommand {
     /// Kill of monitored processes.
     #[command(hide = true)]
     Kill(Later),
-    /// Start as secondary with the files changed since a date.
-    #[command(hide = true)]
-    Secondforce(Later),
-    /// Comparison of the replicated files.
-    #[command(hide = true)]
-    Rfsverify(Later),
-    /// Differences of the replicated files.
-    #[command(hide = true)]
-    Rfsdiff(Later),
-    /// Synchronization policy.
-    #[command(hide = true)]
-    Rfssync(Later),
     /// Web service.
     #[command(hide = true)]
     Webserver(Later),
@@ -152,10 +140,6 @@ impl NodeCommand {
             NodeCommand::Completions { shell } => Ok(Job::Completions(shell)),
             NodeCommand::Errd(words) => later("errd", words),
             NodeCommand::Kill(words) => later("kill", words),
-            NodeCommand::Secondforce(words) => later("secondforce", words),
-            NodeCommand::Rfsverify(words) => later("rfsverify", words),
-            NodeCommand::Rfsdiff(words) => later("rfsdiff", words),
-            NodeCommand::Rfssync(words) => later("rfssync", words),
             NodeCommand::Webserver(words) => later("webserver", words),
             NodeCommand::Snapshot(words) => later("snapshot", words),
             NodeCommand::Dump(words) => later("dump", words),

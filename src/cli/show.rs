@@ -3,9 +3,10 @@
 use super::table::{clean, table};
 use crate::control::{
     BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, ExplainReport,
-    LevelReport, LogLine, ModuleRow, PortRow, Reply, ResourceRow, StateReport,
+    LevelReport, LogLine, ModuleRow, PortRow, Reply, ResourceRow, RfsReport, StateReport,
 };
 use crate::fsm::state::Readiness;
+use crate::node::rfssync::{self, Policy};
 use serde::Serialize;
 
 /// For people.
@@ -19,6 +20,7 @@ pub fn text(reply: &Reply) -> String {
         Reply::Commands(rows) => rows.iter().map(show_command).collect(),
         Reply::Explain(report) => show_explain(report),
         Reply::Loop(l) => format!("Loop counter: {}, limit: {}\n", l.count, l.limit),
+        Reply::Rfs(report) => show_rfs(report),
         Reply::Modules(rows) => {
             let rows: Vec<_> = rows.iter().map(|m| [m.module.to_string(), m.id.to_string()]).collect();
             table(None, &rows)
@@ -51,6 +53,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::State(v) => one(v),
         Reply::Explain(v) => one(v),
         Reply::Loop(v) => one(v),
+        Reply::Rfs(v) => one(v),
         Reply::Modules(v) => one(v),
         Reply::Ports(v) => one(v),
         Reply::ConfInfo(v) => one(v),
@@ -143,6 +146,36 @@ fn show_explain(report: &ExplainReport) -> String {
         text += &format!("  {}. {}\n", i + 1, clean(advice));
     }
     text
+}
+
+/// CLI-118.
+fn show_rfs(report: &RfsReport) -> String {
+    match report {
+        RfsReport::Policy(policy) => {
+            let rows = rfssync::resources(policy)
+                .map(|(name, value)| [name.trim_start_matches("rfssync").to_owned(), value.to_owned()]);
+            let mut text = table(Some(["Synchronization", "Policy"]), &rows);
+            if matches!(policy, Policy::External { detect: false, .. }) {
+                text += "Modifications before the start of the module are not detected (-d)\n";
+            }
+            text
+        }
+        RfsReport::Different(files) => {
+            files.iter().map(|f| format!("{}: {}\n", clean(&f.path), clean(&f.what))).collect()
+        }
+        RfsReport::Verified { examined, different } => {
+            format!("{examined} files compared, different: {different}\n")
+        }
+        RfsReport::Diff { files, bytes, seconds } => {
+            let time = seconds.map_or("unknown".to_owned(), |s| format!("{s} s"));
+            let rows = [
+                ["Modified files".to_owned(), files.to_string()],
+                ["To copy".to_owned(), format!("{} KB", bytes.div_ceil(1024))],
+                ["Estimated duration".to_owned(), time],
+            ];
+            table(None, &rows)
+        }
+    }
 }
 
 /// CLI-099: the process stands over its ports.

@@ -1,11 +1,12 @@
 //! Printed answers, letter by letter.
 
 use super::*;
-use crate::control::{LoopReport, Stamp};
+use crate::control::{DifferentFile, LoopReport, Stamp};
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::Role;
 use crate::ids::{ModuleName, NodeName};
 use crate::log::Level;
+use crate::node::rfssync::Side;
 
 fn am() -> ModuleName {
     "mirror".parse().unwrap()
@@ -279,4 +280,29 @@ fn json_is_one_value_a_line() {
     assert_eq!(json(&Reply::Text("t".to_owned())), "{\"text\":\"t\"}\n");
     let count = LoopReport { count: 1, limit: 3, reached: false };
     assert_eq!(json(&Reply::Loop(count)), "{\"count\":1,\"limit\":3,\"reached\":false}\n");
+}
+
+#[test]
+fn replicated_directories() {
+    let shown = |report| text(&Reply::Rfs(report));
+    let external = Policy::External { side: Side::Prim, uid: "monday".to_owned(), detect: false };
+    assert_eq!(
+        shown(RfsReport::Policy(external.clone())),
+        "Synchronization  Policy\nmode             external\nrole             prim\nuid              monday\n\
+         Modifications before the start of the module are not detected (-d)\n"
+    );
+    assert_eq!(
+        json(&Reply::Rfs(RfsReport::Policy(external))),
+        "{\"policy\":{\"external\":{\"side\":\"prim\",\"uid\":\"monday\",\"detect\":false}}}\n"
+    );
+    let file = DifferentFile { path: "/replicated/a".to_owned(), what: "content".to_owned() };
+    assert_eq!(shown(RfsReport::Different(vec![file])), "/replicated/a: content\n");
+    assert_eq!(
+        shown(RfsReport::Verified { examined: 12, different: 1 }),
+        "12 files compared, different: 1\n"
+    );
+    assert_eq!(
+        shown(RfsReport::Diff { files: 3, bytes: 2049, seconds: None }),
+        "Modified files      3\nTo copy             3 KB\nEstimated duration  unknown\n"
+    );
 }

@@ -37,13 +37,26 @@ fn every_template_can_be_configured_as_delivered() {
 #[test]
 fn the_comments_of_mirror_hold_good_xml() {
     let text = fs::read_to_string(template("mirror").join("conf/userconfig.xml")).unwrap();
-    for (tag, needed) in [("<vip>", "</vip>"), ("<rfs ", "</rfs>"), ("<check>", "</check>"), ("<var ", "/>")]
-    {
+    for (tag, needed) in [("<vip>", "</vip>"), ("<check>", "</check>"), ("<var ", "/>")] {
         let start = text.find(tag).unwrap();
         let end = start + text[start..].find(needed).unwrap() + needed.len();
         let part = format!("-->{}<!--", &text[start..end]);
         load(&format!("{}{part}{}", &text[..start], &text[end..]));
     }
+}
+
+/// ADM-70.
+#[test]
+fn mirror_replicates_two_directories() {
+    let config = load(&fs::read_to_string(template("mirror").join("conf/userconfig.xml")).unwrap());
+    let (heart, rfs) = (config.heart.unwrap(), config.rfs.unwrap());
+    assert_eq!((heart.pulse.as_millis(), heart.timeout.as_secs()), (700, 30));
+    assert_eq!(
+        (rfs.async_, rfs.acl, rfs.locktimeout.as_secs(), rfs.nbrei),
+        (module::Async::Second, false, 100, 3)
+    );
+    let dirs: Vec<_> = rfs.replicated.iter().map(|r| (r.dir.to_str().unwrap(), r.read_only)).collect();
+    assert_eq!(dirs, [("/test1replicated", true), ("/test2replicated", true)]);
 }
 
 #[test]

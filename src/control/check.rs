@@ -1,8 +1,9 @@
 //! What a request says about itself: its module, its line in the command log, its limits.
 
-use super::request::{BootOp, ClusterSource, FirewallOp, InstallSource, Request};
+use super::request::{BootOp, ClusterSource, FirewallOp, InstallSource, Request, RfsRequest};
 use crate::fsm::command::Command;
 use crate::ids::ModuleName;
+use crate::node::rfssync::{Policy, Side, check_uid};
 
 /// Longest identity or user, bytes.
 const MOST_NAME: usize = 64;
@@ -37,6 +38,7 @@ impl Request {
             | Request::Set { module, .. }
             | Request::Print { module, .. }
             | Request::Loop { module, .. }
+            | Request::Rfs { module, .. }
             | Request::ModuleInstall { module, .. }
             | Request::ModulePackage { module }
             | Request::ModuleUninstall { module }
@@ -59,6 +61,7 @@ impl Request {
             }
             Request::Clean { what, .. } => format!("clean {}", format!("{what:?}").to_lowercase()),
             Request::ModuleInstall { id, reinstall, source, .. } => install_line(*id, *reinstall, source),
+            Request::Rfs { request, .. } => rfs_line(request)?,
             Request::ModuleUninstall { .. } => "module uninstall".to_owned(),
             Request::ModuleGenKey { .. } => "module genkey".to_owned(),
             Request::ModuleDelKey { .. } => "module delkey".to_owned(),
@@ -92,6 +95,9 @@ impl Request {
                 optional("identity", identity)?;
                 printable("value of the resource", &value.to_string(), MOST_VALUE)
             }
+            Request::Rfs { request: RfsRequest::SetPolicy(Policy::External { uid, .. }), .. } => {
+                check_uid(uid)
+            }
             Request::Loop { identity, .. } => optional("identity", identity),
             Request::Print { text, .. } => printable("message", text, MOST_TEXT),
             Request::ModuleInstall { source: InstallSource::Template(name), .. } => template(name),
@@ -115,6 +121,23 @@ fn control_line(module: &ModuleName, command: Command, identity: Option<&str>, u
         }
     }
     line
+}
+
+fn rfs_line(request: &RfsRequest) -> Option<String> {
+    match request {
+        RfsRequest::Policy | RfsRequest::Verify | RfsRequest::Diff => None,
+        RfsRequest::SetPolicy(Policy::Default) => Some("rfssync default".to_owned()),
+        RfsRequest::SetPolicy(Policy::Full) => Some("rfssync full".to_owned()),
+        RfsRequest::SetPolicy(Policy::External { side, uid, detect }) => {
+            let side = if *side == Side::Prim { "prim" } else { "second" };
+            let how = if *detect { "external" } else { "-d" };
+            Some(format!("rfssync {how} {side} {uid}"))
+        }
+        RfsRequest::SecondForce { after } => {
+            let date = jiff::Timestamp::from_second(*after).map(|t| t.to_string()).unwrap_or_default();
+            Some(format!("secondforce -d {date}"))
+        }
+    }
 }
 
 fn install_line(id: Option<u8>, reinstall: bool, source: &InstallSource) -> String {
@@ -181,6 +204,14 @@ mod tests {
         Request::Control { module: am(), command, identity: own(identity), user: own(user) }
     }
 
+    fn rfs(request: RfsRequest) -> Request {
+        Request::Rfs { module: am(), request }
+    }
+
+    fn external(uid: &str) -> RfsRequest {
+        RfsRequest::SetPolicy(Policy::External { side: Side::Prim, uid: uid.to_owned(), detect: false })
+    }
+
     #[test]
     fn command_log_has_the_arguments() {
         for (request, line) in [
@@ -192,6 +223,12 @@ mod tests {
             (control(Command::Swap { nosync: true }, None, None), "swap nosync -m mirror"),
             (control(Command::StopWait, Some("c"), None), "stopwait -m mirror -i c"),
             (Request::Boot { module: Some(am()), op: BootOp::On }, "boot on -m mirror"),
+            (rfs(external("monday")), "rfssync -d prim monday -m mirror"),
+            (rfs(RfsRequest::SetPolicy(Policy::Full)), "rfssync full -m mirror"),
+            (
+                rfs(RfsRequest::SecondForce { after: 1_456_833_600 }),
+                "secondforce -d 2016-03-01T12:00:00Z -m mirror",
+            ),
             (Request::Clean { module: None, what: CleanWhat::Log }, "clean log"),
             (
                 Request::ClusterConfig { source: ClusterSource::Keep, lock: Some(false) },
@@ -201,6 +238,7 @@ mod tests {
             assert_eq!(request.logged().as_deref(), Some(line));
         }
         assert_eq!(Request::Ping.logged(), None);
+        assert_eq!(rfs(RfsRequest::Verify).logged(), None);
         assert_eq!(Request::Boot { module: None, op: BootOp::Status }.logged(), None);
     }
 
@@ -210,6 +248,10 @@ mod tests {
         assert!(control(Command::Stop, Some(""), None).check().is_err());
         assert!(control(Command::Stop, None, Some(&"u".repeat(65))).check().is_err());
         assert!(control(Command::Stop, Some("custom script"), None).check().is_ok());
+        assert!(rfs(external(&"\u{e9}".repeat(24))).check().is_ok());
+        for uid in ["", "two words", &"u".repeat(25)] {
+            assert!(rfs(external(uid)).check().is_err(), "{uid}");
+        }
     }
 
     #[test]

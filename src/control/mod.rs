@@ -15,12 +15,13 @@ mod sink;
 
 pub use caller::Caller;
 pub use reply::{
-    BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, ExplainReport,
-    LevelReport, LogLine, LoopReport, ModuleRow, PortRow, Reply, ResourceRow, Stamp, StateReport,
+    BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, DifferentFile,
+    ExplainReport, LevelReport, LogLine, LoopReport, ModuleRow, PortRow, Reply, ResourceRow, RfsReport,
+    Stamp, StateReport,
 };
 pub use request::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,
-    Request, Until,
+    Request, RfsRequest, Until,
 };
 
 pub use sink::{Gone, ReplySink};

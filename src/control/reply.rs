@@ -4,6 +4,7 @@ use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::log::Level;
+use crate::node::rfssync::Policy;
 use serde::{Deserialize, Serialize};
 
 /// One piece of an answer; [`Reply::End`] is the last one.
@@ -31,6 +32,8 @@ pub enum Reply {
     Explain(ExplainReport),
     /// To `Loop`.
     Loop(LoopReport),
+    /// To `Rfs`; to a verification several times.
+    Rfs(RfsReport),
     /// To `ModuleList`.
     Modules(Vec<ModuleRow>),
     /// To `ModuleGetPorts`, in the order of printing.
@@ -157,6 +160,41 @@ pub struct LoopReport {
     pub limit: u32,
     /// The limit is reached.
     pub reached: bool,
+}
+
+/// What is said of replicated directories.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RfsReport {
+    /// The synchronization policy.
+    Policy(Policy),
+    /// Files that differ, as far as they are known.
+    Different(Vec<DifferentFile>),
+    /// End of a verification.
+    Verified {
+        /// Files and directories that were compared.
+        examined: u64,
+        /// Those that differ.
+        different: u64,
+    },
+    /// What a synchronization would copy.
+    Diff {
+        /// Modified regular files.
+        files: u64,
+        /// What would be copied of them, bytes.
+        bytes: u64,
+        /// Estimated duration in seconds; none without an experience to go by.
+        seconds: Option<u64>,
+    },
+}
+
+/// A file that is not the same on both nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DifferentFile {
+    /// Its path.
+    pub path: String,
+    /// What differs, e.g. `missing`, `content`, `mode`.
+    pub what: String,
 }
 
 /// An installed module (CLI-098).

@@ -5,6 +5,7 @@ use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::Role;
 use crate::ids::{ModuleId, ModuleName};
 use crate::log::Lang;
+use crate::node::rfssync::Policy;
 use serde::{Deserialize, Serialize};
 
 /// One request; a connection carries exactly one.
@@ -101,6 +102,13 @@ pub enum Request {
         /// What to clean.
         what: CleanWhat,
     },
+    /// Ask or order something of the replication of a module (CLI-063, CLI-118).
+    Rfs {
+        /// The module.
+        module: ModuleName,
+        /// What.
+        request: RfsRequest,
+    },
     /// Install a `.safe` (CLI-095).
     ModuleInstall {
         /// Name of the module to create.
@@ -192,6 +200,25 @@ pub enum Request {
         op: FirewallOp,
         /// The module; safeadmin and the web service without it.
         module: Option<ModuleName>,
+    },
+}
+
+/// What can be asked of the replicated directories of a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RfsRequest {
+    /// The synchronization policy (RFS-54); answered with [`super::RfsReport::Policy`].
+    Policy,
+    /// A new one (RFS-50 to RFS-53); answered in the same way.
+    SetPolicy(Policy),
+    /// Compare the files of this SECOND with those of the primary (RFS-61).
+    Verify,
+    /// What this ALONE node would have to copy (RFS-62).
+    Diff,
+    /// Start as secondary and copy only the files modified after a date (RFS-60).
+    SecondForce {
+        /// The date, Unix time in seconds.
+        after: i64,
     },
 }
 

@@ -9,6 +9,8 @@
 use super::boot;
 use super::cluster::{self, ClusterError};
 use super::record::{self, RecordError};
+use super::replicated::{self, Directory, ReplicatedError};
+use super::rfssync;
 use super::script::{self, ScriptError};
 use super::tree;
 use crate::config::archive::{self, ArchiveError};
@@ -97,6 +99,9 @@ pub enum ConfigureError {
     /// The successful configuration cannot be kept.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A replicated directory cannot be taken or given back.
+    #[error(transparent)]
+    Replicated(#[from] ReplicatedError),
     /// A file of the node cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -110,6 +115,7 @@ pub fn confcheck(
 ) -> Result<Configured, ConfigureError> {
     let dir = paths.module(module);
     let mut checked = check(paths, module, &dir, None, extra)?;
+    replicated::check(paths, module, &Directory::of(checked.config.rfs.as_ref()))?;
     checked.output = run_script(paths, module, "confcheck", &dir, &checked.config)?;
     Ok(checked)
 }
@@ -142,10 +148,13 @@ pub fn config(
         refuse_static_changes(situation, &checked)?;
         let info = info(&fresh)?;
         let bytes = archive::bytes(&fresh)?;
+        let directories = Directory::of(checked.config.rfs.as_ref());
+        replicated::check(paths, module, &directories)?;
         tree::swap(&fresh, &target)?;
+        replicated::configure(paths, module, &directories)?;
         checked.output = run_script(paths, module, "config", &target, &checked.config)?;
         if situation == ModuleSituation::Stopped {
-            forget_failover_command(paths, module)?;
+            forget_commands(paths, module)?;
         }
         let now = ConfInfo { date: seconds(SystemTime::now()), ..info };
         record::store(&target.join(PROOF), &now)?;
@@ -153,7 +162,13 @@ pub fn config(
     });
     // Without the proof this puts the old configuration back, with it this deletes the old one.
     recover(paths, module)?;
-    let (checked, bytes) = applied?;
+    let settled = restore_directories(paths, module);
+    let (mut checked, bytes) = applied?;
+    if let Err(error) = settled {
+        // The new configuration holds; what it left behind is tried again at the next one.
+        let told = format!("warning: a replicated directory is not in order: {error}\n");
+        checked.output = Some(checked.output.unwrap_or_default() + &told);
+    }
     let stamp = jiff::Zoned::now().strftime("%Y-%m-%d_%H%M%S").to_string();
     if let Err(error) = keep_last(&paths.lastconfig(), module, &stamp, &bytes) {
         // The configuration is applied; a copy of it for the support is not worth an error.
@@ -162,8 +177,10 @@ pub fn config(
     Ok(checked)
 }
 
-/// The failover attribute of the file holds again after a configuration in STOP (RES-07).
-fn forget_failover_command(paths: &Paths, module: &ModuleName) -> Result<(), RecordError> {
+/// After a configuration in STOP the failover attribute of the file holds again (RES-07), and the next
+/// synchronization is a full one (RFS-56).
+fn forget_commands(paths: &Paths, module: &ModuleName) -> Result<(), RecordError> {
+    rfssync::forget(paths, module)?;
     let settings = boot::user_settings(paths, module)?;
     if settings.failover.is_none() {
         return Ok(());
@@ -190,6 +207,9 @@ pub fn deconfig(paths: &Paths, module: &ModuleName, running: bool) -> Result<boo
     if let Some(vars) = vars {
         script::run(paths, module, &target.join("bin"), "deconfig", &vars, script::TIMEOUT)?;
     }
+    // First the directories: if one cannot be given back, the module stays configured.
+    replicated::settle(paths, module, &[])?;
+    rfssync::forget(paths, module)?;
     tree::take_away(&target)?;
     Ok(true)
 }
@@ -240,6 +260,24 @@ pub fn recover(paths: &Paths, module: &ModuleName) -> Result<(), RecordError> {
         }
     }
     tree::remove(&other)
+}
+
+/// Gives back the replicated directories that the active configuration does not have, and puts back the
+/// links that a crash has cost (RFS-11): their directories are returned. Call it after [`recover`] when
+/// `safeadmin` starts, before the module is launched.
+pub fn restore_directories(paths: &Paths, module: &ModuleName) -> Result<Vec<PathBuf>, ConfigureError> {
+    let wanted = match in_force(paths, module) {
+        None => Vec::new(),
+        Some(dir) => match load(paths, &dir) {
+            Ok(config) => Directory::of(config.rfs.as_ref()),
+            // Until it can be read again, the module keeps what it has.
+            Err(error) => {
+                tracing::warn!(%module, %error, "the replicated directories are not known");
+                replicated::held(paths, module)?
+            }
+        },
+    };
+    Ok(replicated::settle(paths, module, &wanted)?)
 }
 
 fn fresh_dir(paths: &Paths, module: &ModuleName) -> PathBuf {

@@ -232,3 +232,101 @@ fn the_last_three_configurations_of_each_module_are_kept() {
     assert_eq!(node.names(&dir)[..3], wanted);
     assert_eq!(node.names(&dir).len(), 6);
 }
+
+/// A configuration that replicates `dir`.
+fn replicating(dir: &Path) -> String {
+    let rfs = format!("<rfs><replicated dir=\"{}\"/></rfs>", dir.display());
+    userconfig("", 30_000).replace("<user>", &format!("{rfs}<user>"))
+}
+
+fn data(node: &Node, name: &str) -> PathBuf {
+    let dir = node.root.path().join("data").join(name);
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("file"), name).unwrap();
+    dir
+}
+
+fn is_link(dir: &Path) -> bool {
+    assert!(dir.join("file").is_file(), "{} has lost its data", dir.display());
+    fs::read_link(dir).is_ok()
+}
+
+/// R-13.6a.
+#[test]
+fn replicated_directories_follow_the_configuration() {
+    let (node, am) = node();
+    let (one, two) = (data(&node, "one"), data(&node, "two"));
+    edit(&node, &replicating(&one));
+    confcheck(&node.paths, &am, &|_| Vec::new()).unwrap();
+    assert!(!is_link(&one), "confcheck changes nothing");
+    apply(&node, Stopped).unwrap();
+    assert_eq!(fs::read_link(&one).unwrap(), Path::new("one_For_SafeKit_Replication"));
+    // What is dynamic may change, the directories may not.
+    edit(&node, &replicating(&one).replace("30000", "20000"));
+    apply(&node, Alone).unwrap();
+    edit(&node, &replicating(&two));
+    assert!(matches!(apply(&node, Alone), Err(ConfigureError::NotDynamic(_))));
+    assert!(is_link(&one) && !is_link(&two));
+    // What cannot be given back does not keep the new configuration out.
+    fs::remove_file(&one).unwrap();
+    fs::create_dir(&one).unwrap();
+    fs::write(one.join("file"), "stray").unwrap();
+    let output = apply(&node, Stopped).unwrap().output.unwrap();
+    assert!(output.contains("are both there"), "{output}");
+    fs::remove_dir_all(&one).unwrap();
+    apply(&node, Stopped).unwrap();
+    assert!(!is_link(&one) && is_link(&two));
+    deconfig(&node.paths, &am, false).unwrap();
+    assert!(!is_link(&one) && !is_link(&two));
+    apply(&node, Stopped).unwrap();
+    modules::uninstall(&node.paths, &am, false).unwrap();
+    assert!(!is_link(&one) && !is_link(&two));
+}
+
+#[test]
+fn a_failed_configuration_gives_the_new_directories_back() {
+    let (node, am) = node();
+    let (one, two) = (data(&node, "one"), data(&node, "two"));
+    edit(&node, &replicating(&one));
+    apply(&node, Stopped).unwrap();
+    node.script(&node.paths.module(&am).join("bin/config"), "exit 1");
+    edit(&node, &replicating(&two));
+    assert!(matches!(apply(&node, Stopped), Err(ConfigureError::Script(_))));
+    assert!(is_link(&one) && !is_link(&two));
+    edit(&node, &replicating(&node.root.path().join("data/three")));
+    let error = apply(&node, Stopped).unwrap_err().to_string();
+    assert!(error.contains("data/three: no such directory"), "{error}");
+    assert!(is_link(&one));
+}
+
+/// RFS-11: what a crash has left is put right when safeadmin starts.
+#[test]
+fn a_crash_of_the_machine_costs_no_link() {
+    let (node, am) = node();
+    let one = data(&node, "one");
+    edit(&node, &replicating(&one));
+    apply(&node, Stopped).unwrap();
+    assert!(restore_directories(&node.paths, &am).unwrap().is_empty());
+    let directory = &Directory::of(active(&node.paths, &am).unwrap().unwrap().rfs.as_ref())[0];
+    drop(replicated::prepare_mount(directory).unwrap());
+    assert_eq!(restore_directories(&node.paths, &am).unwrap(), std::slice::from_ref(&one));
+    assert!(is_link(&one));
+    // A crash in the middle of a first configuration: nothing was applied.
+    fs::remove_file(node.paths.active(&am).join(PROOF)).unwrap();
+    recover(&node.paths, &am).unwrap();
+    assert!(restore_directories(&node.paths, &am).unwrap().is_empty());
+    assert!(!is_link(&one));
+}
+
+/// RFS-56.
+#[test]
+fn a_configuration_in_stop_asks_for_a_full_synchronization() {
+    use rfssync::Policy;
+    let (node, am) = node();
+    apply(&node, Stopped).unwrap();
+    for (situation, wanted) in [(Alone, Policy::Default), (Stopped, Policy::Full)] {
+        rfssync::set_policy(&node.paths, &am, &Policy::Default).unwrap();
+        apply(&node, situation).unwrap();
+        assert_eq!(rfssync::policy(&node.paths, &am).unwrap(), wanted);
+    }
+}

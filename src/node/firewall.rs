@@ -30,7 +30,9 @@ pub fn core_ports(cluster: Option<&ClusterConfig>) -> Vec<Port> {
 /// Ports of a module itself (CLI-040).
 pub fn module_ports(id: ModuleId, module: &ModuleConfig) -> Vec<Port> {
     let mut all = ports::of_module(id, module, None);
-    all.retain(|port| !["safeadmin", "webconsole"].contains(&port.process));
+    // Nothing listens on the port of the replication without replicated directories.
+    let unused = if module.rfs.is_none() { "rfs" } else { "" };
+    all.retain(|port| !["safeadmin", "webconsole", unused].contains(&port.process));
     all
 }
 
@@ -254,8 +256,10 @@ mod tests {
         let numbers = |ports: Vec<Port>| ports.iter().map(|port| port.number).collect::<Vec<_>>();
         assert_eq!(numbers(core_ports(None)), [4800, 9010, 9453]);
         let text = super::super::testing::userconfig("", 30_000);
-        let module = crate::config::module::load(&text, "userconfig.xml", &|_| None, None).unwrap();
-        assert_eq!(numbers(module_ports(3, &module)), [8890, 5608]);
+        let load = |text: &str| crate::config::module::load(text, "userconfig.xml", &|_| None, None).unwrap();
+        assert_eq!(numbers(module_ports(3, &load(&text))), [8890]);
+        let replicating = text.replace("<user>", "<rfs><replicated dir=\"/d\"/></rfs><user>");
+        assert_eq!(numbers(module_ports(3, &load(&replicating))), [8890, 5608]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub mod keys;
 pub mod level;
 pub mod modules;
 pub mod record;
+pub mod replicated;
+pub mod rfssync;
 pub mod script;
 pub mod tree;
 

@@ -59,13 +59,12 @@ fn malformed_userconfig() {
 fn what_is_not_supported_yet() {
     let cluster = Cluster::new("not_yet");
     let node1 = cluster.node(1);
-    let rfs = r#"<rfs><replicated dir="/replicated" mode="read_only"/></rfs>"#;
+    let rfs = r#"<rfs scripts="on"><replicated dir="/replicated" mode="read_only"/></rfs>"#;
     node1.unpack(MODULE, 1, &Mirror { more: rfs, ..Mirror::default() }.xml(), &[]);
     let output = node1.safekit(&["config", "-m", MODULE]);
-    refused(&output, &["userconfig.xml:", "not supported yet: <rfs>"]);
+    refused(&output, &["userconfig.xml:", "<rfs>: not supported yet: scripts=\"on\""]);
     assert_ne!(node1.safekit(&["start", "-m", MODULE]).code, 0, "it is not configured");
-    for command in [&["-H", "*", "level"][..], &["errd", "list", "-m", MODULE], &["rfsverify", "-m", MODULE]]
-    {
+    for command in [&["-H", "*", "level"][..], &["errd", "list", "-m", MODULE], &["webserver", "restart"]] {
         refused(&node1.safekit(command), &["not supported yet"]);
     }
 }

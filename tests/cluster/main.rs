@@ -10,6 +10,7 @@ mod control_plane;
 mod input;
 mod mirror;
 mod node;
+mod replicated;
 mod rules;
 mod scripts;
 mod support;

@@ -86,6 +86,8 @@ fn resources() -> Vec<Message> {
         ("intf", "192.168.1.0", "intfcheck"),
         ("ip", "192.168.1.99", "ipcheck"),
         ("custom", "id", "customscript"),
+        ("rfs", "degraded", "nfsadmin"),
+        ("rfs", "rfssync", "set_rfssync"),
     ];
     let values = [Value::Up, Value::Down];
     let resource = |(class, id, setter): (&str, &str, &str)| {
@@ -119,6 +121,18 @@ fn others() -> Vec<Message> {
         Message::StopstartFromFailoverOff,
         Message::NotUptodate,
         Message::RunPrim,
+        Message::Inconsistent,
+        Message::RunPrimforce,
+        Message::UpdatingTree("/replicated".into()),
+        Message::Copied("120 MB, 12 files, 3 s, 40960 KB/sec".into()),
+        Message::ReintegrationEnded("default".into()),
+        Message::ReintegrationProgress("/replicated: 40 of 120 MB".into()),
+        Message::UptodateData,
+        Message::AbnormalDelta,
+        Message::TlsHandshake("7".into()),
+        Message::LinkRestored("/replicated".into()),
+        Message::StreamLost("no acknowledgement for 100 s".into()),
+        Message::StreamResumed("/replicated".into()),
         Message::PrimAborted,
         Message::SecondAborted,
         Message::VipSet("192.168.1.99".into()),

@@ -37,6 +37,32 @@ fn a_command_dies_with_the_one_who_runs_it() {
     eventually("it is gone inside", || !cluster.sh("client", "pidof sleep").status.success());
 }
 
+/// A replicated directory is renamed and mounted on. A private directory itself is a mount point, which
+/// cannot be renamed; what is in it can, and lies on a disk that outlives the power.
+#[test]
+fn directories_inside_a_private_one_can_be_replicated() {
+    let mut wanted = options("replicated");
+    let top = PathBuf::from(format!("/data-{}", std::process::id()));
+    wanted.private = vec![top.clone()];
+    let cluster = Cluster::up(&wanted);
+    let top = top.display();
+    assert!(!cluster.sh("node1", &format!("mv {top} {top}_aside")).status.success(), "it is a mount point");
+    for node in ["node1", "node2"] {
+        cluster.says(node, &format!("mkdir {top}/app && echo {node} > {top}/app/file"));
+    }
+    let taken = format!("cd {top} && mv app app_S && ln -s app_S app && cat app/file");
+    assert_eq!(cluster.says("node1", &taken), "node1");
+    let mounted = format!("cd {top} && rm app && mkdir app && mount -t tmpfs none app && ls -A app");
+    assert_eq!(cluster.says("node1", &mounted), "");
+    assert_eq!(cluster.says("node2", &format!("cat {top}/app/file")), "node2", "nothing is shared");
+    if std::path::Path::new("/dev/fuse").exists() {
+        cluster.says("node1", "test -c /dev/fuse");
+    }
+    cluster.sandbox.poweroff("node1").expect("power off");
+    cluster.sandbox.poweron("node1").expect("power on");
+    assert_eq!(cluster.says("node1", &format!("ls -A {top}/app; cat {top}/app_S/file")), "node1");
+}
+
 #[test]
 fn a_power_failure_kills_everything_and_keeps_the_disk() {
     let mut wanted = options("power");

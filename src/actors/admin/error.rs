@@ -56,6 +56,12 @@ pub enum AdminError {
     /// This node takes part in no cluster.
     #[error("{0}")]
     NoPlace(String),
+    /// No `<rfs>`.
+    #[error("module {0} has no replicated directories: it is configured without <rfs>")]
+    NoRfs(ModuleName),
+    /// The replication refuses.
+    #[error("{0}")]
+    Rfs(String),
     /// The work did not end.
     #[error("the work broke off: {0}; see the journal of safeadmin")]
     Broken(#[from] tokio::task::JoinError),

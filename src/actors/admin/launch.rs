@@ -11,7 +11,7 @@ use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::node::identity::Machine;
 use crate::node::modules::Elsewhere;
-use crate::node::{boot, configure, keys, modules, record};
+use crate::node::{boot, configure, keys, modules, record, rfssync};
 use crate::store::Store;
 use actix::{ArbiterHandle, System};
 use std::path::PathBuf;
@@ -212,6 +212,7 @@ impl Order {
             hearts: self.hearts,
             guard: self.guard,
             failover: settings.failover,
+            rfssync: rfssync::policy(&self.paths, &self.module)?,
             name: self.module,
             paths: self.paths,
         };
@@ -248,7 +249,12 @@ pub(super) fn find_pair(
 /// In a cluster of more than two nodes the peer is known without being online.
 fn remember_peer(paths: &Paths, module: &ModuleName, peer: &NodeName) -> Result<(), AdminError> {
     let file = peer_file(paths, module);
-    if record::load::<NodeName>(&file)?.as_ref() != Some(peer) {
+    let last = record::load::<NodeName>(&file)?;
+    if last.as_ref() != Some(peer) {
+        if last.is_some() {
+            // What was synchronized with another node says nothing about this one (RFS-56).
+            rfssync::forget(paths, module)?;
+        }
         record::store(&file, peer)?;
     }
     Ok(())

@@ -9,6 +9,7 @@ use crate::control::server;
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::state::Role;
 use crate::ids::ModuleName;
+use crate::log::Message;
 use crate::log::syslog::Syslog;
 use crate::node::boot::{self, BOOT_ID_VARIABLE, Beginning};
 use crate::node::record::RecordError;
@@ -182,9 +183,23 @@ impl Admin {
             if let Err(error) = recovered {
                 tracing::error!(%module, %error, "an interrupted configuration is not undone");
             }
+            if let Err(error) = self.restore_directories(&module).await {
+                tracing::error!(%module, %error, "the replicated directories are not in order");
+            }
             if let Err(error) = self.launch(&module).await {
                 tracing::error!(%module, %error, "the module is not launched");
             }
+        }
+        Ok(())
+    }
+
+    /// After a crash the links of replicated directories may be missing (RFS-11).
+    async fn restore_directories(&self, module: &ModuleName) -> Result<(), AdminError> {
+        let (paths, name) = (self.0.paths.clone(), module.clone());
+        let restored = off(move || configure::restore_directories(&paths, &name)).await??;
+        let store = self.0.store.module(module, &self.0.paths.uservar(module));
+        for dir in restored {
+            store.append(jiff::Timestamp::now(), &Message::LinkRestored(dir.display().to_string()));
         }
         Ok(())
     }

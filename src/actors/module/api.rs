@@ -3,13 +3,14 @@
 use crate::actors::cluster::Heard;
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
-use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel};
+use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel, RfsReport, RfsRequest};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::mirror::Refused;
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::node::keys::SecretKey;
+use crate::node::rfssync::Policy;
 use crate::store::ModuleStore;
 use actix::{Addr, Message};
 use jiff::Timestamp;
@@ -47,6 +48,8 @@ pub struct Setup {
     pub guard: crate::actors::guard::GuardHandle,
     /// `failover` as a command left it (ST-53); none: as configured.
     pub failover: Option<bool>,
+    /// Synchronization policy of its replicated directories (RFS-54).
+    pub rfssync: Policy,
 }
 
 /// A module instance as seen from outside. Dropping it does not end it: send [`Close`].
@@ -116,6 +119,11 @@ pub struct Print(pub PrintLevel, pub String);
 #[derive(Debug, Message)]
 #[rtype(result = "LoopReport")]
 pub struct Loop(pub LoopOp, pub Option<String>);
+
+/// Something about the replicated directories (CLI-063, CLI-118). A new policy is durable already.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<RfsReport, String>")]
+pub struct Rfs(pub RfsRequest);
 
 /// Every resource with the time of its last assignment.
 #[derive(Debug, Message)]

@@ -1,13 +1,13 @@
 //! What comes to the module's actor: from its own actors, and from the rest of safeadmin.
 
 use super::resources::unix_now;
-use super::{Close, Control, Explain, Forget, GetResources, Loop, Module, Print, SetResource, name};
+use super::{Close, Control, Explain, Forget, GetResources, Loop, Module, Print, Rfs, SetResource, name};
 use crate::actors::checkers::{CheckerReport, Finding};
 use crate::actors::guard::GuardEvent;
 use crate::actors::heart::{HeartEvent, PeerHolds, Silence};
 use crate::actors::script::{ScriptEnd, ScriptEvent, ScriptEventKind};
 use crate::actors::vip::VipEvent;
-use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel};
+use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel, RfsReport, RfsRequest};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::explain::Explanation;
 use crate::fsm::gate;
@@ -217,6 +217,24 @@ impl Handler<Loop> for Module {
             limit: limit.maxloop,
             reached,
         })
+    }
+}
+
+impl Handler<Rfs> for Module {
+    type Result = Result<RfsReport, String>;
+
+    fn handle(&mut self, Rfs(request): Rfs, _: &mut Self::Context) -> Self::Result {
+        match request {
+            RfsRequest::Policy => {}
+            RfsRequest::SetPolicy(policy) => {
+                self.setup.rfssync = policy;
+                self.show_rfssync();
+            }
+            RfsRequest::Verify | RfsRequest::Diff | RfsRequest::SecondForce { .. } => {
+                return Err(format!("module {} is not running its replication", self.setup.name));
+            }
+        }
+        Ok(RfsReport::Policy(self.setup.rfssync.clone()))
     }
 }
 

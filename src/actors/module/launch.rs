@@ -306,6 +306,7 @@ impl Module {
         self.assign(&name("usersetting", "encryption"), on_off(encrypted));
         let boot = Value::Text(self.setup.config.service.boot.to_string());
         self.assign(&name("usersetting", "boot"), boot);
+        self.show_rfssync();
         self.assign(&name("heart", "maxloop"), Value::Text("false".to_owned()));
         self.assign(&name("heart", "stopstartloop"), Value::Text(self.loops.began_s.to_string()));
         let remote = remote_of(&self.state);

@@ -14,7 +14,7 @@ mod resources;
 mod windows;
 
 pub use api::{
-    Close, Control, Explain, Forget, GetResources, Loop, ModuleHandle, Print, SetResource, Setup, Shown,
+    Close, Control, Explain, Forget, GetResources, Loop, ModuleHandle, Print, Rfs, SetResource, Setup, Shown,
 };
 pub use launch::{LaunchError, launch, vip_plan};
 

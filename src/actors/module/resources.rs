@@ -12,7 +12,7 @@ use crate::fsm::resource::{ResourceName, Resources, Value};
 use crate::fsm::rules::machine::{Verdict, View, WaitVerdict};
 use crate::fsm::state::Role;
 use crate::log::Message as LogMessage;
-use crate::node::boot;
+use crate::node::{boot, rfssync};
 use actix::prelude::*;
 use jiff::Timestamp;
 
@@ -45,6 +45,17 @@ impl Module {
         };
         if logged {
             self.log(&LogMessage::Resource(resource.clone(), value, setter.to_owned()));
+        }
+    }
+
+    /// RES-08 to RES-10.
+    pub(super) fn show_rfssync(&mut self) {
+        if self.setup.config.rfs.is_none() {
+            return;
+        }
+        let policy = self.setup.rfssync.clone();
+        for (id, value) in rfssync::resources(&policy) {
+            self.assign(&name("usersetting", id), Value::Text(value.to_owned()));
         }
     }
 

@@ -282,11 +282,21 @@ fn defaults_of_rfs() {
         replicated: vec![replicated],
     };
     assert_eq!(c.rfs, Some(wanted));
-    assert_eq!(c.unsupported.len(), 1);
+    assert_eq!(c.unsupported(), []);
     assert_eq!(
         c.warnings()[0].to_string(),
         "userconfig.xml:1: <rfs> iotimeout=\"5\": ignored: for Windows only"
     );
+}
+
+#[test]
+fn what_of_rfs_is_not_done_is_said() {
+    let c = mirror("<rfs scripts='on' nbremconn='4'><replicated dir='/data'/></rfs>").unwrap();
+    let told: Vec<String> = c.unsupported().iter().chain(c.warnings()).map(ToString::to_string).collect();
+    let warning = "<rfs> nbremconn=\"4\": one ordered stream is used, whatever is written here";
+    let wanted = ["<rfs>: not supported yet: scripts=\"on\"", warning];
+    assert_eq!(told, wanted.map(|w| format!("userconfig.xml:1: {w}")));
+    assert_eq!(mirror("<rfs nbremconn='1'><replicated dir='/data'/></rfs>").unwrap().warnings(), []);
 }
 
 #[test]

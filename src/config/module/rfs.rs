@@ -132,9 +132,14 @@ const ATTRIBUTES: &[&str] = &[
 /// Reads `<rfs>`.
 pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>) -> Option<Rfs> {
     let tag = parent.open(element, ATTRIBUTES, &["flow", "replicated"]);
-    tag.unsupported();
     for windows in ["iotimeout", "roflags", "allocthreshold", "nfsbox_options"] {
         tag.ignored(windows, "ignored: for Windows only");
+    }
+    if tag.get("scripts", units::on_off) == Some(true) {
+        tag.unsupported_as("not supported yet: scripts=\"on\"");
+    }
+    if tag.get("nbremconn", units::integer(1..=64)).is_some_and(|n: u32| n != 1) {
+        tag.ignored("nbremconn", "one ordered stream is used, whatever is written here");
     }
     let seconds =
         |name, default| tag.or(name, Duration::from_secs(default), units::duration(Unit::S, SECONDS));
