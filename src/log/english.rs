@@ -7,6 +7,9 @@ const DIRECTORIES: &str = "for replicated directories";
 const IF_SURE: &str = "If you are sure that this server has valid data, run safekit";
 const ONLY_HEARTBEATS: &str =
     "No heartbeat, but the remote server answers on another channel: waiting, check the heartbeat networks";
+const ABNORMAL_DELTA: &str = "Automatic synchronization cannot be applied due to an abnormal delta between the dates of the last synchronization";
+const TLS_FAILED: &str =
+    "TLS handshake failed. Check server time and module certificate (expiration date, hash)";
 
 /// `SWAP`, `WAIT_TR`: the name of a transition in both languages.
 pub(super) fn transition(command: Command) -> String {
@@ -63,6 +66,16 @@ pub(super) fn text(message: &Message) -> String {
         M::RunPrim => format!("{IF_SURE} prim to force start as primary"),
         M::Inconsistent => format!("Data may be inconsistent {DIRECTORIES} (stopped during reintegration)"),
         M::RunPrimforce => format!("{IF_SURE} primforce to force start as primary"),
+        M::UpdatingTree(dir) => format!("Updating directory tree from {dir}"),
+        M::Copied(statistics) => format!("Copied {statistics}"),
+        M::ReintegrationEnded(policy) => format!("Reintegration ended ({policy})"),
+        M::ReintegrationProgress(how) => format!("Reintegration: {how}"),
+        M::UptodateData => "Uptodate replicated file system".into(),
+        M::AbnormalDelta => ABNORMAL_DELTA.into(),
+        M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),
+        M::LinkRestored(dir) => format!("Link {dir} restored after an unexpected halt"),
+        M::StreamLost(why) => format!("Replication to the secondary stopped: {why}"),
+        M::StreamResumed(what) => format!("Replication to the secondary resumed: {what}"),
         M::PrimAborted => "Requested prim start aborted".into(),
         M::SecondAborted => "Requested second start aborted".into(),
         M::EndOfStop => "End of stop".into(),

@@ -7,6 +7,8 @@ use crate::fsm::command::{Caller, Command};
 const DIRECTORIES: &str = "des répertoires répliqués";
 const IF_SURE: &str = "Si vous êtes sûr que les données de ce serveur sont valides, exécutez safekit";
 const ONLY_HEARTBEATS: &str = "Plus de heartbeat, mais le serveur distant répond sur un autre canal : attente, vérifiez les réseaux de heartbeat";
+const ABNORMAL_DELTA: &str = "La synchronisation automatique ne peut pas être appliquée : écart anormal entre les dates de dernière synchronisation";
+const TLS_FAILED: &str = "échec de la négociation TLS. Vérifiez l'heure du serveur et le certificat du module (date d'expiration, empreinte)";
 
 pub(super) fn text(message: &Message) -> String {
     use Message as M;
@@ -56,6 +58,16 @@ pub(super) fn text(message: &Message) -> String {
             format!("Les données {DIRECTORIES} sont peut-être incohérentes (arrêt pendant la réintégration)")
         }
         M::RunPrimforce => format!("{IF_SURE} primforce pour forcer le démarrage en primaire"),
+        M::UpdatingTree(dir) => format!("Mise à jour de l'arborescence depuis {dir}"),
+        M::Copied(statistics) => format!("Copié {statistics}"),
+        M::ReintegrationEnded(policy) => format!("Réintégration terminée ({policy})"),
+        M::ReintegrationProgress(how) => format!("Réintégration : {how}"),
+        M::UptodateData => "Système de fichiers répliqué à jour".into(),
+        M::AbnormalDelta => ABNORMAL_DELTA.into(),
+        M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),
+        M::LinkRestored(dir) => format!("Lien {dir} rétabli après un arrêt inattendu"),
+        M::StreamLost(why) => format!("Réplication vers le secondaire arrêtée : {why}"),
+        M::StreamResumed(what) => format!("Réplication vers le secondaire reprise : {what}"),
         M::PrimAborted => "Démarrage en primaire demandé abandonné".into(),
         M::SecondAborted => "Démarrage en secondaire demandé abandonné".into(),
         M::EndOfStop => "Fin de l'arrêt".into(),

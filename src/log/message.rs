@@ -72,6 +72,26 @@ pub enum Message {
     Inconsistent,
     /// MSG-R-08: `If you are sure that this server has valid data, run safekit primforce to force start as primary`.
     RunPrimforce,
+    /// MSG-R-01: `Updating directory tree from <directory>`.
+    UpdatingTree(String),
+    /// MSG-R-02: `Copied <statistics>`: size, number of files, time, KB/sec.
+    Copied(String),
+    /// MSG-R-03: `Reintegration ended (<policy>)`.
+    ReintegrationEnded(String),
+    /// MSG-R-04: `Uptodate replicated file system`.
+    UptodateData,
+    /// MSG-R-10: `Automatic synchronization cannot be applied due to an abnormal delta between the dates of the last synchronization`.
+    AbnormalDelta,
+    /// MSG-R-11: `XXX clnttcp_create: socket=<socket> TLS handshake failed. ...`, verbose.
+    TlsHandshake(String),
+    /// Our own (RFS-11): the symbolic link of a replicated directory was put back after a crash.
+    LinkRestored(String),
+    /// Our own: how far a reintegration is, verbose.
+    ReintegrationProgress(String),
+    /// Our own: writes are no longer replicated; why.
+    StreamLost(String),
+    /// Our own: writes of that directory or module are replicated again.
+    StreamResumed(String),
     /// MSG-R-09: `Requested prim start aborted`; the reason goes to `explain`.
     PrimAborted,
     /// ST-44: `Requested second start aborted`.
@@ -183,6 +203,10 @@ impl Message {
             M::FailoverOffStopstart | M::Maxloop | M::Wakeup => Level::C,
             M::StopstartFromFailoverOff | M::TransitionFromRule(..) => Level::C,
             M::NotUptodate | M::RunPrim | M::Inconsistent | M::RunPrimforce => Level::C,
+            M::UpdatingTree(_) | M::Copied(_) | M::ReintegrationEnded(_) | M::UptodateData => Level::E,
+            M::AbnormalDelta | M::LinkRestored(_) | M::StreamLost(_) | M::StreamResumed(_) => Level::E,
+            M::ReintegrationProgress(_) => Level::I,
+            M::TlsHandshake(_) => Level::D,
             M::PrimAborted | M::SecondAborted | M::ScriptTimeout(..) => Level::C,
             M::PreviousHaltUnexpected | M::FailoverOff => Level::C,
             M::SplitBrainStaying | M::SplitBrainExiting | M::Fenced(_) | M::CannotStop(_) => Level::C,
@@ -202,6 +226,10 @@ impl Message {
             M::Resource(name, _, setter) if name.class == "rfs" && setter != "nfsadmin" => "rfsplug",
             M::Resource(_, _, setter) => setter,
             M::NotUptodate | M::RunPrim | M::Inconsistent | M::RunPrimforce => "rfsplug",
+            M::ReintegrationEnded(_) | M::UptodateData | M::LinkRestored(_) => "rfsplug",
+            M::StreamLost(_) | M::StreamResumed(_) => "rfsplug",
+            M::UpdatingTree(_) | M::Copied(_) | M::AbnormalDelta => "reintegre",
+            M::ReintegrationProgress(_) | M::TlsHandshake(_) => "reintegre",
             M::VipSet(_) => "vipplug",
             M::Script { .. } | M::ScriptTimeout(..) | M::ScriptFailed(..) | M::ScriptRunning(..) => {
                 "userplug"
