@@ -58,7 +58,8 @@ pub struct Face {
     pub adopted: bool,
     /// PRIM: *paired* is durable for this generation, and this session of S is in step (S2).
     pub in_step: Option<(u64, u64)>,
-    /// PRIM: asks S to give up, since it goes on in this new generation (S3).
+    /// PRIM: asks S to give up, since it goes on in this new generation (S3). ALONE: who joins now
+    /// would join a generation that ends.
     pub ask: Option<u64>,
     /// SECOND wishes to exchange the roles; true: without synchronization.
     pub wants_swap: Option<bool>,
@@ -100,7 +101,7 @@ impl State {
                 }
                 _ => None,
             },
-            ask: (self.at == At::Asking).then(|| r.history.current()),
+            ask: self.asks().then(|| r.history.current()),
             wants_swap: if matches!(self.at, At::Second) { self.swap } else { None },
             swapping: self.swapping(),
             failover: self.failover,
@@ -133,6 +134,14 @@ impl State {
             (Stream::InStep(_), Peer::Heard { face, counts: true }) => {
                 matches!(face.posture, Posture::Joining | Posture::Second) && face.stream == Stream::Broken
             }
+            _ => false,
+        }
+    }
+
+    fn asks(&self) -> bool {
+        match &self.at {
+            At::Asking => true,
+            At::Moving(m) => m.mv == plan::Move::Ask && m.from == Role::Alone,
             _ => false,
         }
     }

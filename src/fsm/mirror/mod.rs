@@ -153,6 +153,7 @@ pub enum Effect {
     /// Make the zones of unanswered modifications durable (S3).
     MarkDirty(u64),
     /// Answer the callers that wait; from here on modifications are local, in this generation (S3).
+    /// The zones of what came since `MarkDirty` are durable before they are answered.
     Release(u64, u64),
     /// Open or close the window of checkers.
     Checkers(Window, bool),
