@@ -159,7 +159,8 @@ impl World {
                 ("opened", id)
             }
             Effect::ReadOnly(id) => {
-                p.dirty |= p.held;
+                // What is refused here, or received and not applied, the other node may have otherwise.
+                p.dirty |= p.held | p.queue;
                 (p.open, p.link, p.held, p.queue) = (false, Link::None, 0, 0);
                 ("closed", id)
             }

@@ -19,9 +19,16 @@ const BREAK: usize = 7;
 const EDIT: usize = 8;
 const TORN: usize = 9;
 
+/// Generations of a history, beyond which nothing new happens in a search: a secondary that joins with
+/// an old heartbeat each time could go on for ever.
+const GENERATIONS: usize = 4;
+
 /// All successors. `progress`: only what goes on by itself, no fault, command or new write.
 pub fn next(b: &Bounds, w: &World, progress: bool, out: &mut Next) {
     out.clear();
+    if !progress && w.n.iter().any(|n| n.disk.history.iter().count() > GENERATIONS) {
+        return;
+    }
     for x in 0..2 {
         if !progress {
             faults(b, w, x, out);

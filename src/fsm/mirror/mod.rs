@@ -134,10 +134,12 @@ pub enum Effect {
     /// secondary is to be copied in full.
     Writable(u64, u64, bool),
     /// Refuse every modification, also on open handles; what is outstanding is acknowledged by S, or
-    /// failed with its zones durably marked. Ends every stream and reintegration, on either side.
+    /// failed with its zones durably marked; so are those of what was received and not applied. Ends
+    /// every stream and reintegration, on either side.
     ReadOnly(u64),
     /// Bring this node's data to the primary's and attach to it as this session. `InStep` is said
-    /// before the answer, which means: all is there and durable.
+    /// before the answer, which means: all is there and durable. The primary forgets its zones only
+    /// when what they hold is on its own disk, too.
     Reintegrate {
         /// Effect id.
         id: u64,
