@@ -109,6 +109,17 @@ fn waiting(e: &mut Explanation, s: &State, module: &str, peer: &str) {
                 "start the module on {peer}, or: safekit stop -m {module}; safekit prim -m {module}"
             ));
         }
+        Some(Why::Refused) => {
+            let why = s.refusal.as_deref().unwrap_or("refused");
+            e.because(format!("its directories could not be reintegrated: {why}"));
+            e.advise(format!("repair that, or copy everything: safekit stop -m {module}; safekit second fullsync -m {module}"));
+        }
+        Some(Why::Degraded) => {
+            e.because(format!("{peer} goes on without replication since its replication process failed"));
+            e.advise(format!(
+                "when the application may stop: safekit stop -m {module}, then start, on {peer}"
+            ));
+        }
         Some(Why::PeerUnknown) if s.peer == Peer::Quiet => {
             e.because(format!("the heartbeats of {peer} are silent, but it is heard on the cluster channel"));
             e.advise("check the heartbeat networks and their UDP port: safekit cluster check");
@@ -130,6 +141,10 @@ fn alone(e: &mut Explanation, cfg: &Config, s: &State, module: &str, peer: &str)
     e.because(format!(
         "primary without secondary: a failure of this node stops the application until {peer} is started"
     ));
+    if s.degraded {
+        e.because("degraded: its replication process failed, no secondary is accepted");
+        e.advise(format!("when the application may stop: safekit stop -m {module}, then start"));
+    }
     if s.timer.is_some() {
         e.because("no secondary is accepted while safeguard does not answer");
         e.advise("systemctl status safeguard");

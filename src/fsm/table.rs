@@ -4,7 +4,8 @@
 use super::command::{Caller, Command};
 use super::generation::{Flag, Generation, History, Record};
 use super::mirror::{
-    At, Config, DefaultPrim, Effect, Event, Face, Goal, Outcome, Peer, Posture, State, Timer, Waits, step,
+    At, Config, DefaultPrim, Effect, Event, Face, Goal, Outcome, Peer, Posture, State, Stream, Timer, Waits,
+    step,
 };
 use super::scripts::{Script, Scripts};
 use super::state::{Readiness, Role};
@@ -85,6 +86,7 @@ fn states() -> Vec<(&'static str, State)> {
         s.at = at;
         s.waits = Waits::Clear;
         s.session = 5;
+        s.replicated = true;
         s.timer = Some(900);
         s.peer = Peer::Heard { face: Box::new(peer_face(peer)), counts: true };
         s
@@ -111,6 +113,11 @@ fn states() -> Vec<(&'static str, State)> {
     for (name, s) in &mut states {
         s.adopted = name.starts_with("SECOND");
         s.promotable = *name == "SECOND, in step";
+        s.stream = match &s.at {
+            At::Joining | At::Second => Stream::InStep(5),
+            At::Prim | At::Asking => Stream::InStep(6),
+            _ => Stream::None,
+        };
         if *name == "WAIT, held by a rule" {
             s.waits = Waits::Blocked("disk".to_owned());
             s.held = true;
@@ -149,6 +156,7 @@ fn peer_face(posture: Posture) -> Face {
         able: true,
         adopted: second,
         session: if second { 6 } else { 0 },
+        stream: if second { Stream::InStep(6) } else { Stream::None },
         in_step: (posture == Posture::Running).then_some((7, 5)),
         ..State::stopped(record, true, 2).face()
     }
@@ -196,6 +204,9 @@ fn events(s: &State) -> Vec<(String, Event)> {
         ("late timer", Event::Timer(1)),
         ("late answer", Event::ok(1)),
         ("own pause", Event::OwnPause(1000)),
+        ("stream in step", Event::Stream(Stream::InStep(6))),
+        ("stream broken", Event::Stream(Stream::Broken)),
+        ("replication lost", Event::Degraded(true)),
         ("fenced", Event::Fenced("table".to_owned())),
     ];
     commands
@@ -253,7 +264,13 @@ fn effect(e: &Effect) -> Option<String> {
         Effect::Kill { .. } => "kill".to_owned(),
         Effect::Arm(_) => "+guard".to_owned(),
         Effect::Disarm(_) => "-guard".to_owned(),
-        Effect::Reintegrate(_) => "reintegrate".to_owned(),
+        Effect::Mount(_) => "mount".to_owned(),
+        Effect::Unmount(_) => "unmount".to_owned(),
+        Effect::Writable(..) => "writable".to_owned(),
+        Effect::ReadOnly(_) => "read-only".to_owned(),
+        Effect::MarkDirty(_) => "mark-dirty".to_owned(),
+        Effect::Release(..) => "release".to_owned(),
+        Effect::Reintegrate { .. } => "reintegrate".to_owned(),
         Effect::Drain(_) => "drain".to_owned(),
         Effect::Checkers(w, on) => format!("{}{w:?}", if *on { '+' } else { '-' }),
         Effect::Timer(_, t) => match t {

@@ -4,6 +4,7 @@
 //! acknowledged write. I3: from every world in which both nodes live and no operator stopped one,
 //! one of them can come to run by what goes on by itself.
 
+mod plane;
 mod steps;
 mod world;
 
@@ -24,6 +25,9 @@ fn violated(b: &Bounds, w: &World) -> Option<&'static str> {
     if w.n[0].vip && w.n[1].vip && b.cuts == 0 {
         return Some("I1");
     }
+    if w.diverged() {
+        return Some("I6");
+    }
     w.bad
 }
 
@@ -35,7 +39,7 @@ fn must_go_on(w: &World) -> bool {
         && !w.n[0].vip
         && !w.n[1].vip
         && w.n.iter().all(|n| !n.stopped && n.s.order.is_none())
-        && w.n.iter().any(|n| w.acked & !n.data == 0)
+        && w.n.iter().any(|n| w.acked & !w.orphan & !n.plane.data == 0)
 }
 
 /// Is there a way to a running node without fault, command or new write?
@@ -152,13 +156,14 @@ fn trace(b: &Bounds, links: &[(u32, u16)], mut at: usize) -> String {
         let show = |n: &world::Node| {
             let (role, ready) = n.s.shown();
             format!(
-                "{role} {ready} {:?}{} {:?}/{:?} t{} g{:x}",
+                "{role} {ready} {:?}{} {:?}/{:?} t{} g{:x}{}",
                 n.s.posture(),
                 if n.vip { "*" } else { "" },
                 n.disk.flag,
                 n.s.record.flag,
                 n.disk.term,
-                n.disk.history.current() & 0xffff
+                n.disk.history.current() & 0xffff,
+                if b.cache || b.breaks > 0 { format!(" {}", n.plane.brief()) } else { String::new() }
             )
         };
         let _ = writeln!(
@@ -216,12 +221,12 @@ fn crashes() {
 
 #[test]
 fn crashes_and_hangs() {
-    holds("crashes and hangs", Bounds { crashes: 1, hangs: 1, ..CALM }, true);
+    holds("crashes and hangs", Bounds { crashes: 1, hangs: 1, ..CALM }, deep(1) > 0);
 }
 
 #[test]
 fn operators() {
-    holds("operators", Bounds { admin: 2, crashes: 1, ..CALM }, true);
+    holds("operators", Bounds { admin: 1 + deep(1), crashes: 1, ..CALM }, true);
 }
 
 #[test]
@@ -233,7 +238,7 @@ fn without_data() {
 
 #[test]
 fn control_plane_restarts() {
-    holds("control plane restarts", Bounds { restarts: 1, crashes: 1, ..CALM }, true);
+    holds("control plane restarts", Bounds { restarts: 1, crashes: deep(1), ..CALM }, true);
 }
 
 #[test]
@@ -243,12 +248,12 @@ fn delayed_heartbeats() {
 
 #[test]
 fn lost_heartbeats() {
-    holds("lost heartbeats", Bounds { losses: 1, hangs: 1, crashes: 1, ..CALM }, false);
+    holds("lost heartbeats", Bounds { losses: 1, hangs: 1, crashes: deep(1), ..CALM }, false);
 }
 
 #[test]
 fn forced_starts() {
-    holds("forced starts", Bounds { prim: true, admin: 3, ..CALM }, false);
+    holds("forced starts", Bounds { prim: true, admin: 2 + deep(1), ..CALM }, false);
 }
 
 /// Without a witness a partition that lasts has two primaries, by design (ST-58); when it heals
@@ -272,6 +277,62 @@ fn a_partition_by_design() {
         std::fs::write(&file, &trace).expect("write the trace");
     }
     assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), trace, "run with SAFEKIT_UPDATE=1");
+}
+
+/// Writes that are in memory first, and the power: hot zones on both sides.
+#[test]
+fn data_and_power() {
+    let writes = 1 + deep(1);
+    holds("data and power", Bounds { cache: true, crashes: 2, writes, ..CALM }, false);
+}
+
+#[test]
+fn broken_streams() {
+    let b = Bounds { breaks: 1, writes: 1 + deep(1), ..CALM };
+    holds("broken streams", Bounds { crashes: 1, ..b }, true);
+    holds("broken streams and operators", Bounds { admin: 1, ..b }, true);
+    holds("broken streams and hangs", Bounds { hangs: 1, ..b }, false);
+}
+
+#[test]
+fn stopped_reintegration() {
+    let b = Bounds { partial: true, crashes: deep(1), admin: 2, prim: true, ..CALM };
+    holds("stopped reintegration", b, false);
+}
+
+#[test]
+fn damaged_zones_and_foreign_changes() {
+    holds("damaged zones", Bounds { cache: true, torn: 1, crashes: 1 + deep(1), ..CALM }, false);
+    holds("foreign changes", Bounds { edits: 1, admin: 2, ..CALM }, false);
+}
+
+#[test]
+fn planted_s3() {
+    finds("S3", Bounds { breaks: 1, crashes: 1, fault: Some(Fault::Release), ..CALM }, false);
+}
+
+#[test]
+fn planted_s7() {
+    finds("S7", Bounds { cache: true, crashes: 1, fault: Some(Fault::Drain), ..CALM }, false);
+}
+
+/// What the secondary misses for each source that reintegration does not look at.
+#[test]
+fn planted_omissions() {
+    let b = Bounds { cache: true, crashes: 2, writes: 2, ..CALM };
+    finds("dirty zones of P", Bounds { fault: Some(Fault::Dirty), ..b }, false);
+    finds("zones of S", Bounds { fault: Some(Fault::DirtySecond), ..b }, false);
+    finds("hot zones of P", Bounds { fault: Some(Fault::HotPrimary), ..b }, false);
+    let b = Bounds { edits: 1, admin: 2, ..CALM };
+    finds("foreign changes", Bounds { fault: Some(Fault::Changed), ..b }, false);
+    let b = Bounds { cache: true, torn: 1, crashes: 2, writes: 2, ..CALM };
+    finds("damaged zones", Bounds { fault: Some(Fault::Torn), ..b }, false);
+}
+
+#[test]
+fn planted_partial_reintegration() {
+    let b = Bounds { partial: true, crashes: 1, admin: 3, prim: true, ..CALM };
+    finds("partial reintegration", Bounds { fault: Some(Fault::Partial), ..b }, false);
 }
 
 #[test]

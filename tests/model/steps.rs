@@ -1,5 +1,6 @@
 //! Every step a world can take.
 
+use crate::plane::FOREIGN;
 use crate::world::{Bounds, Fault, Late, World, config};
 use safekit::fsm::command::{Caller, Command};
 use safekit::fsm::generation::Flag;
@@ -14,10 +15,20 @@ const ADMIN: usize = 3;
 const DELAY: usize = 4;
 const CUT: usize = 5;
 const LOSS: usize = 6;
+const BREAK: usize = 7;
+const EDIT: usize = 8;
+const TORN: usize = 9;
+
+/// Generations of a history, beyond which nothing new happens in a search: a secondary that joins with
+/// an old heartbeat each time could go on for ever.
+const GENERATIONS: usize = 4;
 
 /// All successors. `progress`: only what goes on by itself, no fault, command or new write.
 pub fn next(b: &Bounds, w: &World, progress: bool, out: &mut Next) {
     out.clear();
+    if !progress && w.n.iter().any(|n| n.disk.history.iter().count() > GENERATIONS) {
+        return;
+    }
     for x in 0..2 {
         if !progress {
             faults(b, w, x, out);
@@ -25,10 +36,14 @@ pub fn next(b: &Bounds, w: &World, progress: bool, out: &mut Next) {
             write(b, w, x, out);
         }
         effect(b, w, x, out);
+        data_plane(b, w, x, progress, out);
         time(b, w, x, out);
         beats(b, w, x, progress, out);
     }
     partition(b, w, progress, out);
+    if b.data && b.breaks == 0 {
+        out.iter_mut().for_each(|(_, _, v)| v.prompt(b));
+    }
 }
 
 fn spend(w: &World, what: usize, most: u8) -> Option<World> {
@@ -44,6 +59,11 @@ fn faults(b: &Bounds, w: &World, x: usize, out: &mut Next) {
         && let Some(mut v) = spend(w, CRASH, b.crashes)
     {
         v.crash(x);
+        if let Some(mut v) = spend(&v, TORN, b.torn) {
+            let p = &mut v.n[x].plane;
+            (p.torn, p.hot, p.dirty) = (true, 0, 0);
+            out.push(("crash damages the zones", x, v));
+        }
         out.push(("crash", x, v));
     }
     if w.live(x)
@@ -117,30 +137,59 @@ fn commands(b: &Bounds, w: &World, x: usize, out: &mut Next) {
     }
 }
 
-/// A client writes. PRIM answers when SECOND has it too, ALONE at once.
+/// A client writes.
 fn write(b: &Bounds, w: &World, x: usize, out: &mut Next) {
-    let (n, p) = (&w.n[x], &w.n[1 - x]);
-    if !n.power || !n.vip || w.issued >= b.writes {
-        return;
-    }
-    let follows = p.power
-        && !w.cut
-        && matches!(p.s.posture(), Posture::Joining | Posture::Second)
-        && (p.copied || !b.data && p.s.adopted);
-    let alone = matches!(&n.s.at, At::Alone)
-        || matches!(&n.s.at, At::Moving(m) if m.from != safekit::fsm::state::Role::Prim);
-    if !alone && !follows {
+    if !w.n[x].power || !w.n[x].vip || w.issued >= b.writes {
         return;
     }
     let mut v = w.clone();
-    let bit = 1 << v.issued;
-    v.issued += 1;
-    v.n[x].data |= bit;
-    if follows {
-        v.n[1 - x].data |= bit;
+    if v.write(b, x) {
+        out.push(("write", x, v));
     }
-    v.acked |= bit;
-    out.push(("write", x, v));
+}
+
+/// What the data plane of x does and says by itself, and what happens to it.
+fn data_plane(b: &Bounds, w: &World, x: usize, progress: bool, out: &mut Next) {
+    if !b.data {
+        return;
+    }
+    let n = &w.n[x];
+    if w.live(x) && n.plane.level() != n.s.stream {
+        let mut v = w.clone();
+        v.feed(b, x, Event::Stream(n.plane.level()));
+        out.push(("data plane says", x, v));
+    }
+    let mut v = w.clone();
+    if v.notices(b, x) {
+        out.push(("stream is found broken", x, v));
+    }
+    if progress {
+        return;
+    }
+    if (w.attached(x) || w.attached(1 - x))
+        && let Some(mut v) = spend(w, BREAK, b.breaks)
+    {
+        v.lost(b, x);
+        out.push(("stream breaks", x, v));
+    }
+    if n.s.at == At::Stopped
+        && n.power
+        && let Some(mut v) = spend(w, EDIT, b.edits)
+    {
+        let p = &mut v.n[x].plane;
+        p.data ^= FOREIGN;
+        p.safe ^= FOREIGN;
+        p.changed |= FOREIGN;
+        out.push(("files are changed", x, v));
+    }
+    let mut v = w.clone();
+    if b.cache && v.syncs(x) {
+        out.push(("synced", x, v));
+    }
+    let mut v = w.clone();
+    if b.partial && v.half_copied(x) {
+        out.push(("half copied", x, v));
+    }
 }
 
 fn effect(b: &Bounds, w: &World, x: usize, out: &mut Next) {
@@ -173,18 +222,11 @@ fn effect(b: &Bounds, w: &World, x: usize, out: &mut Next) {
             v.n[x].guard = crate::world::Guard::default();
             ("disarmed", id)
         }
-        Effect::Reintegrate(id) => {
-            let p = &w.n[1 - x];
-            if !p.power || w.cut || p.s.posture() != Posture::Running {
-                return;
-            }
-            v.n[x].data = p.data;
-            v.n[x].copied = true;
-            ("copied", id)
-        }
-        Effect::Drain(id) => ("drained", id),
         Effect::Script(id, _) => ("script ended", id),
-        _ => return,
+        e => match v.carry(b, x, &e) {
+            Some(done) => done,
+            None => return,
+        },
     };
     v.feed(b, x, Event::ok(id));
     out.push((name, x, v));
@@ -205,6 +247,7 @@ fn time(b: &Bounds, w: &World, x: usize, out: &mut Next) {
         if b.fault == Some(Fault::Proven) && m.disk.flag == Flag::Paired {
             m.disk.flag = Flag::Up;
         }
+        m.disk.reintegrating &= b.fault != Some(Fault::Partial);
         m.s = State::stopped(m.disk.clone(), true, m.s.seed + 10);
         v.feed(b, x, Event::Command(Command::Start, Caller::Boot));
         out.push(("boot", x, v));

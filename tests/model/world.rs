@@ -1,9 +1,10 @@
 //! A world of two nodes: the automata as they are, what is durable, what the kernel holds, one
 //! delayed heartbeat per direction, and the ghosts of the check.
 
+use crate::plane::{Link, Plane};
 use safekit::fsm::generation::{Flag, History, Record};
 use safekit::fsm::mirror::{
-    At, Change, Config, Effect, Event, Face, Peer, Posture, State, Step, Todo, Waits, step,
+    At, Change, Config, Effect, Event, Face, Move, Peer, Posture, State, Step, Stream, Todo, Waits, step,
 };
 use std::hash::{Hash, Hasher};
 
@@ -14,12 +15,16 @@ pub enum Fault {
     Proven,
     /// S2: *in step* without *paired* on disk, and for any session.
     InStep,
+    /// S3: callers are answered as soon as the stream is lost.
+    Release,
     /// S4: a node does not notice that it slept.
     OwnPause,
     /// S5: a former PRIM takes silence for `not taking over`.
     Leaving,
     /// S6: histories are not compared.
     Histories,
+    /// S7: promoted before what was received is applied.
+    Drain,
     /// S8: the guard does nothing.
     Guard,
     /// S9: the stop is announced before it has stopped.
@@ -28,6 +33,18 @@ pub enum Fault {
     Echo,
     /// What comes during a move is lost.
     LostEdges,
+    /// Reintegration does not look at what the primary wrote alone.
+    Dirty,
+    /// ... at what the secondary wrote or received.
+    DirtySecond,
+    /// ... at what a node may have lost with its power.
+    HotPrimary,
+    /// ... at what others changed while the module was stopped.
+    Changed,
+    /// ... at everything when the zones are damaged.
+    Torn,
+    /// A node that was stopped in a reintegration takes itself for whole.
+    Partial,
 }
 
 /// Bounds of the search.
@@ -43,6 +60,16 @@ pub struct Bounds {
     pub writes: u8,
     pub cuts: u8,
     pub losses: u8,
+    /// Writes are in memory first; without, they are on the disk at once.
+    pub cache: bool,
+    /// One end of the stream is lost.
+    pub breaks: u8,
+    /// Files are changed while the module is stopped.
+    pub edits: u8,
+    /// The durable zones are damaged by a power failure.
+    pub torn: u8,
+    /// Reintegrations can be seen half done.
+    pub partial: bool,
     pub prim: bool,
     pub fault: Option<Fault>,
 }
@@ -57,6 +84,11 @@ pub const CALM: Bounds = Bounds {
     writes: 1,
     cuts: 0,
     losses: 0,
+    cache: false,
+    breaks: 0,
+    edits: 0,
+    torn: 0,
+    partial: false,
     prim: false,
     fault: None,
 };
@@ -85,9 +117,7 @@ pub struct Node {
     /// S9 planted: the virtual IP goes later than was said.
     pub late_off: bool,
     pub guard: Guard,
-    pub data: u8,
-    /// SECOND to be: it was copied, and gets every write from then on.
-    pub copied: bool,
+    pub plane: Plane,
     /// It has the peer's current face.
     pub knows: bool,
     /// An operator stopped it.
@@ -110,7 +140,9 @@ pub struct World {
     pub parted: bool,
     pub issued: u8,
     pub acked: u8,
-    pub used: [u8; 7],
+    /// Answered writes that went with the power of the primary: only its secondary can save them.
+    pub orphan: u8,
+    pub used: [u8; 10],
     /// An operator forced a start that the peer could not be told of: I2 is his.
     pub blind: bool,
     pub bad: Option<&'static str>,
@@ -148,6 +180,7 @@ impl World {
             let mut s = State::stopped(record.clone(), true, 1000 + x as u64);
             s.at = At::Waiting;
             s.waits = Waits::Clear;
+            s.replicated = b.data;
             Node {
                 s,
                 power: true,
@@ -159,13 +192,11 @@ impl World {
                 vip: false,
                 late_off: false,
                 guard: Guard::default(),
-                data: 0,
-                copied: false,
+                plane: Plane { up: b.data, ..Plane::default() },
                 knows: false,
                 stopped: false,
             }
         };
-        let _ = b;
         World {
             n: [node(0), node(1)],
             late: [None, None],
@@ -173,7 +204,8 @@ impl World {
             parted: false,
             issued: 0,
             acked: 0,
-            used: [0; 7],
+            orphan: 0,
+            used: [0; 10],
             blind: false,
             bad: None,
         }
@@ -214,16 +246,21 @@ impl World {
                 | Effect::Kill { .. }
                 | Effect::Arm(_)
                 | Effect::Disarm(_)
-                | Effect::Reintegrate(_)
+                | Effect::Reintegrate { .. }
                 | Effect::Drain(_)
+                | Effect::Mount(_)
+                | Effect::Unmount(_)
+                | Effect::Writable(..)
+                | Effect::MarkDirty(_)
+                | Effect::Release(..)
                 | Effect::Script(..) => self.n[x].todo = Some(effect),
+                // Refused at once, and not waited for, under a broken stream.
+                Effect::ReadOnly(id) if !awaits(&self.n[x].s, *id) => {
+                    self.carry(b, x, &effect);
+                }
+                Effect::ReadOnly(_) => self.n[x].todo = Some(effect),
                 _ => {}
             }
-        }
-        if !matches!(self.n[x].s.posture(), Posture::Joining | Posture::Second)
-            || matches!(self.n[x].todo, Some(Effect::Reintegrate(_)))
-        {
-            self.n[x].copied = false;
         }
         if self.n[x].s.face() != before {
             self.n[1 - x].knows = false;
@@ -232,6 +269,12 @@ impl World {
             }
         }
         self.check_promotion(b, x);
+        // Nothing depends on when these two end.
+        if let Some(effect @ (Effect::Mount(id) | Effect::Unmount(id))) = self.n[x].todo.clone() {
+            self.n[x].todo = None;
+            self.carry(b, x, &effect);
+            self.feed(b, x, Event::ok(id));
+        }
         if matches!(self.n[x].s.waits, Waits::Hold(_)) {
             self.feed(b, x, Event::Waits(Waits::Clear));
         }
@@ -246,10 +289,16 @@ impl World {
         if !promoting || record.flag != Flag::Up {
             return;
         }
+        // What a primary lost with its power can be saved by its secondary, and by nobody else.
+        let needed = if m.mv == Move::Takeover { self.acked } else { self.acked & !self.orphan };
+        // `prim` is refused to a node whose data is mixed (ST-41), and nothing else starts it.
+        if n.plane.mixed {
+            self.bad = Some("I2");
+        }
         if n.s.order.is_some() {
             self.blind |= self.silent(x);
-            self.acked &= n.data;
-        } else if self.acked & !n.data != 0 && !self.blind {
+            self.acked &= n.plane.data;
+        } else if needed & !n.plane.data != 0 && !self.blind {
             self.bad = Some("I2");
         }
     }
@@ -281,9 +330,13 @@ impl World {
         n.todo = None;
         n.knows = false;
         n.stopped = false;
-        n.copied = false;
+        let lost = n.plane.crash(self.acked);
         n.s = State::stopped(n.disk.clone(), true, n.s.seed + 10);
-        self.n[1 - x].knows = false;
+        let y = &mut self.n[1 - x];
+        y.knows = false;
+        if !(y.power && y.plane.open) {
+            self.orphan |= lost;
+        }
         if let Some(l) = &mut self.late[x] {
             l.echo = false;
         }
@@ -295,11 +348,8 @@ impl World {
         for n in &self.n {
             renamed(&n.s, &mut names).hash(&mut h);
             record(&n.disk, &mut names).hash(&mut h);
-            (
-                n.power, n.hung, n.pause, n.lost, n.vip, n.late_off, n.guard, n.data, n.copied, n.knows,
-                n.stopped,
-            )
-                .hash(&mut h);
+            (n.power, n.hung, n.pause, n.lost, n.vip, n.late_off, n.guard, n.knows, n.stopped).hash(&mut h);
+            plane(&n.plane, &mut names).hash(&mut h);
             n.todo.as_ref().map(std::mem::discriminant).hash(&mut h);
         }
         for l in self.late.iter().flatten() {
@@ -311,6 +361,7 @@ impl World {
             self.parted,
             self.issued,
             self.acked,
+            self.orphan,
             self.used,
             self.blind,
         )
@@ -329,6 +380,27 @@ fn name(id: u64, names: &mut Vec<u64>) -> u64 {
     }
 }
 
+fn plane(p: &Plane, names: &mut Vec<u64>) -> Plane {
+    let link = match p.link {
+        Link::Primary(n) => Link::Primary(name(n, names)),
+        Link::Second(n) => Link::Second(name(n, names)),
+        other => other,
+    };
+    Plane { link, ..*p }
+}
+
+fn stream(s: Stream, names: &mut Vec<u64>) -> Stream {
+    match s {
+        Stream::Syncing(n) => Stream::Syncing(name(n, names)),
+        Stream::InStep(n) => Stream::InStep(name(n, names)),
+        other => other,
+    }
+}
+
+fn awaits(s: &State, id: u64) -> bool {
+    matches!(&s.at, At::Moving(m) if m.awaited.as_ref().is_some_and(|a| a.0 == id))
+}
+
 fn record(r: &Record, names: &mut Vec<u64>) -> Record {
     Record { history: r.history.renamed(|id| name(id, names)), ..r.clone() }
 }
@@ -339,6 +411,7 @@ fn face(f: &Face, names: &mut Vec<u64>) -> Face {
         session: name(f.session, names),
         in_step: f.in_step.map(|(g, n)| (name(g, names), name(n, names))),
         ask: f.ask.map(|g| name(g, names)),
+        stream: stream(f.stream, names),
         ..f.clone()
     }
 }
@@ -348,6 +421,7 @@ fn renamed(s: &State, names: &mut Vec<u64>) -> State {
     let mut s = s.clone();
     s.record = record(&s.record, names);
     s.session = name(s.session, names);
+    s.stream = stream(s.stream, names);
     if let Peer::Heard { face: f, .. } = &mut s.peer {
         **f = face(f, names);
     }

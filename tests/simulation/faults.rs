@@ -3,7 +3,7 @@
 use crate::node::{CHECKED, Node, Plane, TIMEOUT};
 use crate::world::{Happening, World};
 use safekit::fsm::command::Command;
-use safekit::fsm::mirror::{At, Peer, Posture};
+use safekit::fsm::mirror::At;
 
 const NAMES: [&str; 2] = ["A", "B"];
 
@@ -167,35 +167,6 @@ impl World {
             if self.profile.data && self.nodes[x].serves() && self.nodes[x].state.running() {
                 self.write_at(x);
             }
-        }
-    }
-
-    /// From the moment a SECOND is attached, the data plane goes on without it only by the word of
-    /// a control plane that is ALONE and knows that it is gone (S3, S8); until then callers wait.
-    fn write_at(&mut self, x: usize) {
-        let p = &self.nodes[1 - x];
-        let joined = matches!(p.state.posture(), Posture::Joining | Posture::Second);
-        let follows = p.power && p.copied && joined;
-        let reached = follows && !p.frozen && self.network.stream();
-        let n = &mut self.nodes[x];
-        let attached = match &n.state.peer {
-            Peer::Heard { face, .. } => matches!(face.posture, Posture::Joining | Posture::Second),
-            Peer::Unheard | Peer::Quiet => true,
-            Peer::Silent => false,
-        };
-        let word = n.up() && n.state.at == At::Alone && !attached;
-        if n.attached && !reached && !word {
-            return;
-        }
-        n.attached = reached;
-        let number = self.check.written;
-        self.check.written += 1;
-        self.check.acked.insert(number);
-        n.data.insert(number);
-        let p = &mut self.nodes[1 - x];
-        p.copied = reached;
-        if reached {
-            p.data.insert(number);
         }
     }
 

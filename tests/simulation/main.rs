@@ -10,6 +10,7 @@ mod network;
 mod node;
 mod plane;
 mod rng;
+mod store;
 mod world;
 
 use std::time::Instant;

@@ -2,10 +2,11 @@
 //! what its kernel and its disk hold.
 
 use crate::rng::Rng;
+use crate::store::Store;
 use crate::world::Happening;
 use safekit::fsm::generation::{Generation, History, Record};
 use safekit::fsm::maxloop::Loops;
-use safekit::fsm::mirror::{At, Config, DefaultPrim, State, Window};
+use safekit::fsm::mirror::{At, Config, DefaultPrim, Effect, State, Window};
 use safekit::fsm::peer::Watch;
 use safekit::fsm::resource::{ResourceName, Resources, Value};
 use safekit::fsm::rules::machine::Machine;
@@ -52,8 +53,8 @@ pub enum Work {
     Kill,
     Arm,
     Disarm,
-    Reintegrate,
-    Drain,
+    /// Something for the data plane.
+    Data(Effect),
 }
 
 pub struct Guard {
@@ -94,10 +95,7 @@ pub struct Node {
     pub script: Option<(u64, Script)>,
     pub guard: Option<Guard>,
     pub fenced: bool,
-    /// SECOND: it was copied and gets every write since.
-    pub copied: bool,
-    /// Primary: a SECOND was copied, and no write is answered without it.
-    pub attached: bool,
+    pub store: Store,
     /// What the checkers would find.
     pub truth: [bool; CHECKED.len()],
     /// Millionths by which the clock runs fast.
@@ -155,8 +153,7 @@ impl Node {
             script: None,
             guard: None,
             fenced: false,
-            copied: false,
-            attached: false,
+            store: Store::default(),
             truth: [true; CHECKED.len()],
             drift: rng.range(0, 10_000),
         }
@@ -207,8 +204,7 @@ impl Node {
         self.script = None;
         self.guard = None;
         self.fenced = false;
-        self.copied = false;
-        self.attached = false;
+        self.store = Store::default();
         self.disk_free = 0;
         self.state = State::stopped(self.disk.clone(), self.failover, 1);
     }

@@ -6,7 +6,7 @@ use crate::world::{Happening, Planted, World};
 use safekit::fsm::command::{Caller, Command};
 use safekit::fsm::generation::{Flag, Record};
 use safekit::fsm::maxloop::{Counted, Limit, Loops};
-use safekit::fsm::mirror::{At, Effect, Event, Outcome, Posture, State, Step, Timer, Waits, adopt, step};
+use safekit::fsm::mirror::{At, Effect, Event, Outcome, State, Step, Timer, Waits, adopt, step};
 use safekit::fsm::peer::{Report, Watch};
 use safekit::fsm::resource::Value;
 use safekit::fsm::rules::machine::{View, WaitVerdict};
@@ -119,6 +119,8 @@ impl World {
 
     pub fn wake(&mut self, x: usize) {
         self.suspect(x);
+        self.find_broken(x);
+        self.say_stream(x);
         self.renew(x);
         let clock = self.nodes[x].clock(self.now);
         if clock >= self.nodes[x].next_rules {
@@ -223,10 +225,6 @@ impl World {
         let n = &mut self.nodes[x];
         let before = n.state.face();
         n.state = out.state;
-        if !matches!(n.state.posture(), Posture::Joining | Posture::Second) {
-            n.copied = false;
-        }
-        n.attached &= n.state.running();
         let changed = n.state.face() != before;
         for effect in out.effects {
             self.act(x, effect);
@@ -248,14 +246,24 @@ impl World {
             Effect::Kill { id, .. } => self.work(x, id, quick, Work::Kill),
             Effect::Arm(id) => self.work(x, id, quick, Work::Arm),
             Effect::Disarm(id) => self.work(x, id, quick, Work::Disarm),
-            Effect::Reintegrate(id) => {
+            Effect::Reintegrate { id, .. } => {
                 let ms = self.rng.range(50, 1500);
-                self.work(x, id, ms, Work::Reintegrate);
+                self.work(x, id, ms, Work::Data(effect));
             }
             Effect::Drain(id) => {
                 let ms = self.rng.range(1, 300);
-                self.work(x, id, ms, Work::Drain);
+                self.work(x, id, ms, Work::Data(effect));
             }
+            // Refused at once, and not waited for, under a broken stream.
+            Effect::ReadOnly(id) if !self.nodes[x].awaits(id) => {
+                self.order_data(x, &effect);
+            }
+            Effect::Mount(id)
+            | Effect::Unmount(id)
+            | Effect::Writable(id, ..)
+            | Effect::ReadOnly(id)
+            | Effect::MarkDirty(id)
+            | Effect::Release(id, _) => self.work(x, id, quick, Work::Data(effect)),
             Effect::Checkers(window, on) => {
                 let windows = &mut self.nodes[x].windows;
                 if on {
@@ -347,16 +355,15 @@ impl World {
             // What is no longer awaited was cancelled; the other works do no harm late.
             _ if !n.awaits(id) => return,
             Work::VipOn if n.fenced => result = Err("fenced".to_owned()),
-            Work::Reintegrate | Work::Drain if !ok => {}
-            Work::Reintegrate => {
-                if !self.copy(x) {
+            _ if !ok => {}
+            Work::Data(effect) => {
+                if !self.order_data(x, &effect) {
                     // The copy goes on when the stream is back.
-                    self.work(x, id, 300, Work::Reintegrate);
+                    self.work(x, id, 300, Work::Data(effect));
                     return;
                 }
+                self.say_stream(x);
             }
-            Work::Drain => {}
-            _ if !ok => {}
             work => self.apply(x, &work),
         }
         self.feed(x, Event::Done(id, result));
@@ -386,19 +393,10 @@ impl World {
                 n.guard = None;
                 n.fenced = false;
             }
-            Work::Reintegrate | Work::Drain => {}
+            Work::Data(effect) => {
+                self.order_data(x, effect);
+            }
         }
-    }
-
-    fn copy(&mut self, x: usize) -> bool {
-        let p = &self.nodes[1 - x];
-        if !p.power || p.frozen || !self.network.stream() || p.state.posture() != Posture::Running {
-            return false;
-        }
-        self.nodes[x].data = p.data.clone();
-        self.nodes[x].copied = true;
-        self.nodes[1 - x].attached = true;
-        true
     }
 
     /// The guard looks at its clock, and again when the fence falls unless it is renewed.

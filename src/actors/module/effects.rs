@@ -50,7 +50,14 @@ impl Module {
                     self.answer(id, Ok(()), ctx);
                 }
             }
-            Effect::Reintegrate(id) | Effect::Drain(id) => {
+            Effect::Mount(id)
+            | Effect::Unmount(id)
+            | Effect::Writable(id, ..)
+            | Effect::ReadOnly(id)
+            | Effect::Reintegrate { id, .. }
+            | Effect::Drain(id)
+            | Effect::MarkDirty(id)
+            | Effect::Release(id, _) => {
                 self.answer(id, Err("this version does not replicate directories".to_owned()), ctx);
             }
             Effect::Checkers(window, on) => self.window(window, on),

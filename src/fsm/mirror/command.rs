@@ -1,7 +1,7 @@
 //! Commands: where each is allowed, and what it begins (spec/cli.md 5, AMB-03).
 
 use super::plan::{Move, Moving};
-use super::state::{At, Goal, Order, Peer};
+use super::state::{At, Goal, Order, Peer, Stream};
 use super::{Effect, Ignored, Outcome, Posture, Refused, Run, Timer};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::Flag;
@@ -69,6 +69,9 @@ impl Run<'_> {
 
     /// Does what was accepted; the state may have changed since, then it does what still makes sense.
     pub(super) fn apply(&mut self, command: Command, caller: Caller) {
+        if command == Command::Start || caller.is_administrator() {
+            self.s.refusal = None;
+        }
         match command {
             Command::Start => self.start(None),
             Command::Prim { fullsync } => {
@@ -79,7 +82,10 @@ impl Run<'_> {
                 self.s.fullsync = true;
                 self.start(Some(Order::Prim));
             }
-            Command::Second { .. } => self.start(Some(Order::Second)),
+            Command::Second { fullsync } => {
+                self.s.fullsync = fullsync;
+                self.start(Some(Order::Second));
+            }
             Command::Stop | Command::ForceStop | Command::Shutdown => self.leave(Goal::Stop, Action::Stop),
             Command::StopStart if self.cfg.automatic_reboot && !caller.is_administrator() => {
                 self.out.push(Effect::Reboot);
@@ -113,6 +119,10 @@ impl Run<'_> {
         }
         self.s.order = order;
         self.s.lastprim = self.s.record.primary;
+        self.s.replicated = self.cfg.data;
+        self.s.degraded = false;
+        self.s.again = false;
+        self.s.stream = Stream::None;
         // Also after a stopstart, where the role shown did not change.
         self.s.waits = super::Waits::Hold("rules".to_owned());
         self.out.push(Effect::ResetRules);

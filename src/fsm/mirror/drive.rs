@@ -2,7 +2,7 @@
 
 use super::face::Posture;
 use super::plan::{Change, Move, Moving, Todo};
-use super::state::{At, Goal, Peer};
+use super::state::{At, Goal, Peer, Stream};
 use super::{Effect, Event, Ignored, Outcome, Run, Timer};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::{Flag, Generation, Record};
@@ -16,6 +16,8 @@ impl Run<'_> {
         self.s.doubt = false;
         self.s.timer = None;
         self.s.why = None;
+        // What leaves the role does not come back to what was cut short.
+        self.s.again &= matches!(m.mv, Move::Ask | Move::GoAlone);
         self.s.at = At::Moving(m);
         self.advance();
     }
@@ -47,7 +49,7 @@ impl Run<'_> {
         let At::Moving(m) = &self.s.at else { return false };
         let (from, to, action) = (m.from, m.to, m.action);
         let effect = match todo {
-            Todo::Script(s, _) if !self.cfg.scripts.has(*s) => return false,
+            Todo::Script(s, _) if !self.cfg.scripts.has(*s) || self.leaves_out() => return false,
             Todo::Script(script, force) => {
                 let call = Call { script: *script, force: *force, from, to, action };
                 Effect::Script(self.id(), call)
@@ -65,8 +67,14 @@ impl Run<'_> {
             Todo::Kill { swap } => Effect::Kill { id: self.id(), swap: *swap },
             Todo::Arm => Effect::Arm(self.id()),
             Todo::Disarm => Effect::Disarm(self.id()),
-            Todo::Reintegrate => Effect::Reintegrate(self.id()),
-            Todo::Drain => Effect::Drain(self.id()),
+            Todo::Mount
+            | Todo::Unmount
+            | Todo::Writable
+            | Todo::ReadOnly
+            | Todo::Reintegrate
+            | Todo::Drain
+            | Todo::MarkDirty
+            | Todo::Release => self.data(todo),
             Todo::Checkers(w, on) => {
                 self.out.push(Effect::Checkers(*w, *on));
                 return false;
@@ -108,6 +116,14 @@ impl Run<'_> {
                 }
                 self.stored(*change);
             }
+            // None of these leaves a stream.
+            (Todo::Release | Todo::ReadOnly | Todo::Drain | Todo::Mount, Ok(())) => {
+                self.s.stream = Stream::None
+            }
+            // A stop is not blocked for ever by what stays mounted.
+            (Todo::Unmount, Err(why)) => {
+                self.log(Message::Error(format!("the replicated directories stay mounted: {why}")));
+            }
             // The step is lost with the power if it is not durable; a clean halt may be forgotten.
             (Todo::Store(Change::Halted) | Todo::Script(..) | Todo::Disarm, _) | (_, Ok(())) => {}
             (todo, Err(why)) => {
@@ -139,7 +155,8 @@ impl Run<'_> {
                 self.leave_second();
             }
             todo => {
-                let stuck = matches!(todo, Todo::VipOff | Todo::Kill { .. });
+                let stuck = matches!(todo, Todo::VipOff | Todo::Kill { .. } | Todo::ReadOnly);
+                let why = self.in_clear(todo, why);
                 self.log(if stuck { Message::CannotStop(why) } else { Message::Error(why) });
                 if *todo == Todo::Reintegrate {
                     // Again in a new session (S2), but not without a pause.
@@ -248,7 +265,10 @@ impl Run<'_> {
                 self.s.fullsync = false;
                 self.s.parted = false;
             }
-            Change::Adopted => self.s.adopted = true,
+            Change::Adopted => {
+                self.s.adopted = true;
+                self.s.fullsync = false;
+            }
             Change::Asked => self.s.parted = false,
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! What a node shows its peer in every heartbeat (RES-50, S10).
 
 use super::plan;
-use super::state::{At, Goal, Order, Peer, State, Waits};
+use super::state::{At, Goal, Order, Peer, State, Stream, Waits};
 use crate::fsm::generation::{Flag, History};
 use crate::fsm::state::{Readiness, Role};
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,8 @@ pub struct Face {
     pub adopted: bool,
     /// PRIM: *paired* is durable for this generation, and this session of S is in step (S2).
     pub in_step: Option<(u64, u64)>,
-    /// PRIM: asks S to give up, since it goes on in this new generation (S3).
+    /// PRIM: asks S to give up, since it goes on in this new generation (S3). ALONE: who joins now
+    /// would join a generation that ends.
     pub ask: Option<u64>,
     /// SECOND wishes to exchange the roles; true: without synchronization.
     pub wants_swap: Option<bool>,
@@ -66,6 +67,13 @@ pub struct Face {
     pub swapping: bool,
     /// Automatic failover.
     pub failover: bool,
+    /// What its data plane says. A SECOND whose stream is broken says so here, for a primary that
+    /// has not noticed yet (S3).
+    pub stream: Stream,
+    /// Its next secondary must be copied in full (ST-43, ST-45).
+    pub fullsync: bool,
+    /// PRIM or ALONE: goes on without replication until it is stopped and started (ST-28).
+    pub degraded: bool,
 }
 
 impl State {
@@ -93,18 +101,49 @@ impl State {
                 }
                 _ => None,
             },
-            ask: (self.at == At::Asking).then(|| r.history.current()),
+            ask: self.asks().then(|| r.history.current()),
             wants_swap: if matches!(self.at, At::Second) { self.swap } else { None },
             swapping: self.swapping(),
             failover: self.failover,
+            stream: self.stream,
+            fullsync: r.fullsync,
+            degraded: self.degraded && self.running(),
         }
     }
 
-    /// The peer is a SECOND whose data and history are mine.
+    /// The peer is a SECOND whose data and history are mine, and nothing is answered without it.
     pub(super) fn pairs_with(&self, f: &Face) -> bool {
         matches!(f.posture, Posture::Joining | Posture::Second)
             && f.adopted
             && f.history.current() == self.record.history.current()
+            && self.attached_to(f)
+            && !self.degraded
+    }
+
+    /// Both data planes know the same stream. Its number is that of the reintegration: the session of
+    /// S2 may be younger, for S draws another whenever it suspects itself.
+    fn attached_to(&self, f: &Face) -> bool {
+        !self.replicated || (matches!(self.stream, Stream::InStep(_)) && self.stream == f.stream)
+    }
+
+    /// Primary: callers wait for a secondary that does not get what they write, as the own data plane
+    /// says, or S itself while the loss has not been noticed here (S3).
+    pub(super) fn stream_lost(&self) -> bool {
+        match (self.stream, &self.peer) {
+            (Stream::Broken, _) => true,
+            (Stream::InStep(_), Peer::Heard { face, counts: true }) => {
+                matches!(face.posture, Posture::Joining | Posture::Second) && face.stream == Stream::Broken
+            }
+            _ => false,
+        }
+    }
+
+    fn asks(&self) -> bool {
+        match &self.at {
+            At::Asking => true,
+            At::Moving(m) => m.mv == plan::Move::Ask && m.from == Role::Alone,
+            _ => false,
+        }
     }
 
     fn swapping(&self) -> bool {

@@ -11,14 +11,17 @@ mod drive;
 mod face;
 mod news;
 mod plan;
+mod primary;
 mod settle;
 mod state;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use face::{Face, Posture};
 pub use plan::{Change, Move, Moving, Todo, Window};
-pub use state::{At, Goal, Order, Peer, State, Waits, Why};
+pub use state::{At, Goal, Order, Peer, State, Stream, Waits, Why};
 
 use super::command::{Caller, Command};
 use super::generation::Record;
@@ -88,6 +91,12 @@ pub enum Event {
     Timer(u64),
     /// This process did not send its heartbeats for half a timeout, or the peer's newest echo is that old (S4).
     OwnPause(u64),
+    /// The data plane's word on the stream changed (S3).
+    Stream(Stream),
+    /// The reintegration with this id is refused, and would be again: the reason (ST-37).
+    ReintegrationRefused(u64, String),
+    /// Primary: its replication process was lost, the directories go on without replication (ST-29).
+    Degraded(bool),
     /// The guard froze this module: its virtual IP is removed and its application killed (S8).
     Fenced(String),
 }
@@ -116,10 +125,38 @@ pub enum Effect {
     Arm(u64),
     /// Disarm the guard.
     Disarm(u64),
-    /// Bring this node's data to the primary's (replicated modules only).
-    Reintegrate(u64),
-    /// Apply and sync what was received (S7; replicated modules only).
+    /// Start the data plane, restore links, check what must exist, mount read-only. This and the
+    /// following, up to `Release`, are for replicated modules only; the data plane does them in order.
+    Mount(u64),
+    /// Unmount, lazily if it must be; the directories stay reachable by their links.
+    Unmount(u64),
+    /// Open for modification without a peer, zones tracked: id, generation, and whether the next
+    /// secondary is to be copied in full.
+    Writable(u64, u64, bool),
+    /// Refuse every modification, also on open handles; what is outstanding is acknowledged by S, or
+    /// failed with its zones durably marked; so are those of what was received and not applied. Ends
+    /// every stream and reintegration, on either side.
+    ReadOnly(u64),
+    /// Bring this node's data to the primary's and attach to it as this session. `InStep` is said
+    /// before the answer, which means: all is there and durable. The primary forgets its zones only
+    /// when what they hold is on its own disk, too.
+    Reintegrate {
+        /// Effect id.
+        id: u64,
+        /// Number of the session (S2).
+        session: u64,
+        /// Copy everything (ST-43, ST-45).
+        full: bool,
+        /// The node was PRIM until a swap: it has everything if its stream was in step to the end.
+        swap: bool,
+    },
+    /// Apply and sync what was received (S7).
     Drain(u64),
+    /// Make the zones of unanswered modifications durable (S3).
+    MarkDirty(u64),
+    /// Answer the callers that wait; from here on modifications are local, in this generation (S3).
+    /// The zones of what came since `MarkDirty` are durable before they are answered.
+    Release(u64, u64),
     /// Open or close the window of checkers.
     Checkers(Window, bool),
     /// Start a timer; its end is [`Event::Timer`] with this id.
@@ -249,6 +286,13 @@ impl Run<'_> {
             Event::Done(id, result) => self.done(id, result),
             Event::Timer(id) => self.timer(id),
             Event::OwnPause(ms) => self.paused(ms),
+            Event::Stream(stream) => self.streams(stream),
+            Event::ReintegrationRefused(id, why) => self.not_reintegrated(id, why),
+            Event::Degraded(on) if self.s.degraded == on => Outcome::Ignored(Ignored::Known),
+            Event::Degraded(on) => {
+                self.s.degraded = on;
+                Outcome::Taken
+            }
             Event::Fenced(what) => self.fenced(what),
         }
     }

@@ -1,7 +1,7 @@
 //! What is heard: the peer's face, its silence, the rules, the own pause, the guard.
 
 use super::plan::{Move, Moving};
-use super::state::{At, Peer, Waits};
+use super::state::{At, Goal, Peer, Waits};
 use super::{Effect, Face, Ignored, Outcome, Posture, Run};
 use crate::fsm::state::Role;
 use crate::log::Message;
@@ -80,8 +80,8 @@ impl Run<'_> {
 
     /// Back to WAIT from a promotion that does not run yet.
     pub(super) fn give_up(&mut self) {
-        let (from, awaited) = match &self.s.at {
-            At::Moving(m) => (m.from, m.awaited.as_ref().map(|a| a.0)),
+        let (from, awaited, opened) = match &self.s.at {
+            At::Moving(m) => (m.from, m.awaited.as_ref().map(|a| a.0), self.opened(m)),
             _ => return,
         };
         // Its script must not run beside those of the next move.
@@ -91,6 +91,8 @@ impl Run<'_> {
         self.s.order = None;
         if from == Role::Second {
             self.leave_second();
+        } else if opened {
+            self.close(Goal::Wait, None);
         } else {
             self.s.at = At::Waiting;
         }

@@ -66,7 +66,7 @@ pub enum Change {
     Joined,
     /// SECOND has the data and takes the history of the primary.
     Adopted,
-    /// PRIM of a pair in this generation.
+    /// PRIM of a pair in this generation; its secondary has all, so nothing is to be copied in full.
     Paired,
     /// New generation, still *paired* (S3).
     Asked,
@@ -97,8 +97,14 @@ pub enum Todo {
     },
     Arm,
     Disarm,
+    Mount,
+    Unmount,
+    Writable,
+    ReadOnly,
     Reintegrate,
     Drain,
+    MarkDirty,
+    Release,
     Checkers(Window, bool),
     /// From here on the node runs, or runs no more.
     Running(bool),
@@ -126,6 +132,8 @@ pub struct Moving {
     pub running: bool,
     /// It was when the move began: what is undone must not change while it is undone.
     pub ran: bool,
+    /// A broken stream cut it short: no script follows, or what waits is refused already.
+    pub cut: bool,
     /// Index of the thing being done.
     pub at: u8,
     /// Effect awaited, and the record it makes durable.
@@ -141,7 +149,20 @@ impl Moving {
                 | (Move::Restart | Move::Halt, Role::Alone | Role::Prim)
         );
         let (goal, action, swap, store) = (Goal::Wait, None, false, None);
-        Moving { mv, from, to, goal, action, swap, store, running, ran: running, at: 0, awaited: None }
+        Moving {
+            mv,
+            from,
+            to,
+            goal,
+            action,
+            swap,
+            store,
+            running,
+            ran: running,
+            cut: false,
+            at: 0,
+            awaited: None,
+        }
     }
 
     /// The cleaning of what an earlier life or the guard left.
@@ -198,31 +219,24 @@ impl Moving {
     /// The things to do, in order (spec/automata.md, image404; the places of record, virtual IP and
     /// guard are those of DESIGN 6).
     pub fn todo(&self, data: bool) -> Vec<Todo> {
-        use Todo::{Arm, Checkers, Disarm, Kill, Reintegrate, Running, Script as Run, Store, VipOff, VipOn};
+        use Todo::{Arm, Checkers, Disarm, Kill, MarkDirty, Mount, ReadOnly, Release, Running, Unmount};
+        use Todo::{Script as Run, Store, VipOff, VipOn};
         let stop = |s: Script| [Run(s, false), Run(s, true)];
         match self.mv {
-            Move::Start => vec![
-                Store(Change::Started),
-                Run(Script::Transition, false),
-                Run(Script::Prestart, false),
-                Checkers(Window::Pre, true),
-            ],
+            Move::Start => [Store(Change::Started)]
+                .into_iter()
+                .chain([Script::Transition, Script::Prestart].map(|s| Run(s, false)))
+                .chain(data.then_some(Mount))
+                .chain([Checkers(Window::Pre, true)])
+                .collect(),
             Move::Promote => [Store(Change::Promoted), Run(Script::Transition, false)]
                 .into_iter()
                 .chain((!data).then_some(Arm))
+                .chain(opening(data))
                 .chain([Running(true), VipOn])
                 .chain(starting(Role::Alone))
                 .collect(),
-            Move::Join => {
-                let copied = [Store(Change::Joined), Run(Script::Transition, false)];
-                let both = |t: &Todo| {
-                    self.from != Role::Prim
-                        || !matches!(t, Run(Script::StartBoth, _) | Checkers(Window::Both, _))
-                };
-                let rest = starting(Role::Second).into_iter().filter(both);
-                let reintegrate = data.then_some(Reintegrate);
-                copied.into_iter().chain(reintegrate).chain([Store(Change::Adopted)]).chain(rest).collect()
-            }
+            Move::Join => self.joining(data),
             // By a swap it has been told PRIM already.
             Move::Pair if self.swap => vec![Arm, Store(Change::Paired)],
             Move::Pair => [Arm, Store(Change::Paired)]
@@ -230,9 +244,17 @@ impl Moving {
                 .chain(stop(Script::StopSec))
                 .chain([Run(Script::Transition, false)])
                 .collect(),
-            Move::Ask => vec![Store(Change::Asked)],
+            // Who is ALONE has told nobody *in step*: callers are answered as soon as the generation is
+            // durable. PRIM answers them in the move to ALONE.
+            Move::Ask => data
+                .then_some(MarkDirty)
+                .into_iter()
+                .chain([Store(Change::Asked)])
+                .chain((data && self.from == Role::Alone).then_some(Release))
+                .collect(),
             Move::GoAlone => [Store(Change::WentAlone)]
                 .into_iter()
+                .chain(data.then_some(Release))
                 .chain(data.then_some(Disarm))
                 .chain([Run(Script::Transition, false), Run(Script::StartSec, false)])
                 .collect(),
@@ -244,22 +266,42 @@ impl Moving {
                 .into_iter()
                 .map(|s| Run(s, true))
                 .chain([Checkers(Window::Pre, false), Run(Script::Poststop, false)])
-                .chain([Run(Script::Transition, false), Store(Change::Halted), Todo::Log(Message::EndOfStop)])
+                .chain([Run(Script::Transition, false)])
+                .chain(data.then_some(Unmount))
+                .chain([Store(Change::Halted), Todo::Log(Message::EndOfStop)])
                 .collect(),
             Move::SwapOut => [Checkers(Window::Prim, false)]
                 .into_iter()
                 .chain(stop(Script::StopPrim))
-                .chain([VipOff, Kill { swap: true }, Disarm, Running(false)])
+                .chain([VipOff, Kill { swap: true }])
+                .chain(data.then_some(ReadOnly))
+                .chain([Disarm, Running(false)])
                 .collect(),
             Move::Yield => vec![Store(Change::Yielded)],
             // A store may be under way that this move does not wait for: it is overwritten first.
             Move::Recover => [Store(Change::Same)]
                 .into_iter()
                 .chain([Window::Prim, Window::Second, Window::Both, Window::Pre].map(|w| Checkers(w, false)))
-                .chain([VipOff, Kill { swap: false }, Disarm, Running(false)])
+                .chain([VipOff, Kill { swap: false }])
+                .chain(data.then_some(ReadOnly))
+                .chain([Disarm, Running(false)])
                 .chain(scripts::FORCED.into_iter().map(|s| Run(s, true)))
+                .chain(data.then_some(Unmount))
                 .collect(),
         }
+    }
+
+    fn joining(&self, data: bool) -> Vec<Todo> {
+        let both = |t: &Todo| {
+            self.from != Role::Prim
+                || !matches!(t, Todo::Script(Script::StartBoth, _) | Todo::Checkers(Window::Both, _))
+        };
+        [Todo::Store(Change::Joined), Todo::Script(Script::Transition, false)]
+            .into_iter()
+            .chain(data.then_some(Todo::Reintegrate))
+            .chain([Todo::Store(Change::Adopted)])
+            .chain(starting(Role::Second).into_iter().filter(both))
+            .collect()
     }
 
     fn halting(&self, data: bool) -> Vec<Todo> {
@@ -268,6 +310,7 @@ impl Moving {
             .into_iter()
             .chain(self.ran.then_some(Todo::VipOff))
             .chain([Todo::Kill { swap: false }])
+            .chain(data.then_some(Todo::ReadOnly))
             .chain(armed.then_some(Todo::Disarm))
             .chain([Todo::Running(false), Todo::Script(Script::Transition, false)])
             .chain(self.store.map(Todo::Store))
@@ -282,6 +325,7 @@ impl Moving {
             .into_iter()
             .chain(data.then_some(Todo::Drain))
             .chain([Todo::Store(Change::Promoted)])
+            .chain(opening(data))
             .chain(sec)
             .chain([Todo::Script(Script::StopSecond, false), Todo::Script(Script::StopSecond, true)])
             .chain([Todo::Script(Script::Transition, false)])
@@ -296,6 +340,11 @@ impl Moving {
         let to = self.to.to_string();
         format!("{}_TO_{}", self.from, &to[..to.len().min(3)])
     }
+}
+
+/// The directories are opened for modification; what they hold counts from here on.
+fn opening(data: bool) -> impl Iterator<Item = Todo> {
+    data.then_some([Todo::Writable, Todo::Log(Message::UptodateData)]).into_iter().flatten()
 }
 
 /// The windows that are open in a role besides *pre*, in the order of their opening.

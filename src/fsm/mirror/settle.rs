@@ -1,13 +1,10 @@
 //! What a settled state does with all that the node knows: edges wake, levels decide.
 
 use super::face::{Face, Posture};
-use super::plan::{Change, Move, Moving, Todo};
-use super::state::{At, Goal, Order, Peer, Waits, Why};
+use super::plan::{Move, Moving};
+use super::state::{At, Goal, Peer, Stream};
 use super::{DefaultPrim, Run, Timer};
-use crate::fsm::command::{Caller, Command};
-use crate::fsm::generation::{Flag, Relation};
 use crate::fsm::scripts::Action;
-use crate::fsm::start;
 use crate::fsm::state::Role;
 use crate::log::Message;
 
@@ -46,14 +43,10 @@ impl Run<'_> {
             At::Prim => self.prim(),
             At::Asking => self.asking(),
             At::Leaving(goal) => self.leaving(*goal),
-            At::Moving(m) if m.mv == Move::Join => {
-                // A copy may take hours: it is not waited for when it has become pointless.
-                let copying = m.todo(self.cfg.data).get(usize::from(m.at)) == Some(&Todo::Reintegrate);
-                if copying && (self.join_is_broken() || self.s.pending.is_some()) {
-                    self.leave_join();
-                }
+            At::Moving(m) => {
+                let m = m.clone();
+                self.moving(&m);
             }
-            At::Moving(_) => {}
         }
     }
 
@@ -63,158 +56,6 @@ impl Run<'_> {
             Peer::Heard { face, counts: true } => Some((**face).clone()),
             _ => None,
         }
-    }
-
-    /// Who hears a claim stores *down* before answering it (S10); so does who meets a primary that it
-    /// did not go on from (S6), or it would start beside it once that one falls silent.
-    fn hear_claim(&mut self, role: Role) {
-        let newer = |f: &Face| self.s.record.history.relation(&f.history) == Relation::Descendant;
-        let gives_up = self.peer().is_some_and(|f| match f.posture {
-            Posture::Claim => true,
-            Posture::Running if matches!(f.role, Role::Alone | Role::Prim) => self.cfg.data && !newer(&f),
-            _ => false,
-        });
-        if gives_up && self.s.record.flag == Flag::Up {
-            self.begin(Moving::new(Move::Yield, role, role));
-        }
-    }
-
-    fn wait(&mut self) {
-        self.hear_claim(Role::Wait);
-        if self.s.at != At::Waiting {
-            return;
-        }
-        match self.s.waits.clone() {
-            Waits::Hold(_) => return,
-            Waits::Blocked(rule) => {
-                if !self.s.held {
-                    self.s.held = true;
-                    self.log(Message::Action(Command::StopWait, Caller::Rule(rule.clone())));
-                    self.log(Message::TransitionFromRule(Command::StopWait, rule));
-                }
-                return;
-            }
-            Waits::Clear if self.s.held => {
-                self.s.held = false;
-                self.log(Message::Wakeup);
-            }
-            Waits::Clear => {}
-        }
-        match self.s.peer.clone() {
-            Peer::Unheard | Peer::Quiet => self.because(Why::PeerUnknown),
-            Peer::Silent => self.wait_alone(),
-            Peer::Heard { counts: false, .. } => {}
-            Peer::Heard { face, .. } => self.wait_with(&face),
-        }
-    }
-
-    /// WAIT, and no peer: S1.
-    fn wait_alone(&mut self) {
-        let proven = !self.cfg.data || (self.s.record.flag == Flag::Up && !self.s.record.reintegrating);
-        match self.s.order {
-            Some(Order::Second) => self.abort(),
-            Some(Order::Prim) => self.begin(Moving::new(Move::Promote, Role::Wait, Role::Alone)),
-            None if !proven => self.because(Why::NotUptodate),
-            None if !self.s.may_lead() => self.because(Why::FailoverOff),
-            None => self.begin(Moving::new(Move::Promote, Role::Wait, Role::Alone)),
-        }
-    }
-
-    /// WAIT, and the peer is heard: S6, S10.
-    fn wait_with(&mut self, f: &Face) {
-        match (f.posture, self.s.order) {
-            (Posture::Running, Some(Order::Prim)) => self.abort(),
-            (Posture::Running, _) if self.is_primary(f) => self.join(Role::Wait),
-            (Posture::Stopped | Posture::Waiting, Some(Order::Prim)) => self.s.at = At::Claiming,
-            (Posture::Stopped | Posture::Waiting, Some(Order::Second)) => self.abort(),
-            (Posture::Stopped | Posture::Waiting, None) => {
-                let me = &self.s.record;
-                if !self.s.may_lead() {
-                    self.because(Why::FailoverOff);
-                } else if start::may_claim(self.cfg.data, self.cfg.me, me, f) {
-                    self.s.why = None;
-                    self.s.at = At::Claiming;
-                } else if self.cfg.data
-                    && (f.posture == Posture::Stopped || !f.able || me.history.current() == 0)
-                {
-                    self.because(Why::NotUptodate);
-                } else {
-                    self.because(Why::PeerFirst);
-                }
-            }
-            _ => self.because(Why::PeerFirst),
-        }
-    }
-
-    /// A primary to be secondary of: it is settled in that role, asks nobody to give up, and this
-    /// node did not go on from its history (S6).
-    fn is_primary(&self, f: &Face) -> bool {
-        let newer = self.cfg.data && self.s.record.history.relation(&f.history) == Relation::Descendant;
-        matches!(f.role, Role::Alone | Role::Prim) && f.ask.is_none() && !newer
-    }
-
-    fn because(&mut self, why: Why) {
-        if self.s.why == Some(why) {
-            return;
-        }
-        self.s.why = Some(why);
-        if why == Why::NotUptodate {
-            self.log(Message::NotUptodate);
-            self.log(Message::Action(Command::StopWait, Caller::Rule("notuptodate_server".to_owned())));
-            self.log(Message::RunPrim);
-        }
-    }
-
-    /// The claim is shown; it runs only on an answer, or on silence everywhere (S10).
-    fn claim(&mut self) {
-        let forced = self.s.order == Some(Order::Prim);
-        if self.s.waits != Waits::Clear {
-            self.s.at = At::Waiting;
-            return;
-        }
-        let promote = Moving::new(Move::Promote, Role::Wait, Role::Alone);
-        if self.s.peer == Peer::Silent {
-            if forced {
-                self.begin(promote);
-            } else {
-                self.s.at = At::Waiting;
-            }
-            return;
-        }
-        let Some(f) = self.peer() else { return };
-        match f.posture {
-            Posture::Stopped | Posture::Waiting if f.flag == Flag::Up => {}
-            Posture::Stopped | Posture::Waiting => {
-                if forced || start::may_claim(self.cfg.data, self.cfg.me, &self.s.record, &f) {
-                    self.begin(promote);
-                } else {
-                    self.s.at = At::Waiting;
-                }
-            }
-            Posture::Joining | Posture::Settling => {}
-            Posture::Claim if !start::yields(self.cfg.me, forced, &f) => {}
-            _ if forced && f.posture != Posture::Claim => self.abort(),
-            _ => {
-                self.s.order = None;
-                self.s.at = At::Waiting;
-            }
-        }
-    }
-
-    /// The operator's `prim` or `second` cannot be done: back to STOP (ST-40, ST-44).
-    fn abort(&mut self) {
-        let message = match self.s.order.take() {
-            Some(Order::Second) => Message::SecondAborted,
-            _ => Message::PrimAborted,
-        };
-        self.s.fullsync = false;
-        self.log(message);
-        self.finish_to(Goal::Stop, Some(Action::Stop));
-    }
-
-    /// WAIT -> STOP.
-    pub(super) fn finish_to(&mut self, goal: Goal, action: Option<Action>) {
-        self.begin(Moving { goal, action, ..Moving::new(Move::Finish, Role::Wait, Role::Stop) });
     }
 
     /// Becomes SECOND; a new session begins (S2).
@@ -228,10 +69,15 @@ impl Run<'_> {
     }
 
     pub(super) fn join_is_broken(&self) -> bool {
+        if self.s.stream == Stream::Broken {
+            return true;
+        }
         match &self.s.peer {
             // After a swap the peer may still be on its way.
             Peer::Heard { face, counts: true } => {
-                !matches!(face.posture, Posture::Running | Posture::TakingOver) || face.ask.is_some()
+                !matches!(face.posture, Posture::Running | Posture::TakingOver)
+                    || face.ask.is_some()
+                    || face.degraded
             }
             Peer::Heard { .. } => false,
             _ => true,
@@ -246,11 +92,18 @@ impl Run<'_> {
                 self.leave_second()
             };
         }
+        // Who is promotable holds all that was answered, and waits for the primary's word or silence
+        // (S3); everybody else begins anew.
+        if self.s.stream == Stream::Broken && !self.s.promotable {
+            return self.leave_second();
+        }
         let Some(f) = self.peer() else { return };
         let mine = self.s.record.history.current();
         match f.posture {
             Posture::Running if f.ask.is_some() || f.history.current() != mine => self.leave_second(),
-            Posture::Running if !self.s.promotable && f.in_step == Some((mine, self.s.session)) => {
+            Posture::Running
+                if !self.s.promotable && self.attached() && f.in_step == Some((mine, self.s.session)) =>
+            {
                 self.in_step()
             }
             Posture::Running => {}
@@ -264,6 +117,11 @@ impl Run<'_> {
             }
             Posture::Claim | Posture::Joining | Posture::Second | Posture::TakingOver => self.leave_second(),
         }
+    }
+
+    /// SECOND: it gets what the primary writes.
+    fn attached(&self) -> bool {
+        !self.cfg.data || matches!(self.s.stream, Stream::InStep(_))
     }
 
     /// S2: only now promotable, and SECOND Ready.
@@ -328,100 +186,5 @@ impl Run<'_> {
         self.s.swap = None;
         let to = Role::Wait;
         self.begin(Moving { goal, action, ..Moving::new(Move::Halt, from, to) });
-    }
-
-    fn alone(&mut self) {
-        // Its peer may come back as it was; it must not pass for in step with what is written now.
-        if self.s.parted {
-            self.begin(Moving::new(Move::Ask, Role::Alone, Role::Alone));
-            return;
-        }
-        let Some(f) = self.peer() else { return };
-        if f.posture == Posture::Running {
-            self.conflict(Role::Alone, &f);
-            return;
-        }
-        self.s.split = false;
-        if self.s.pairs_with(&f) && self.s.timer.is_none() {
-            let swap = self.s.swapped;
-            self.begin(Moving { swap, ..Moving::new(Move::Pair, Role::Alone, Role::Prim) });
-        }
-    }
-
-    fn prim(&mut self) {
-        let ask = Moving::new(Move::Ask, Role::Prim, Role::Prim);
-        if self.s.peer == Peer::Silent {
-            self.begin(ask);
-            return;
-        }
-        let Some(f) = self.peer() else { return };
-        match f.posture {
-            Posture::Running => self.conflict(Role::Prim, &f),
-            Posture::Stopped | Posture::Waiting | Posture::Settling => self.begin(ask),
-            Posture::Joining | Posture::Second if !self.s.pairs_with(&f) => self.begin(ask),
-            Posture::Second if f.wants_swap.is_some() => self.swap_out(),
-            _ => {}
-        }
-    }
-
-    /// First half of a swap: nothing runs here before S is told (S9).
-    pub(super) fn swap_out(&mut self) {
-        self.log(Message::BeginOfSwap);
-        self.begin(Moving { swap: true, ..Moving::new(Move::SwapOut, Role::Prim, Role::Second) });
-    }
-
-    /// S3: S says that it gave up, or is silent everywhere.
-    fn asking(&mut self) {
-        let alone = Moving::new(Move::GoAlone, Role::Prim, Role::Alone);
-        if self.s.peer == Peer::Silent {
-            self.begin(alone);
-            return;
-        }
-        let Some(f) = self.peer() else { return };
-        match f.posture {
-            Posture::Stopped | Posture::Waiting | Posture::Settling => self.begin(alone),
-            Posture::Running => self.conflict(Role::Prim, &f),
-            _ => {}
-        }
-    }
-
-    /// Two primaries meet after a partition (S6, ST-58).
-    fn conflict(&mut self, role: Role, f: &Face) {
-        if start::stays(self.cfg.me, &self.s.record, f) {
-            if !self.s.split {
-                self.s.split = true;
-                self.log(Message::SplitBrainStaying);
-            }
-            return;
-        }
-        self.log(Message::SplitBrainExiting);
-        self.s.split = false;
-        let halt = Moving::new(Move::Halt, role, Role::Wait);
-        let action = Some(Action::StopStart);
-        self.begin(Moving { goal: Goal::StopStart, action, store: Some(Change::HandedOver), ..halt });
-    }
-
-    /// S5: the answer of S, or its silence.
-    fn leaving(&mut self, goal: Goal) {
-        if self.s.peer == Peer::Silent {
-            self.answered(goal, None);
-            return;
-        }
-        let Some(f) = self.peer() else { return };
-        let newer = f.history.current() != self.s.record.history.current();
-        match f.posture {
-            Posture::Running => self.answered(goal, Some(Change::HandedOver)),
-            Posture::TakingOver if newer => self.answered(goal, Some(Change::HandedOver)),
-            Posture::Stopped | Posture::Waiting | Posture::Settling => {
-                self.answered(goal, Some(if newer { Change::HandedOver } else { Change::Kept }));
-            }
-            _ => {}
-        }
-    }
-
-    /// Goes on from [`At::Leaving`].
-    pub(super) fn answered(&mut self, goal: Goal, store: Option<Change>) {
-        let from = if goal == Goal::Rejoin { Role::Second } else { Role::Wait };
-        self.begin(Moving { goal, store, ..Moving::new(Move::Answered, from, Role::Wait) });
     }
 }

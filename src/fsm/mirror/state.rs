@@ -119,6 +119,22 @@ pub enum Waits {
     Clear,
 }
 
+/// What the data plane of this node says of the stream of operations between the nodes; the number is
+/// that of the secondary's session, as given to `Reintegrate`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Stream {
+    /// There is none. Modules without replicated directories know nothing else.
+    #[default]
+    None,
+    /// Primary: that session reintegrates, nobody waits for it yet.
+    Syncing(u64),
+    /// Primary: whatever is written from now on is answered only when that session has it.
+    /// Secondary: attached as that session.
+    InStep(u64),
+    /// It was lost. Primary: callers are unanswered until `Release`, or until all is refused.
+    Broken,
+}
+
 /// Why a node stays in WAIT though the rules are clear; said once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Why {
@@ -130,6 +146,10 @@ pub enum Why {
     PeerUnknown,
     /// The peer is better placed, or has to answer first.
     PeerFirst,
+    /// Its reintegration was refused and would be again: [`State::refusal`] says why (ST-37).
+    Refused,
+    /// The primary goes on without replication until it is stopped and started (ST-28).
+    Degraded,
 }
 
 /// State of a mirror module on a node.
@@ -147,6 +167,17 @@ pub struct State {
     pub failover: bool,
     /// S2: number of the session as SECOND.
     pub session: u64,
+    /// The module replicates directories; from the configuration, at each start.
+    pub replicated: bool,
+    /// What the data plane says.
+    pub stream: Stream,
+    /// The replication process of this primary was lost: no secondary until a stop and start (ST-29).
+    pub degraded: bool,
+    /// PRIM or ALONE: the start of the application was cut short by a broken stream and is done again
+    /// once its callers are answered.
+    pub again: bool,
+    /// Why the reintegration was refused; until an operator says something or the module starts anew.
+    pub refusal: Option<String>,
     /// SECOND: data and history are those of the primary.
     pub adopted: bool,
     /// SECOND: `in step` was received for this session.
@@ -155,7 +186,7 @@ pub struct State {
     pub parted: bool,
     /// The operator's word at start.
     pub order: Option<Order>,
-    /// `fullsync` of that word, kept in the record by the promotion.
+    /// `fullsync` of that word: kept in the record by a promotion, passed to its own reintegration.
     pub fullsync: bool,
     /// The promotion under way is given up as soon as its record is stored (S4).
     pub doubt: bool,
@@ -194,6 +225,11 @@ impl State {
             waits: Waits::Hold("rules".to_owned()),
             failover,
             session: 0,
+            replicated: false,
+            stream: Stream::None,
+            degraded: false,
+            again: false,
+            refusal: None,
             adopted: false,
             promotable: false,
             parted: false,
@@ -261,7 +297,7 @@ impl State {
 
     fn blocked(&self) -> bool {
         matches!(self.waits, Waits::Blocked(_))
-            || matches!(self.why, Some(Why::NotUptodate | Why::FailoverOff))
+            || matches!(self.why, Some(Why::NotUptodate | Why::FailoverOff | Why::Refused | Why::Degraded))
     }
 
     /// The guard must be ready to fence: a peer could take over (S8). With data that is a SECOND in

@@ -17,6 +17,7 @@ fn a_lost_primary_is_replaced() {
         [
             "Remote state UNKNOWN Unknown",
             "Action alone called by heart: no heartbeat",
+            "Uptodate replicated file system",
             "Local state ALONE Ready"
         ]
     );

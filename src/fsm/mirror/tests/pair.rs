@@ -3,7 +3,7 @@
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::{Flag, Generation, History, Record};
 use crate::fsm::mirror::{
-    Config, DefaultPrim, Effect, Event, Outcome, Peer, State, Step, Waits, Window, adopt, step,
+    Config, DefaultPrim, Effect, Event, Outcome, Peer, State, Step, Stream, Waits, Window, adopt, step,
 };
 use crate::fsm::scripts::{Script, Scripts};
 use std::collections::{BTreeSet, VecDeque};
@@ -43,6 +43,8 @@ pub struct Pair {
     pub cut: bool,
     /// Both may run: they were parted.
     split: bool,
+    /// The session that the data planes are attached as.
+    pub stream: Option<u64>,
     pub did: Vec<(usize, Did)>,
 }
 
@@ -79,7 +81,7 @@ impl Pair {
                 knows: false,
             }
         });
-        Pair { n, cut: false, split: false, did: Vec::new() }
+        Pair { n, cut: false, split: false, stream: None, did: Vec::new() }
     }
 
     /// Both started: PRIM on node 0, SECOND on node 1.
@@ -175,8 +177,14 @@ impl Pair {
                 | Effect::Kill { .. }
                 | Effect::Arm(_)
                 | Effect::Disarm(_)
-                | Effect::Reintegrate(_)
+                | Effect::Mount(_)
+                | Effect::Unmount(_)
+                | Effect::Writable(..)
+                | Effect::ReadOnly(_)
+                | Effect::Reintegrate { .. }
                 | Effect::Drain(_)
+                | Effect::MarkDirty(_)
+                | Effect::Release(..)
         );
         if awaited {
             self.n[x].jobs.push_back(effect);
@@ -212,12 +220,37 @@ impl Pair {
                 id
             }
             Effect::Script(id, _) | Effect::Kill { id, .. } => id,
-            Effect::Arm(id) | Effect::Disarm(id) | Effect::Reintegrate(id) | Effect::Drain(id) => id,
+            Effect::Arm(id) | Effect::Disarm(id) | Effect::Mount(id) | Effect::Unmount(id) => id,
+            Effect::Writable(id, ..) | Effect::MarkDirty(id) => id,
+            Effect::Reintegrate { id, session, .. } => {
+                if failing.is_none() {
+                    self.attach(session);
+                }
+                id
+            }
+            Effect::ReadOnly(id) | Effect::Drain(id) | Effect::Release(id, _) => {
+                self.detach(x);
+                id
+            }
             _ => return false,
         };
         let result = if failing.is_some() { Err("it fails".to_owned()) } else { Ok(()) };
         self.feed(x, Event::Done(id, result));
         true
+    }
+
+    fn attach(&mut self, session: u64) {
+        self.stream = Some(session);
+        for x in 0..2 {
+            self.feed(x, Event::Stream(Stream::InStep(session)));
+        }
+    }
+
+    /// x ends the stream: the other finds it broken.
+    pub fn detach(&mut self, x: usize) {
+        if self.stream.take().is_some() {
+            self.feed(1 - x, Event::Stream(Stream::Broken));
+        }
     }
 
     fn hear(&mut self, x: usize) -> bool {
@@ -278,8 +311,12 @@ impl Pair {
     pub fn part(&mut self) {
         self.cut = true;
         self.split = true;
+        let attached = self.stream.take().is_some();
         for x in 0..2 {
             self.n[x].knows = false;
+            if attached {
+                self.feed(x, Event::Stream(Stream::Broken));
+            }
             self.feed(x, Event::PeerSilent);
         }
         self.run();
@@ -289,6 +326,7 @@ impl Pair {
     pub fn lose(&mut self, x: usize) {
         self.cut = true;
         self.n[x].knows = false;
+        self.detach(1 - x);
         self.feed(x, Event::PeerSilent);
         self.run();
     }
@@ -340,8 +378,14 @@ fn name(effect: &Effect) -> &'static str {
         Effect::Kill { .. } => "kill",
         Effect::Arm(_) => "arm",
         Effect::Disarm(_) => "disarm",
-        Effect::Reintegrate(_) => "reintegrate",
+        Effect::Mount(_) => "mount",
+        Effect::Unmount(_) => "unmount",
+        Effect::Writable(..) => "writable",
+        Effect::ReadOnly(_) => "read-only",
+        Effect::Reintegrate { .. } => "reintegrate",
         Effect::Drain(_) => "drain",
+        Effect::MarkDirty(_) => "mark dirty",
+        Effect::Release(..) => "release",
         Effect::Checkers(..) => "checkers",
         Effect::Timer(..) => "timer",
         Effect::KillScript(_) => "kill script",

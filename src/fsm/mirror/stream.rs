@@ -1,0 +1,159 @@
+//! The data plane: what it is told, what it says, and moves that must not outlast a broken stream.
+
+use super::plan::{Move, Moving, Todo};
+use super::state::{At, Goal, Peer, Stream};
+use super::{Effect, Ignored, Outcome, Run};
+use crate::fsm::command::{Caller, Command};
+use crate::fsm::scripts::Action;
+use crate::fsm::state::Role;
+use crate::log::Message;
+
+impl Run<'_> {
+    /// The order to the data plane for a thing of a move.
+    pub(super) fn data(&mut self, todo: &Todo) -> Effect {
+        let id = self.id();
+        let generation = self.s.record.history.current();
+        match todo {
+            Todo::Mount => Effect::Mount(id),
+            Todo::Unmount => Effect::Unmount(id),
+            Todo::Writable => Effect::Writable(id, generation, self.s.record.fullsync),
+            Todo::Drain => Effect::Drain(id),
+            Todo::MarkDirty => Effect::MarkDirty(id),
+            Todo::Release => Effect::Release(id, generation),
+            Todo::Reintegrate => {
+                // What was said of an earlier session is over.
+                self.s.stream = Stream::None;
+                let primary = matches!(&self.s.peer, Peer::Heard { face, .. } if face.fullsync);
+                let full = self.s.fullsync || primary;
+                Effect::Reintegrate { id, session: self.s.session, full, swap: self.s.swapped }
+            }
+            _ => Effect::ReadOnly(id),
+        }
+    }
+
+    /// What an operator is told when the data plane does not do it.
+    pub(super) fn in_clear(&self, todo: &Todo, why: String) -> String {
+        match todo {
+            Todo::Mount => format!("the replicated directories cannot be mounted: {why}"),
+            Todo::Writable => format!("the replicated directories cannot be opened: {why}"),
+            Todo::ReadOnly => format!("the replicated directories cannot be closed: {why}"),
+            Todo::MarkDirty | Todo::Release => format!("modifications cannot go on alone: {why}"),
+            _ => why,
+        }
+    }
+
+    /// A level, as everything that settled states look at.
+    pub(super) fn streams(&mut self, stream: Stream) -> Outcome {
+        if self.s.stream == stream {
+            return Outcome::Ignored(Ignored::Known);
+        }
+        self.s.stream = stream;
+        Outcome::Taken
+    }
+
+    /// Another attempt would end in the same way (ST-37): no secondary until somebody does something.
+    pub(super) fn not_reintegrated(&mut self, id: u64, why: String) -> Outcome {
+        let awaited = |m: &Moving| m.mv == Move::Join && m.awaited.as_ref().is_some_and(|a| a.0 == id);
+        if !matches!(&self.s.at, At::Moving(m) if awaited(m)) {
+            return Outcome::Ignored(Ignored::Late);
+        }
+        self.log(Message::Error(format!("the reintegration is refused: {why}")));
+        self.s.refusal = Some(why);
+        self.leave_join();
+        Outcome::Taken
+    }
+
+    /// In the middle of a move: what must not wait for its end.
+    pub(super) fn moving(&mut self, m: &Moving) {
+        let now = m.todo(self.cfg.data).into_iter().nth(m.at.into());
+        // A copy may take hours: it is not waited for when it has become pointless.
+        let copying = now == Some(Todo::Reintegrate);
+        if copying && (self.join_is_broken() || self.s.pending.is_some()) {
+            self.leave_join();
+        } else if m.running && !m.cut && self.s.stream_lost() {
+            self.cut_short(m);
+        } else if m.awaited.is_none() && self.s.timer.is_some() {
+            self.leave_stalled(m, now);
+        }
+    }
+
+    /// Callers wait for a secondary that is lost, and the scripts of this move may wait for those
+    /// callers. Who is to stay primary ends the move at once: the script that runs is killed, the
+    /// others are left out, S3 follows, and then the application is restarted. Who is to stop refuses
+    /// what waits: nobody was told that it is done.
+    fn cut_short(&mut self, m: &Moving) {
+        match m.mv {
+            Move::Halt | Move::SwapOut | Move::Recover => {
+                let effect = self.data(&Todo::ReadOnly);
+                self.out.push(effect);
+            }
+            // Its own release is the answer to the loss that began it.
+            Move::GoAlone if !self.released(m) => return,
+            Move::Promote | Move::Takeover | Move::Restart | Move::Pair | Move::GoAlone => {
+                self.s.again |= matches!(m.mv, Move::Promote | Move::Takeover | Move::Restart);
+                let script = m.todo(self.cfg.data).get(usize::from(m.at)).cloned();
+                if let (Some(Todo::Script(..)), Some((id, _))) = (script, &m.awaited) {
+                    self.out.push(Effect::KillScript(*id));
+                }
+            }
+            _ => return,
+        }
+        if let At::Moving(m) = &mut self.s.at {
+            m.cut = true;
+        }
+    }
+
+    fn released(&self, m: &Moving) -> bool {
+        let place = m.todo(self.cfg.data).iter().position(|t| *t == Todo::Release);
+        place.is_some_and(|p| p < m.at.into())
+    }
+
+    /// Scripts are not run any more, since their move was cut short.
+    pub(super) fn leaves_out(&self) -> bool {
+        let stays = |m: &Moving| !matches!(m.mv, Move::Halt | Move::SwapOut | Move::Recover);
+        matches!(&self.s.at, At::Moving(m) if m.cut && stays(m))
+    }
+
+    /// The data plane does not do its part, and somebody wants to leave: that is not kept waiting.
+    fn leave_stalled(&mut self, m: &Moving, now: Option<Todo>) {
+        let Some(goal) = self.s.pending.as_ref().and_then(|(c, _)| Goal::of(*c)) else { return };
+        let action = Some(goal.action());
+        match (m.mv, now) {
+            (Move::Start, Some(Todo::Mount)) if goal != Goal::Wait => {
+                self.s.pending = None;
+                self.finish_to(goal, action);
+            }
+            (Move::Promote, Some(Todo::Writable)) => {
+                self.s.pending = None;
+                self.close(goal, action);
+            }
+            (Move::Takeover, Some(Todo::Writable)) => {
+                self.s.pending = None;
+                self.halt(Role::Second, goal, action);
+            }
+            (Move::Ask | Move::GoAlone, Some(Todo::MarkDirty | Todo::Release)) => {
+                self.s.pending = None;
+                self.halt(m.from, goal, action);
+            }
+            _ => {}
+        }
+    }
+
+    /// From a promotion whose directories may be open already, but that does not run yet.
+    pub(super) fn close(&mut self, goal: Goal, action: Option<Action>) {
+        let halt = Moving::new(Move::Halt, Role::Alone, Role::Wait);
+        self.begin(Moving { goal, action, running: false, ran: false, ..halt });
+    }
+
+    /// The order to open the directories was given, or is the next.
+    pub(super) fn opened(&self, m: &Moving) -> bool {
+        let place = m.todo(self.cfg.data).iter().position(|t| *t == Todo::Writable);
+        m.mv == Move::Promote && place.is_some_and(|p| p <= m.at.into())
+    }
+
+    /// A primary without replication takes no secondary: as a failover rule would say it (ST-28).
+    pub(super) fn say_degraded(&mut self) {
+        let rule = Caller::Rule("degraded_server".to_owned());
+        self.log(Message::Action(Command::StopWait, rule));
+    }
+}

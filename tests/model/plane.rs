@@ -1,0 +1,274 @@
+//! The data plane of the model: every write has a zone of its own, so a set of writes is a set of zones.
+
+use crate::world::{Bounds, Fault, World};
+use safekit::fsm::mirror::{Effect, Event, Stream};
+
+/// The zone that is changed while the module is stopped.
+pub const FOREIGN: u8 = 1 << 7;
+
+/// The end of a stream that a node holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Link {
+    #[default]
+    None,
+    /// Primary: nothing is answered without this session.
+    Primary(u64),
+    /// Secondary, attached as this session.
+    Second(u64),
+    Broken,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Plane {
+    /// It was mounted: what is written to the disk counts as written.
+    pub up: bool,
+    /// Modifications are accepted.
+    pub open: bool,
+    pub link: Link,
+    /// What applications would read.
+    pub data: u8,
+    /// What of it survives the power.
+    pub safe: u8,
+    /// SECOND: received and acknowledged, not applied.
+    pub queue: u8,
+    /// Durable: written, maybe not on the disk.
+    pub hot: u8,
+    /// Durable: changed, and the peer does not have it.
+    pub dirty: u8,
+    /// Primary: done here, unanswered.
+    pub held: u8,
+    /// Changed by others while the module was stopped; the times of the files tell.
+    pub changed: u8,
+    /// The durable zones were damaged: all may have changed.
+    pub torn: bool,
+    /// A part of a reintegration was copied.
+    pub mixed: bool,
+}
+
+impl Plane {
+    /// What it says to its control plane.
+    pub fn level(&self) -> Stream {
+        match self.link {
+            Link::None => Stream::None,
+            Link::Primary(n) | Link::Second(n) => Stream::InStep(n),
+            Link::Broken => Stream::Broken,
+        }
+    }
+
+    /// The power fails. Of what was not on the disk the worst remains: what was answered is lost,
+    /// what was not answered is there.
+    pub fn crash(&mut self, acked: u8) -> u8 {
+        let lost = acked & (self.data | self.queue) & !self.safe;
+        self.data = self.safe | (self.data & !acked);
+        self.safe = self.data;
+        (self.up, self.open, self.link) = (false, false, Link::None);
+        (self.queue, self.held) = (0, 0);
+        lost
+    }
+
+    /// For the trace.
+    pub fn brief(&self) -> String {
+        let Plane { data, safe, queue, hot, dirty, held, .. } = self;
+        format!("{:?} d{data} s{safe} q{queue} h{hot} z{dirty} u{held}", self.link)
+    }
+
+    fn sync(&mut self) {
+        self.safe = self.data;
+        self.hot &= self.held;
+    }
+}
+
+impl World {
+    /// Both ends of one stream are whole, and it passes.
+    pub fn attached(&self, primary: usize) -> bool {
+        let second = &self.n[1 - primary];
+        match (self.n[primary].plane.link, second.plane.link) {
+            (Link::Primary(n), Link::Second(m)) => n == m && second.power && !self.cut,
+            _ => false,
+        }
+    }
+
+    /// A pair in step holds the same, but for what nobody was answered.
+    pub fn diverged(&self) -> bool {
+        (0..2).any(|x| {
+            let (p, s) = (&self.n[x].plane, &self.n[1 - x].plane);
+            self.attached(x) && (p.data ^ (s.data | s.queue)) & !p.held != 0
+        })
+    }
+
+    /// A client writes. False if it is not possible.
+    pub fn write(&mut self, b: &Bounds, x: usize) -> bool {
+        let bit = 1 << self.issued;
+        let attached = self.attached(x);
+        let p = &mut self.n[x].plane;
+        if !p.open {
+            return false;
+        }
+        p.data |= bit;
+        if !b.cache {
+            p.safe |= bit;
+        }
+        match p.link {
+            Link::None => {
+                p.dirty |= bit;
+                // Still needed when the secondary has it: this node may lose it with its power.
+                p.hot |= if b.cache { bit } else { 0 };
+                self.acked |= bit;
+            }
+            _ if attached => {
+                p.hot |= if b.cache { bit } else { 0 };
+                let s = &mut self.n[1 - x].plane;
+                if b.cache {
+                    s.queue |= bit;
+                    s.hot |= bit;
+                } else {
+                    s.data |= bit;
+                    s.safe |= bit;
+                }
+                self.acked |= bit;
+            }
+            _ => {
+                p.hot |= bit;
+                p.held |= bit;
+            }
+        }
+        self.issued += 1;
+        true
+    }
+
+    /// What the data plane of x does for its automaton. None: not now.
+    pub fn carry(&mut self, b: &Bounds, x: usize, effect: &Effect) -> Option<(&'static str, u64)> {
+        let p = &mut self.n[x].plane;
+        Some(match *effect {
+            Effect::Mount(id) => {
+                if b.fault != Some(Fault::HotPrimary) {
+                    p.dirty |= p.hot;
+                }
+                (p.hot, p.queue, p.held) = (0, 0, 0);
+                (p.up, p.open, p.link) = (true, false, Link::None);
+                ("mounted", id)
+            }
+            Effect::Unmount(id) => {
+                p.up = false;
+                ("unmounted", id)
+            }
+            Effect::Writable(id, ..) => {
+                (p.open, p.link) = (true, Link::None);
+                self.acked &= p.data;
+                self.orphan = 0;
+                ("opened", id)
+            }
+            Effect::ReadOnly(id) => {
+                // What is refused here, or received and not applied, the other node may have otherwise.
+                p.dirty |= p.held | p.queue;
+                (p.open, p.link, p.held, p.queue) = (false, Link::None, 0, 0);
+                ("closed", id)
+            }
+            Effect::Drain(id) => {
+                if b.fault != Some(Fault::Drain) {
+                    p.data |= p.queue;
+                }
+                (p.link, p.queue) = (Link::None, 0);
+                p.sync();
+                ("drained", id)
+            }
+            Effect::MarkDirty(id) => {
+                p.dirty |= p.held;
+                ("zones marked", id)
+            }
+            Effect::Release(id, _) => {
+                // What came since they were marked, too.
+                p.dirty |= p.held;
+                self.acked |= p.held;
+                (p.link, p.held) = (Link::None, 0);
+                ("released", id)
+            }
+            Effect::Reintegrate { id, session, .. } => {
+                self.reintegrate(b, x, session)?;
+                self.feed(b, x, Event::Stream(Stream::InStep(session)));
+                ("copied and attached", id)
+            }
+            _ => return None,
+        })
+    }
+
+    /// The primary is there, open, and serves nobody else.
+    fn may_copy(&self, x: usize) -> bool {
+        let y = &self.n[1 - x];
+        y.power && !self.cut && y.plane.open && y.plane.link == Link::None && !y.guard.fenced
+    }
+
+    fn reintegrate(&mut self, b: &Bounds, x: usize, session: u64) -> Option<()> {
+        if !self.may_copy(x) {
+            return None;
+        }
+        let but = |fault: Fault, zones: u8| if b.fault == Some(fault) { 0 } else { zones };
+        let (s, p) = (self.n[x].plane, self.n[1 - x].plane);
+        let torn = (s.torn || p.torn) && b.fault != Some(Fault::Torn);
+        let zones = but(Fault::Dirty, p.dirty)
+            | p.hot
+            | but(Fault::DirtySecond, s.dirty | s.hot)
+            | but(Fault::Changed, p.changed | s.changed);
+        let zones = if torn { u8::MAX } else { zones };
+        let data = (s.data & !zones) | (p.data & zones);
+        let s = &mut self.n[x].plane;
+        (s.data, s.safe, s.hot, s.dirty, s.changed) = (data, data, 0, 0, 0);
+        (s.torn, s.mixed, s.link) = (false, false, Link::Second(session));
+        let p = &mut self.n[1 - x].plane;
+        (p.dirty, p.changed, p.torn, p.link) = (0, 0, false, Link::Primary(session));
+        Some(())
+    }
+
+    /// A part is copied.
+    pub fn half_copied(&mut self, x: usize) -> bool {
+        let copies = matches!(self.n[x].todo, Some(Effect::Reintegrate { .. }));
+        let new = copies && self.may_copy(x) && !self.n[x].plane.mixed;
+        self.n[x].plane.mixed |= new;
+        new
+    }
+
+    /// x finds that the other end is gone.
+    pub fn notices(&mut self, b: &Bounds, x: usize) -> bool {
+        let gone = match self.n[x].plane.link {
+            Link::Primary(_) => !self.attached(x),
+            Link::Second(_) => !self.attached(1 - x) || !self.n[1 - x].power,
+            _ => false,
+        };
+        if gone && self.n[x].power {
+            self.lost(b, x);
+            return true;
+        }
+        false
+    }
+
+    /// The stream is lost for x.
+    pub fn lost(&mut self, b: &Bounds, x: usize) {
+        let p = &mut self.n[x].plane;
+        p.link = Link::Broken;
+        if b.fault == Some(Fault::Release) && p.open {
+            self.acked |= p.held;
+            (p.link, p.held) = (Link::None, 0);
+        }
+    }
+
+    /// Where the stream itself is not what is searched, its loss is found and said at once.
+    pub fn prompt(&mut self, b: &Bounds) {
+        for x in [0, 1, 0, 1] {
+            self.notices(b, x);
+            let level = self.n[x].plane.level();
+            if self.live(x) && level != self.n[x].s.stream {
+                self.feed(b, x, Event::Stream(level));
+            }
+        }
+    }
+
+    /// What was received is applied, and all is written to the disk.
+    pub fn syncs(&mut self, x: usize) -> bool {
+        let p = &mut self.n[x].plane;
+        let before = *p;
+        p.data |= p.queue;
+        p.queue = 0;
+        p.sync();
+        before.up && self.n[x].plane != before
+    }
+}
