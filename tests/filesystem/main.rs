@@ -4,4 +4,6 @@
 
 mod support;
 
+mod held;
+mod recorded;
 mod serve;

@@ -133,7 +133,13 @@ impl Tree {
         })
     }
 
-    fn node(&self, stat: &Stat, fd: OwnedFd, replicated: bool, unnamed: Option<Unnamed>) -> Result<Arc<Node>, Errno> {
+    fn node(
+        &self,
+        stat: &Stat,
+        fd: OwnedFd,
+        replicated: bool,
+        unnamed: Option<Unnamed>,
+    ) -> Result<Arc<Node>, Errno> {
         let handle = match self.handles {
             Some(mount) => FileHandle::of(fd.as_fd()).ok().filter(|(_, m)| *m == mount).map(|(h, _)| h),
             None => None,

@@ -241,7 +241,12 @@ mod tests {
 
     fn path(t: &Table, id: u64) -> Option<String> {
         let path = t.path(FileId(id))?;
-        Some(path.iter().map(|n| String::from_utf8_lossy(n.as_bytes()).into_owned()).collect::<Vec<_>>().join("/"))
+        Some(
+            path.iter()
+                .map(|n| String::from_utf8_lossy(n.as_bytes()).into_owned())
+                .collect::<Vec<_>>()
+                .join("/"),
+        )
     }
 
     #[test]

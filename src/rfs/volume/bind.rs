@@ -67,9 +67,9 @@ impl<J: Journal> Volume<J> {
         let mut parent = self.tree.get(FileId::ROOT.0)?;
         let mut seen = Vec::new();
         for name in path {
-            let (next, _) = self.tree.look_up(&parent, name.as_bytes(), |dir| {
-                self.verdict(&parent, name.as_bytes(), dir)
-            })?;
+            let (next, _) = self
+                .tree
+                .look_up(&parent, name.as_bytes(), |dir| self.verdict(&parent, name.as_bytes(), dir))?;
             seen.push(next.id);
             parent = next;
         }

@@ -14,9 +14,7 @@ use std::ops::Range;
 impl<J: Journal> Volume<J> {
     /// The bytes of a node are about to change.
     pub(super) fn touch(&self, node: &Node, range: Range<u64>) -> Result<(), Errno> {
-        self.journal
-            .touch(node.key, range)
-            .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))
+        self.journal.touch(node.key, range).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))
     }
 
     /// Removes the set-id bits as the kernel does when somebody without privilege changes a file. The

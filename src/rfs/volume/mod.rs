@@ -16,7 +16,9 @@ mod read;
 
 pub use exclude::{Exclude, ExcludeError};
 
-use super::fuse::{Attr, Filesystem, Kept, Mounted, Negotiated, Notifier, Operation, Reply, Request, Session};
+use super::fuse::{
+    Attr, Filesystem, Kept, Mounted, Negotiated, Notifier, Operation, Reply, Request, Session,
+};
 use super::fuse::{MAX_READ, SessionError};
 use super::journal::Journal;
 use super::op::{FileId, Name, Owner};
@@ -112,8 +114,8 @@ impl<J: Journal> Volume<J> {
         exclude: Exclude,
         options: VolumeOptions,
     ) -> Result<Arc<Volume<J>>, VolumeError> {
-        let tree = Tree::open(backing)
-            .map_err(|errno| VolumeError::Backing { path: backing.to_owned(), errno })?;
+        let tree =
+            Tree::open(backing).map_err(|errno| VolumeError::Backing { path: backing.to_owned(), errno })?;
         let mounted = Mounted::new(backing, mountpoint, options.acl)?;
         let (sender, receiver) = channel();
         let volume = Arc::new_cyclic(|me| Volume {
@@ -136,7 +138,8 @@ impl<J: Journal> Volume<J> {
         });
         let _ = volume.notifier.set(mounted.notifier());
         let me = Weak::clone(&volume.me);
-        let holder = std::thread::Builder::new().name("fuse-held".into()).spawn(move || go_on(&me, &receiver));
+        let holder =
+            std::thread::Builder::new().name("fuse-held".into()).spawn(move || go_on(&me, &receiver));
         *lock(&volume.holder) = Some(holder.map_err(VolumeError::Thread)?);
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(2, |n| n.get().max(2)),

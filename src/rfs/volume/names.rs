@@ -263,7 +263,13 @@ impl<J: Journal> Volume<J> {
 
     /// A rename that would make something replicated that was not, or the reverse, is refused as one
     /// to another file system is (RFS-16).
-    fn stays_replicated(&self, from: &Side<'_>, to: &Side<'_>, exchange: bool, change: &Change) -> Result<(), Errno> {
+    fn stays_replicated(
+        &self,
+        from: &Side<'_>,
+        to: &Side<'_>,
+        exchange: bool,
+        change: &Change,
+    ) -> Result<(), Errno> {
         let verdicts = |stat: &Stat| {
             let dir = stat.is_dir();
             (self.verdict(&from.parent, from.name, dir), self.verdict(&to.parent, to.name, dir))

@@ -2,8 +2,8 @@
 
 use super::modify::{Answer, Done};
 use super::{Change, Volume};
-use crate::rfs::fuse::abi;
 use crate::rfs::fuse::Opened;
+use crate::rfs::fuse::abi;
 use crate::rfs::journal::{Journal, Ticket};
 use crate::rfs::op::{Attrs, Op};
 use crate::rfs::tree::local::{self, Caller};
@@ -141,7 +141,14 @@ impl<J: Journal> Volume<J> {
     }
 
     /// Somebody else was faster to make it.
-    fn create_over(&self, parent: &Node, name: &[u8], flags: u32, kill: bool, change: &Change) -> Result<Done, Errno> {
+    fn create_over(
+        &self,
+        parent: &Node,
+        name: &[u8],
+        flags: u32,
+        kill: bool,
+        change: &Change,
+    ) -> Result<Done, Errno> {
         let (node, _) = {
             let _names = self.names_read();
             self.tree.look_up(parent, name, |dir| self.verdict(parent, name, dir))?
@@ -178,7 +185,8 @@ impl<J: Journal> Volume<J> {
         // `O_EXCL` says that it never gets a name; the backing file system has to know.
         let excl = if flags & libc::O_EXCL.cast_unsigned() != 0 { OFlags::EXCL } else { OFlags::empty() };
         let fd = local::tmpfile(dir.as_fd(), backing | excl, mode, caller)?;
-        let path = rustix::fs::open(attr::proc_path(fd.as_fd()), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        let path =
+            rustix::fs::open(attr::proc_path(fd.as_fd()), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let stat = attr::stat(fd.as_fd())?;
         let unnamed = Unnamed { parent: parent.id, unsent: AtomicBool::new(false) };
         let node = self.tree.add_unnamed(path, parent.replicated, unnamed)?;

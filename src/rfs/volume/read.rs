@@ -103,7 +103,11 @@ impl<J: Journal> Volume<J> {
                     let kept = names.split_inclusive(|b| *b == 0).filter(|n| !n.starts_with(xattr::ACL));
                     names = kept.flatten().copied().collect();
                 }
-                if size != 0 && names.len() > size as usize { Err(Errno::RANGE) } else { copy(&names, buffer) }
+                if size != 0 && names.len() > size as usize {
+                    Err(Errno::RANGE)
+                } else {
+                    copy(&names, buffer)
+                }
             }
             _ => Err(Errno::NOSYS),
         }
@@ -152,7 +156,14 @@ impl<J: Journal> Volume<J> {
     }
 
     /// Fills `place` with entries, as many as fit.
-    fn read_dir(&self, node: &Node, dir: &Dir, offset: u64, place: &mut [u8], plus: bool) -> Result<usize, Errno> {
+    fn read_dir(
+        &self,
+        node: &Node,
+        dir: &Dir,
+        offset: u64,
+        place: &mut [u8],
+        plus: bool,
+    ) -> Result<usize, Errno> {
         let _names = self.names_read();
         let mut used = 0;
         dir.read(offset, |entry| {
@@ -189,7 +200,9 @@ fn put_dirent(place: &mut [u8], entry: &DirEntry<'_>) {
     let len = u32::try_from(entry.name.len()).unwrap_or(0);
     let mut at = 0;
     let kind = u32::from(entry.kind).to_ne_bytes();
-    for field in [&entry.ino.to_ne_bytes()[..], &entry.next.to_ne_bytes(), &len.to_ne_bytes(), &kind, entry.name] {
+    for field in
+        [&entry.ino.to_ne_bytes()[..], &entry.next.to_ne_bytes(), &len.to_ne_bytes(), &kind, entry.name]
+    {
         if let Some(room) = place.get_mut(at..at + field.len()) {
             room.copy_from_slice(field);
         }
