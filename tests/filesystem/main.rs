@@ -4,6 +4,8 @@
 
 mod support;
 
+mod conformance;
 mod held;
+mod random;
 mod recorded;
 mod serve;
