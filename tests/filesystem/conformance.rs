@@ -1,6 +1,6 @@
 //! What programs may expect of a file system.
 
-use crate::support::{Fixture, c, errno};
+use crate::support::{Fixture, acl_for, c, errno};
 use rustix::fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags, RenameFlags, SeekFrom, XattrFlags};
 use safekit::rfs::volume::Exclude;
 use std::ffi::OsStr;
@@ -179,14 +179,7 @@ fn set_id_bits_go_when_others_write() {
 fn acls_where_asked_for() {
     let f = Fixture::with(Exclude::default(), true);
     fs::create_dir(f.at("d")).unwrap();
-    // Version 2; user::rwx, user:1234:rwx, group::r-x, mask::rwx, other::---
-    let entries: [(u16, u16, u32); 5] =
-        [(1, 7, u32::MAX), (2, 7, 1234), (4, 5, u32::MAX), (16, 7, u32::MAX), (32, 0, u32::MAX)];
-    let mut acl = 2u32.to_le_bytes().to_vec();
-    for (tag, rights, id) in entries {
-        acl.extend([tag.to_le_bytes(), rights.to_le_bytes()].concat());
-        acl.extend(id.to_le_bytes());
-    }
+    let acl = acl_for(1234);
     rustix::fs::setxattr(f.at("d"), "system.posix_acl_access", &acl, XattrFlags::empty()).unwrap();
     rustix::fs::setxattr(f.at("d"), "system.posix_acl_default", &acl, XattrFlags::empty()).unwrap();
     assert!(as_user(&f, "umask 077; echo x > d/a"), "the ACL lets it in");
