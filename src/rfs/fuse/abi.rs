@@ -16,8 +16,6 @@ pub const OUT_HEADER: usize = 16;
 pub const ENTRY: usize = 128;
 /// Bytes of attributes in a reply.
 pub const ATTR: usize = 88;
-/// Set in the number of a request that is sent once more.
-pub const UNIQUE_RESEND: u64 = 1 << 63;
 
 /// Operation codes.
 pub mod opcode {
@@ -120,10 +118,6 @@ pub const SETXATTR_ACL_KILL_SGID: u32 = 1 << 0;
 pub const FSYNC_FDATASYNC: u32 = 1 << 0;
 /// Reply to `OPEN`: cached pages stay valid.
 pub const FOPEN_KEEP_CACHE: u32 = 1 << 1;
-/// Reply to `OPENDIR`: the kernel may keep the listing.
-pub const FOPEN_CACHE_DIR: u32 = 1 << 3;
-/// Reply to `OPEN`: no FLUSH on close.
-pub const FOPEN_NOFLUSH: u32 = 1 << 5;
 
 /// Takes fields off the front of the body of a request; `None` where it is too short.
 pub(super) struct Fields<'a>(pub &'a [u8]);

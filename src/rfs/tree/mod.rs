@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -41,6 +41,9 @@ pub struct Tree {
     table: Mutex<Table>,
     warm: Mutex<VecDeque<Weak<Node>>>,
 }
+
+/// Names of a node, each with its directory.
+pub type Links = Vec<(FileId, Name)>;
 
 /// The name of an entry for a system call.
 pub fn c_name(name: &[u8]) -> Result<CString, Errno> {
@@ -236,7 +239,7 @@ impl Tree {
     }
 
     /// Names of a node, each with its directory.
-    pub fn links(&self, id: FileId) -> Vec<(FileId, Name)> {
+    pub fn links(&self, id: FileId) -> Links {
         lock(&self.table).links(id).to_vec()
     }
 
@@ -256,7 +259,7 @@ impl Tree {
     }
 
     /// All nodes, with their names.
-    pub fn all(&self) -> Vec<(Arc<Node>, Vec<(FileId, Name)>)> {
+    pub fn all(&self) -> Vec<(Arc<Node>, Links)> {
         let table = lock(&self.table);
         table.all().map(|n| (Arc::clone(n), table.links(n.id).to_vec())).collect()
     }
@@ -273,19 +276,21 @@ impl Tree {
         }
     }
 
-    /// Seeks a name of a file in the whole tree, which may take long: a file that lost the name by
-    /// which the kernel knew it but has others.
-    pub fn search(&self, node: &Node) -> Option<Vec<Name>> {
-        let root = std::path::PathBuf::from(attr::proc_path(self.root()));
+    /// Seeks a name of a file in the whole tree but for the entry `skip` of the root. It may take long;
+    /// needed only for a file that lost the name by which the kernel knew it but has others.
+    pub fn search(&self, node: &Node, skip: &str) -> Option<Vec<Name>> {
+        let root = PathBuf::from(attr::proc_path(self.root()));
+        let skip = root.join(skip);
         let mut left = vec![root.clone()];
         while let Some(dir) = left.pop() {
-            for entry in std::fs::read_dir(&dir).ok()?.flatten() {
-                let path = entry.path();
+            let Ok(entries) = std::fs::read_dir(&dir) else { continue };
+            for entry in entries.flatten().filter(|e| e.path() != skip) {
+                if entry.ino() == node.key.ino {
+                    let path = entry.path();
+                    return path.strip_prefix(&root).ok()?.iter().map(|n| Name::new(n.as_bytes())).collect();
+                }
                 if entry.file_type().is_ok_and(|t| t.is_dir()) {
-                    left.push(path);
-                } else if entry.ino() == node.key.ino {
-                    let names = path.strip_prefix(&root).ok()?.iter().map(|n| Name::new(n.as_bytes()));
-                    return names.collect();
+                    left.push(entry.path());
                 }
             }
         }

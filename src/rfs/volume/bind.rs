@@ -63,7 +63,7 @@ impl<J: Journal> Volume<J> {
 
     /// Seeks a name of a file whose known ones are gone.
     fn find_name(&self, node: &Node) -> Result<(), Errno> {
-        let path = self.tree.search(node).ok_or(Errno::STALE)?;
+        let path = self.tree.search(node, super::HIDDEN).ok_or(Errno::STALE)?;
         let mut parent = self.tree.get(FileId::ROOT.0)?;
         let mut seen = Vec::new();
         for name in path {

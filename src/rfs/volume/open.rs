@@ -57,7 +57,7 @@ impl<J: Journal> Volume<J> {
         let open = Arc::new(open);
         self.files.write().unwrap_or_else(PoisonError::into_inner).insert(handle, open);
         let keep = if self.primary.load(Ordering::Relaxed) { abi::FOPEN_KEEP_CACHE } else { 0 };
-        Opened { handle, flags: keep | abi::FOPEN_NOFLUSH }
+        Opened { handle, flags: keep }
     }
 
     pub(super) fn open(&self, id: u64, flags: u32, kill: bool, change: &Change) -> Result<Done, Errno> {

@@ -95,7 +95,7 @@ impl<J: Journal> Volume<J> {
             O::GetXattr { name, size } => {
                 let room = room(size);
                 let place = buffer.get_mut(..room).ok_or(Errno::INVAL)?;
-                xattr::get(self.tree.fd(&*node()?)?.as_fd(), &*c_name(name)?, place)
+                xattr::get(self.tree.fd(&*node()?)?.as_fd(), &c_name(name)?, place)
             }
             O::ListXattr { size } => {
                 let mut names = xattr::list(self.tree.fd(&*node()?)?.as_fd())?;
