@@ -1,6 +1,6 @@
 //! The mounted file system against the kernel: what programs see, what is recorded, who waits. Needs
 //! root; each test has a mount namespace of its own, so nothing stays.
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::single_range_in_vec_init, reason = "a test")]
 
 mod support;
 
@@ -9,3 +9,4 @@ mod held;
 mod random;
 mod recorded;
 mod serve;
+mod session;

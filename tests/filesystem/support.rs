@@ -159,6 +159,14 @@ impl Journal for Recorder {
     }
 }
 
+/// From here on what this thread mounts is seen by it and the threads that it starts only.
+pub fn private_mounts() {
+    let flags = nix::sched::CloneFlags::CLONE_NEWNS;
+    nix::sched::unshare(flags).expect("these tests need root, for a mount namespace");
+    let private = nix::mount::MsFlags::MS_REC | nix::mount::MsFlags::MS_PRIVATE;
+    nix::mount::mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+}
+
 /// A mounted volume. Its mount is seen by this test's thread and those that it starts only.
 pub struct Fixture {
     pub backing: PathBuf,
@@ -174,10 +182,7 @@ impl Fixture {
     }
 
     pub fn with(exclude: Exclude, acl: bool) -> Fixture {
-        let flags = nix::sched::CloneFlags::CLONE_NEWNS;
-        nix::sched::unshare(flags).expect("these tests need root, for a mount namespace");
-        let private = nix::mount::MsFlags::MS_REC | nix::mount::MsFlags::MS_PRIVATE;
-        nix::mount::mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+        private_mounts();
         // On the disk: a file system in memory behaves differently.
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let (backing, mnt) = (dir.path().join("back"), dir.path().join("mnt"));
