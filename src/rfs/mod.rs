@@ -3,5 +3,8 @@
 //! one, and reintegration. It runs in the process `rfsbox`, on plain threads, and takes no decision
 //! about roles: those come as orders.
 
+pub mod fuse;
 pub mod journal;
 pub mod op;
+pub mod tree;
+pub mod volume;
