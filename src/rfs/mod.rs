@@ -5,3 +5,4 @@
 
 pub mod journal;
 pub mod op;
+pub mod wire;
