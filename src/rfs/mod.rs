@@ -4,5 +4,6 @@
 //! about roles: those come as orders.
 
 pub mod journal;
+pub mod link;
 pub mod op;
 pub mod wire;
