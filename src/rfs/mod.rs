@@ -3,6 +3,7 @@
 //! one, and reintegration. It runs in the process `rfsbox`, on plain threads, and takes no decision
 //! about roles: those come as orders.
 
+pub mod apply;
 pub mod journal;
 pub mod link;
 pub mod op;
