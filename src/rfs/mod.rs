@@ -7,4 +7,6 @@ pub mod apply;
 pub mod journal;
 pub mod link;
 pub mod op;
+pub mod receiver;
+pub mod replicator;
 pub mod wire;

@@ -192,6 +192,19 @@ pub fn bytes(frame: &Frame) -> Result<Bytes, WireError> {
     Ok(out.into())
 }
 
+/// Memory that an operation takes in a queue, about, in bytes.
+pub fn weight(op: &Op) -> usize {
+    /// Of any operation, beside its data.
+    const FIXED: usize = 64;
+    FIXED
+        + match op {
+            Op::Write { data, .. } => data.len(),
+            Op::SetXattr { value, .. } => value.len(),
+            Op::Forget(ids) => ids.len() * 8,
+            _ => 0,
+        }
+}
+
 /// Numbers of the kinds, and bits of the flags.
 mod kind {
     pub const HELLO: u8 = 0x01;
