@@ -65,11 +65,6 @@ impl Recorder {
         Recorder { files: vec![(FileId::ROOT, File::open(root).unwrap().into())], newest: 1 }
     }
 
-    /// Ids, the root left out.
-    pub(crate) fn forget_all(&mut self) {
-        self.files.truncate(1);
-    }
-
     fn any(&self, n: usize) -> (FileId, String) {
         let (id, fd) = &self.files[n % self.files.len()];
         (*id, proc_path(fd))

@@ -7,7 +7,7 @@ mod socket;
 mod tls;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use super::wire::WireError;
 use socket::Socket;

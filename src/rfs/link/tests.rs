@@ -5,13 +5,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
 
-type Halves = (Reader, Writer);
+pub(crate) type Halves = (Reader, Writer);
 
-fn soon() -> Instant {
+pub(crate) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
-fn options(key: Option<Key>) -> Options {
+pub(crate) fn options(key: Option<Key>) -> Options {
     Options { key, send_timeout: Duration::from_secs(10) }
 }
 
@@ -27,6 +27,12 @@ pub(crate) fn pair(
         let connected = Link::connect(address, Some("127.0.0.1".parse().unwrap()), client, soon());
         (connected, accepting.join().unwrap())
     })
+}
+
+/// A link that works.
+pub(crate) fn linked(key: Option<Key>) -> (Halves, Halves) {
+    let (client, server) = pair(&options(key), options(key));
+    (client.unwrap(), server.unwrap())
 }
 
 fn write(number: u64, data: Vec<u8>) -> Frame {

@@ -9,7 +9,7 @@ mod state;
 mod stream;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use super::link::{Reader, Writer};
 use super::op::{FileKey, Op};
