@@ -170,6 +170,14 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// Another timeout than that of the link's options, for the time after the handshake.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    pub fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.socket.set_send_timeout(timeout)
+    }
+
     /// Sends one frame.
     ///
     /// # Errors

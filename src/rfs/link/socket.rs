@@ -36,9 +36,16 @@ impl Socket {
         raw.set_tcp_keepalive(
             &TcpKeepalive::new().with_time(Duration::from_secs(10)).with_interval(Duration::from_secs(5)),
         )?;
-        raw.set_tcp_user_timeout(Some(send_timeout))?;
-        raw.set_write_timeout(Some(at_least(send_timeout)))?;
-        Ok(Socket { stream })
+        let socket = Socket { stream };
+        socket.set_send_timeout(send_timeout)?;
+        Ok(socket)
+    }
+
+    /// How long the peer's machine may take nothing.
+    pub(super) fn set_send_timeout(&self, timeout: Duration) -> io::Result<()> {
+        let raw = SockRef::from(&self.stream);
+        raw.set_tcp_user_timeout(Some(at_least(timeout)))?;
+        raw.set_write_timeout(Some(at_least(timeout)))
     }
 
     /// How long a read waits; none: without end.

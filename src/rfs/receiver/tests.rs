@@ -102,7 +102,9 @@ proptest! {
 
         prop_assert_eq!(replicator.mode(), Mode::Broken);
         replicator.mark_unacknowledged().unwrap();
-        prop_assert_eq!(answers.load(Ordering::SeqCst), answered, "answered without the automaton's word");
+        // Answers to what was acknowledged may have been on their way still; none other.
+        let answered = answers.load(Ordering::SeqCst);
+        prop_assert!(receiver.position().applied >= answered, "answered without the automaton's word");
         replicator.release().unwrap();
         prop_assert_eq!(answers.load(Ordering::SeqCst), recorded, "every caller once");
     }

@@ -38,7 +38,7 @@ pub trait Marker: Send + Sync {
 /// Bounds of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// A write to the network that makes no progress for this long ends the stream; set on the link.
+    /// A write to the network that makes no progress for this long ends the stream.
     pub send_timeout: Duration,
     /// An operation that is not acknowledged, or a peer that is silent, for this long ends the stream.
     pub lock_timeout: Duration,

@@ -94,24 +94,21 @@ impl Touched {
         self.0.push((std::thread::current().id(), mark));
     }
 
-    /// The marks of this operation: what its thread has announced. If that cannot be told apart, all of it,
-    /// which costs a zone too many but never one too few.
+    /// The marks of this operation: what its thread has announced. A modification that was given up after it
+    /// was announced leaves its mark to the next one of the thread: a zone too many, but never one too few.
     pub(super) fn take(&mut self, op: &Op) -> Vec<Mark> {
-        let start = match op {
-            Op::Write { offset, .. } | Op::Allocate { offset, .. } => *offset,
-            Op::Truncate { size, .. } => *size,
-            _ => return Vec::new(),
-        };
+        if !matches!(op, Op::Write { .. } | Op::Truncate { .. } | Op::Allocate { .. }) {
+            return Vec::new();
+        }
         let thread = std::thread::current().id();
-        let own = |entry: &(ThreadId, Mark)| entry.0 == thread;
-        let covers = |entry: &(ThreadId, Mark)| own(entry) && entry.1.1.contains(&start);
-        if self.0.iter().filter(|entry| own(entry)).count() == 1 {
-            return self.0.extract_if(.., |entry| own(entry)).map(|(_, mark)| mark).collect();
+        let own = |entry: &&(ThreadId, Mark)| entry.0 == thread;
+        let marks: Vec<Mark> = self.0.iter().filter(own).map(|(_, mark)| mark.clone()).collect();
+        if let Some(oldest) = self.0.iter().position(|entry| entry.0 == thread) {
+            self.0.remove(oldest);
+            return marks;
         }
-        match self.0.iter().position(covers) {
-            Some(at) if self.0.iter().filter(|entry| covers(entry)).count() == 1 => vec![self.0.remove(at).1],
-            _ => self.0.iter().map(|(_, mark)| mark.clone()).collect(),
-        }
+        // Announced on another thread, against the contract: it is one of these.
+        self.0.iter().map(|(_, mark)| mark.clone()).collect()
     }
 
     /// No modification is under way: what is left belongs to some that were given up.

@@ -23,6 +23,7 @@ pub(super) fn start(shared: &Arc<Shared>, attachment: u64, writer: Writer, reade
     // A short timeout needs a short look.
     let tick = PING.min(shared.options.lock_timeout / 4).max(Duration::from_millis(1));
     reader.set_timeout(Some(tick))?;
+    writer.set_timeout(shared.options.send_timeout)?;
     let sending = shared.clone();
     thread::Builder::new().name("rfs-send".into()).spawn(move || send(&sending, attachment, writer, tick))?;
     let reading = shared.clone();
