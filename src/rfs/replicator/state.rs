@@ -159,7 +159,7 @@ impl State {
     }
 
     /// The next operations to send, with their sequences.
-    pub(super) fn to_send(&mut self, attachment: u64, ops: usize, bytes: usize) -> Vec<(u64, Op)> {
+    pub(super) fn take_unsent(&mut self, attachment: u64, ops: usize, bytes: usize) -> Vec<(u64, Op)> {
         if self.live(attachment).is_none() {
             return Vec::new();
         }

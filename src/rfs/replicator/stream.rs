@@ -50,7 +50,7 @@ fn next(shared: &Shared, attachment: u64, tick: Duration) -> Batch {
         return Batch { control: Vec::new(), ops: Vec::new(), last: true };
     }
     let control = std::mem::take(&mut state.control);
-    let ops = state.to_send(attachment, BATCH.0, BATCH.1);
+    let ops = state.take_unsent(attachment, BATCH.0, BATCH.1);
     Batch { control, ops, last: state.live(attachment).is_none() }
 }
 
