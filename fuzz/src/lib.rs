@@ -3,6 +3,7 @@
 
 use safekit::config::{archive, cluster as cluster_config, module, plan, signature};
 use safekit::fsm::rules::parse::{Author, Parsed, parse};
+use safekit::rfs::wire as frame;
 use safekit::wire::{Channel, Kind, Received, decode};
 
 /// cluster.xml: any text is read or refused; what is read is written and read again as it was.
@@ -73,4 +74,16 @@ pub fn safe_zip(bytes: &[u8]) {
         assert!(signature::of_module(&dest).is_ok());
         assert!(archive::bytes(&dest).is_ok());
     }
+}
+
+/// Bytes of a replication stream: frames or a refusal; a frame is encoded to the bytes that it came from.
+pub fn replication_frame(data: &[u8]) {
+    let mut buffer = bytes::BytesMut::from(data);
+    let mut at = 0;
+    while let Ok(Some(frame)) = frame::next(&mut buffer) {
+        let end = data.len() - buffer.len();
+        assert_eq!(frame::bytes(&frame).as_deref(), Ok(&data[at..end]));
+        at = end;
+    }
+    let _ = frame::missing(&buffer);
 }

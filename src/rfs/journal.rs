@@ -22,7 +22,8 @@ pub enum Admission<P> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
-/// Something to run later, on a thread that must not block for long.
+/// Something to run later, on a thread that must not block for long. It is run at most once; dropped without
+/// being run, the answer to its caller is EIO (the stream was lost while the directory was being closed).
 pub type Then = Box<dyn FnOnce() + Send>;
 
 /// Takes the modifications of one replicated directory. Nothing here waits for the peer.

@@ -3,8 +3,13 @@
 //! one, and reintegration. It runs in the process `rfsbox`, on plain threads, and takes no decision
 //! about roles: those come as orders.
 
+pub mod apply;
 pub mod fuse;
 pub mod journal;
+pub mod link;
 pub mod op;
+pub mod receiver;
+pub mod replicator;
 pub mod tree;
 pub mod volume;
+pub mod wire;

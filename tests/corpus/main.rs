@@ -56,6 +56,11 @@ fn rules() {
 }
 
 #[test]
+fn replication_frame() {
+    replay("replication_frame", targets::replication_frame);
+}
+
+#[test]
 fn datagram() {
     replay("datagram", targets::datagram);
 }
