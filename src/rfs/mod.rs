@@ -5,3 +5,5 @@
 
 pub mod journal;
 pub mod op;
+pub mod resync;
+pub mod zones;
