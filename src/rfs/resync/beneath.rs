@@ -131,3 +131,28 @@ pub(super) fn proc_path(dir: impl AsFd, name: &[u8]) -> io::Result<CString> {
 pub fn open_root(path: &std::path::Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
+
+/// Visits every entry below `root`, a directory before what is in it; `visit` says whether to go into
+/// a directory. The module's own directory is left out, and what goes away meanwhile.
+pub(super) fn walk(
+    root: BorrowedFd<'_>,
+    mut visit: impl FnMut(&OwnedFd, &TreePath, &Name) -> io::Result<bool>,
+) -> io::Result<()> {
+    let mut todo = vec![TreePath::default()];
+    while let Some(path) = todo.pop() {
+        let dir = match open_dir(root, &path) {
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
+            other => other?,
+        };
+        for name in list(&dir, path.0.is_empty())? {
+            let child = path.join(name.as_bytes());
+            match visit(&dir, &child, &name) {
+                Ok(true) => todo.push(child),
+                Ok(false) => {}
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(())
+}

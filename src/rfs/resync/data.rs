@@ -143,3 +143,33 @@ fn zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Whether a range holds no byte but zeros.
+pub(super) fn is_zero(file: &File, offset: u64, len: u64) -> io::Result<bool> {
+    const STEP: u64 = 1 << 20;
+    let end = offset.saturating_add(len);
+    let mut at = offset;
+    while let Some(data) = next_data(file, at)?.filter(|&d| d < end) {
+        let bytes = read_at(file, data, STEP.min(end - data))?;
+        if bytes.iter().any(|&b| b != 0) {
+            return Ok(false);
+        }
+        at = data + bytes.len().max(1) as u64;
+    }
+    Ok(true)
+}
+
+/// Whether two files of this length hold the same bytes.
+pub(super) fn same(a: &File, b: &File, size: u64) -> io::Result<bool> {
+    const STEP: u64 = 1 << 20;
+    let mut at = 0;
+    loop {
+        let data = [next_data(a, at)?, next_data(b, at)?].into_iter().flatten().min();
+        let Some(data) = data.filter(|&d| d < size) else { return Ok(true) };
+        let len = STEP.min(size - data);
+        if read_at(a, data, len)? != read_at(b, data, len)? {
+            return Ok(false);
+        }
+        at = data + len;
+    }
+}

@@ -25,10 +25,11 @@ mod verify;
 mod wire;
 
 pub use beneath::{OWN, TreePath, open_root};
+pub use diff::{Diff, diff};
 pub use meta::{Entry, Meta, Verdict};
 pub use progress::Progress;
 pub use source::{Primary, Source};
-pub use target::{Options, Outcome, Plan, Target};
+pub use target::{Open, Options, Outcome, Plan, Replicated, Target};
 pub use wire::{Channel, MESSAGE_MOST, PACKET_MOST};
 
 use std::io;

@@ -255,8 +255,9 @@ impl<P: Primary> Source<P> {
         let dir = open_dir(self.primary.root(), &parent)?;
         let entry = Entry::read(&dir, name, s.acl)?;
         let entry = Entry { verdict: self.verdict(s, &entry.meta), ..entry };
+        let xattrs = digest(&xattrs(&dir, b".", s.acl)?);
         let dir = Meta::of(&stat_fd(&dir)?);
-        Ok(Response::Entries { dir, xattrs: 0, entries: vec![entry], more: false })
+        Ok(Response::Entries { dir, xattrs, entries: vec![entry], more: false })
     }
 
     fn xattrs(&self, s: &Session, path: &TreePath) -> io::Result<Response> {

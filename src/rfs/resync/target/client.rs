@@ -112,9 +112,9 @@ impl Client {
     }
 
     /// One entry, and the directory that it is in.
-    pub fn stat(&mut self, path: &TreePath) -> Result<Option<(Meta, Entry)>, ResyncError> {
+    pub fn stat(&mut self, path: &TreePath) -> Result<Option<(Meta, u128, Entry)>, ResyncError> {
         let page = self.page(&Request::Stat { path: path.clone() })?;
-        Ok(page.and_then(|p| Some((p.dir, p.entries.into_iter().next()?))))
+        Ok(page.and_then(|p| Some((p.dir, p.xattrs, p.entries.into_iter().next()?))))
     }
 
     pub fn xattrs(&mut self, path: &TreePath) -> Result<Option<Xattrs>, ResyncError> {

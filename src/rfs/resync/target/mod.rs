@@ -8,7 +8,8 @@ mod shared;
 mod trash;
 mod walk;
 
-pub(super) use client::{Client, Open};
+pub(super) use client::{Client, Page};
+pub use client::Open;
 
 use super::beneath::TreePath;
 use super::{Progress, ResyncError};

@@ -179,7 +179,7 @@ impl<'a> Walk<'a> {
     /// Looks at one entry that changed.
     fn examine(&mut self, jobs: &Jobs, path: &TreePath, trust: Trust) -> Result<(), ResyncError> {
         // What has no such name any more is seen when its directory is listed.
-        let Some((parent, entry)) = self.client.stat(path)? else { return Ok(()) };
+        let Some((parent, xattrs, entry)) = self.client.stat(path)? else { return Ok(()) };
         let Some((dir_path, name)) = path.split() else {
             self.dirs.insert(path.clone(), (entry.meta, entry.xattrs));
             if trust == Trust::No {
@@ -195,6 +195,8 @@ impl<'a> Walk<'a> {
         let done = match looked {
             Ok((dir, ino)) if entry.name == name => {
                 let trusted = self.trusts(trust, &parent, ino);
+                // What is done in it changes its date.
+                self.dirs.insert(dir_path.clone(), (parent, xattrs));
                 self.entry(jobs, &dir, &dir_path, entry, trusted)
             }
             Ok(_) => Err(ResyncError::Protocol(io::Error::other("another entry than asked for"))),
