@@ -29,7 +29,9 @@ pub fn same_tree(a: &Path, b: &Path) -> io::Result<Vec<String>> {
             ),
         }
     }
-    found.extend(right.keys().filter(|p| !left.contains_key(*p)).map(|p| format!("{p:?} is only in the second")));
+    found.extend(
+        right.keys().filter(|p| !left.contains_key(*p)).map(|p| format!("{p:?} is only in the second")),
+    );
     let (left, right) = (groups(&left), groups(&right));
     let unlike = left.iter().filter(|(path, first)| right.get(*path).is_some_and(|other| other != *first));
     found.extend(unlike.map(|(path, _)| format!("{path:?}: other hard links")));

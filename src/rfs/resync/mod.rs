@@ -41,7 +41,9 @@ pub enum ResyncError {
     #[error("the connection to the other node failed: {0}; check the network and that the module runs there")]
     Connection(io::Error),
     /// The peer says what nobody understands.
-    #[error("the other node does not speak the protocol of reintegration: {0}; use the same package on both nodes")]
+    #[error(
+        "the other node does not speak the protocol of reintegration: {0}; use the same package on both nodes"
+    )]
     Protocol(io::Error),
     /// The primary refused.
     #[error("the primary refused: {0}")]
@@ -55,7 +57,9 @@ pub enum ResyncError {
         source: io::Error,
     },
     /// The primary could not hold its modifications long enough, several times.
-    #[error("the last changes could not be copied while the primary held its modifications: {0}; retry when it is less busy")]
+    #[error(
+        "the last changes could not be copied while the primary held its modifications: {0}; retry when it is less busy"
+    )]
     Held(String),
     /// Ended on demand.
     #[error("reintegration was cancelled")]

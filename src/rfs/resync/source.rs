@@ -107,7 +107,9 @@ impl<P: Primary> Source<P> {
             let finish = request == Request::Finish;
             let response = self.answer(&mut state.session, request).unwrap_or_else(|e| refusal(&e));
             let done = finish && response == Response::Done;
-            channel.send(&encode(&response).map_err(ResyncError::Protocol)?).map_err(ResyncError::Connection)?;
+            channel
+                .send(&encode(&response).map_err(ResyncError::Protocol)?)
+                .map_err(ResyncError::Connection)?;
             if done {
                 return Ok(true);
             }
@@ -123,9 +125,9 @@ impl<P: Primary> Source<P> {
                 (s.greeted, s.acl) = (true, acl);
                 Ok(Response::Done)
             }
-            Request::Hello { version, .. } => {
-                Err(io::Error::other(format!("version {version} of reintegration, {VERSION} here; use the same package on both nodes")))
-            }
+            Request::Hello { version, .. } => Err(io::Error::other(format!(
+                "version {version} of reintegration, {VERSION} here; use the same package on both nodes"
+            ))),
             Request::Round { first, hold } => self.round(s, first, hold),
             Request::More if s.listing.is_some() => self.entries(s),
             Request::More => Ok(self.changed(s)),
@@ -193,10 +195,16 @@ impl<P: Primary> Source<P> {
         };
         let mut full = false;
         while !full && let Some(id) = s.dirs.pop_front() {
-            full = path(id).is_some_and(|(p, text)| { dirs.push(p); text > TEXT_MOST });
+            full = path(id).is_some_and(|(p, text)| {
+                dirs.push(p);
+                text > TEXT_MOST
+            });
         }
         while !full && let Some(id) = s.files.pop_front() {
-            full = path(id).is_some_and(|(p, text)| { files.push(p); text > TEXT_MOST });
+            full = path(id).is_some_and(|(p, text)| {
+                files.push(p);
+                text > TEXT_MOST
+            });
         }
         Response::Changed { dirs, files, overflow, more: !(s.dirs.is_empty() && s.files.is_empty()) }
     }

@@ -90,7 +90,8 @@ impl Verify<'_> {
             if self.progress.is_cancelled() {
                 return Err(ResyncError::Cancelled);
             }
-            let here = match open_dir(self.root.as_fd(), &path).and_then(|d| list(&d, path.split().is_none())) {
+            let here = match open_dir(self.root.as_fd(), &path).and_then(|d| list(&d, path.split().is_none()))
+            {
                 Ok(names) => names,
                 Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                     self.differing.insert(path);
@@ -169,7 +170,13 @@ impl Verify<'_> {
         Ok(a.meta.size == b.meta.size && self.same_bytes(path, dir, &a.name, b)?)
     }
 
-    fn same_bytes(&mut self, path: &TreePath, dir: &OwnedFd, name: &[u8], b: &Entry) -> Result<bool, ResyncError> {
+    fn same_bytes(
+        &mut self,
+        path: &TreePath,
+        dir: &OwnedFd,
+        name: &[u8],
+        b: &Entry,
+    ) -> Result<bool, ResyncError> {
         let file = match open_at(dir, name, OFlags::RDONLY) {
             Ok(file) => File::from(file),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),

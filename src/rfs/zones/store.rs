@@ -17,7 +17,9 @@ const COMPACT: usize = 65_536;
 #[derive(Debug, thiserror::Error)]
 pub enum ZonesError {
     /// The directory or the file in it cannot be used.
-    #[error("the zone bitmap in {path} cannot be opened: {source}; check that the disk is mounted and writable")]
+    #[error(
+        "the zone bitmap in {path} cannot be opened: {source}; check that the disk is mounted and writable"
+    )]
     Open {
         /// Directory.
         path: PathBuf,
@@ -264,7 +266,10 @@ impl Zones {
     /// Marks that are lost void the set; the modification may go on then.
     fn give_up(&self, log: &mut Option<Log>, why: &str) -> io::Result<()> {
         self.forget(log)?;
-        tracing::warn!("the zone bitmap in {} is given up: {why}; the next reintegration compares everything", self.dir.display());
+        tracing::warn!(
+            "the zone bitmap in {} is given up: {why}; the next reintegration compares everything",
+            self.dir.display()
+        );
         Ok(())
     }
 

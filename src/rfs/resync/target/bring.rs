@@ -5,9 +5,9 @@ use super::super::beneath::{TreePath, open_at, open_dir, proc_path, stat_at};
 use super::super::data;
 use super::super::meta::{Meta, digest, set_xattrs, xattrs};
 use super::super::wire::{PACKET_MOST, Piece, Which};
+use super::Plan;
 use super::client::Client;
 use super::shared::{Job, Shared, Work};
-use super::Plan;
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid};
 use std::fs::File;
 use std::io;
@@ -57,7 +57,8 @@ fn settle(shared: &Shared<'_>, path: &TreePath, done: Result<bool, Trouble>) -> 
     match done {
         Ok(true) => return Ok(true),
         Ok(false) => {}
-        Err(Trouble::Here(e)) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+        Err(Trouble::Here(e))
+            if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
         Err(Trouble::Here(e)) => return Err(shared.local(path, e)),
         Err(Trouble::Remote(e)) => return Err(e),
     }

@@ -94,7 +94,8 @@ impl Client {
         match self.call(request)? {
             None => Ok(None),
             Some(Response::Entries { dir, xattrs, entries, more }) => {
-                let names_fit = entries.iter().all(|e| e.name == b"." || crate::rfs::op::Name::new(&e.name).is_some());
+                let names_fit =
+                    entries.iter().all(|e| e.name == b"." || crate::rfs::op::Name::new(&e.name).is_some());
                 if names_fit { Ok(Some(Page { dir, xattrs, entries, more })) } else { unexpected() }
             }
             Some(_) => unexpected(),
@@ -128,7 +129,9 @@ impl Client {
     fn part(&mut self, request: &Request, from: u64) -> Result<Option<Part>, ResyncError> {
         match self.call(request)? {
             None => Ok(None),
-            Some(Response::Pieces { pieces, next }) if next.is_none_or(|n| n > from) => Ok(Some((pieces, next))),
+            Some(Response::Pieces { pieces, next }) if next.is_none_or(|n| n > from) => {
+                Ok(Some((pieces, next)))
+            }
             Some(_) => unexpected(),
         }
     }
@@ -137,7 +140,13 @@ impl Client {
         self.part(&Request::Hashes { file: file.clone(), offset, block }, offset)
     }
 
-    pub fn read(&mut self, file: &Which, offset: u64, end: u64, most: u32) -> Result<Option<Part>, ResyncError> {
+    pub fn read(
+        &mut self,
+        file: &Which,
+        offset: u64,
+        end: u64,
+        most: u32,
+    ) -> Result<Option<Part>, ResyncError> {
         self.part(&Request::Read { file: file.clone(), offset, end, most }, offset)
     }
 }

@@ -8,8 +8,8 @@ mod shared;
 mod trash;
 mod walk;
 
-pub(super) use client::{Client, Page};
 pub use client::Open;
+pub(super) use client::{Client, Page};
 
 use super::beneath::TreePath;
 use super::{Progress, ResyncError};
@@ -57,7 +57,15 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         let replicated = None;
-        Options { workers: 3, zone_bytes: 8 << 20, packet: 1 << 20, bandwidth: None, acl: false, replicated, own: None }
+        Options {
+            workers: 3,
+            zone_bytes: 8 << 20,
+            packet: 1 << 20,
+            bandwidth: None,
+            acl: false,
+            replicated,
+            own: None,
+        }
     }
 }
 
@@ -128,7 +136,11 @@ impl Target {
             rounds += 1;
             rustix::fs::syncfs(&self.root).map_err(|e| shared.local(&TreePath::default(), e.into()))?;
             if hold {
-                match if shared.is_settled() { walk.client.finish() } else { Err(ResyncError::Held("files moved".into())) } {
+                match if shared.is_settled() {
+                    walk.client.finish()
+                } else {
+                    Err(ResyncError::Held("files moved".into()))
+                } {
                     Ok(()) => break,
                     Err(ResyncError::Refused(why) | ResyncError::Held(why)) if holds < HOLDS_MOST => {
                         tracing::info!("another round of reintegration: {why}");
@@ -150,7 +162,12 @@ impl Target {
         walk.finish();
         let load = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
         let p = &self.progress;
-        Ok(Outcome { files: load(&p.files_done), bytes: load(&p.copied), compared: load(&p.compared), rounds })
+        Ok(Outcome {
+            files: load(&p.files_done),
+            bytes: load(&p.copied),
+            compared: load(&p.compared),
+            rounds,
+        })
     }
 
     /// One round: the walk feeds the workers; directories get their dates when all is done.

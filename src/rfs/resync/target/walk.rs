@@ -298,7 +298,8 @@ impl<'a> Walk<'a> {
         };
         let first = self.round == 1;
         let walked = self.walked.get(&entry.meta.key()) == Some(&own.ino);
-        let named_here = first && self.shared.options.own.as_ref().is_some_and(|z| !z.dirty(own.key()).is_empty());
+        let named_here =
+            first && self.shared.options.own.as_ref().is_some_and(|z| !z.dirty(own.key()).is_empty());
         let trusted = trusted && (walked || first) && entry.verdict != Verdict::HashAll && !named_here;
         if self.everything || !trusted {
             let trust = if trusted { Trust::Yes } else { Trust::No };
@@ -385,8 +386,7 @@ impl<'a> Walk<'a> {
             return self.link(&dir, path, &entry, None, &to);
         }
         let (links, key) = (&self.links, entry.meta.key());
-        let found =
-            self.trash.take(&entry.meta, |own| links.fits(key, own), &dir, name).map_err(local)?;
+        let found = self.trash.take(&entry.meta, |own| links.fits(key, own), &dir, name).map_err(local)?;
         if !found {
             create(&dir, &entry).map_err(local)?;
         }
