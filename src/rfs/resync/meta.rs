@@ -80,6 +80,9 @@ impl Meta {
     }
 }
 
+/// Ranges of one file that are told; with more it is compared as a whole.
+const RANGES_MOST: usize = 50_000;
+
 /// What the primary knows of the bytes of a regular file, or of the names in a directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
@@ -105,7 +108,8 @@ impl Verdict {
     pub(super) fn of_set(set: &crate::rfs::zones::ZoneSet, unit: u64) -> Verdict {
         match set {
             s if s.is_empty() => Verdict::Clean,
-            s if s.is_everything() => Verdict::HashAll,
+            // So many ranges do not fit into a message.
+            s if s.is_everything() || s.len() > RANGES_MOST => Verdict::HashAll,
             s => Verdict::Zones(s.bytes(unit).into_iter().map(|r| (r.start, r.end)).collect()),
         }
     }

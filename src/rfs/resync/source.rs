@@ -245,8 +245,10 @@ impl<P: Primary> Source<P> {
             // What went since the names were read is in the changes of the next round.
             match Entry::read(&listing.dir, name.as_bytes(), s.acl) {
                 Ok(entry) => {
-                    text += entry.target.len();
-                    entries.push(Entry { verdict: self.verdict(s, &entry.meta), ..entry });
+                    let verdict = self.verdict(s, &entry.meta);
+                    let ranges = if let Verdict::Zones(zones) = &verdict { zones.len() } else { 0 };
+                    text += entry.target.len() + ranges * 20;
+                    entries.push(Entry { verdict, ..entry });
                 }
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(named(e, &listing.path.join(name.as_bytes()))),

@@ -152,10 +152,11 @@ impl Verify<'_> {
     }
 
     fn equal(&mut self, path: &TreePath, dir: &OwnedFd, a: &Entry, b: &Entry) -> Result<bool, ResyncError> {
-        // The date of the root is changed by our own directory in it.
-        let dated = path.split().is_some() || a.meta.mtime == b.meta.mtime;
-        let attrs = a.meta.same_attrs(&b.meta) || !dated;
-        if !attrs || a.target != b.target || a.xattrs != b.xattrs || a.meta.rdev != b.meta.rdev {
+        if !a.meta.same_attrs(&b.meta)
+            || a.target != b.target
+            || a.xattrs != b.xattrs
+            || a.meta.rdev != b.meta.rdev
+        {
             return Ok(false);
         }
         if a.meta.is_dir() || b.meta.is_dir() {

@@ -2,6 +2,7 @@
 
 mod bring;
 mod client;
+mod decide;
 mod links;
 mod place;
 mod shared;
@@ -131,8 +132,17 @@ impl Target {
         let (mut rounds, mut holds, mut before, mut hold) = (0, 0, u64::MAX, false);
         loop {
             let start = self.progress.copied.load(Ordering::Relaxed);
+            if rounds > 0 {
+                // The last one was silent while the workers copied, and may have been given up.
+                walk.client = Client::connect(&open, self.options.acl)?;
+            }
             let changed = walk.client.round(rounds == 0, hold)?;
             self.round(&shared, &mut walk, &open, &pool, changed)?;
+            if !hold {
+                walk.client = Client::connect(&open, self.options.acl)?;
+            }
+            walk.attributes()?;
+            shared.check()?;
             rounds += 1;
             rustix::fs::syncfs(&self.root).map_err(|e| shared.local(&TreePath::default(), e.into()))?;
             if hold {
@@ -170,7 +180,7 @@ impl Target {
         })
     }
 
-    /// One round: the walk feeds the workers; directories get their dates when all is done.
+    /// The walk of one round, which feeds the workers.
     fn round(
         &self,
         shared: &Shared<'_>,
@@ -191,8 +201,6 @@ impl Target {
                 shared.fail(e);
             }
         });
-        shared.check()?;
-        walk.attributes()?;
         shared.check()
     }
 }
@@ -207,15 +215,30 @@ fn work(shared: &Shared<'_>, open: &impl Open, pool: &Mutex<Vec<Client>>, queue:
         if shared.is_over() {
             continue;
         }
-        let done = match client.as_mut() {
-            Some(client) => bring::bring(shared, client, &job),
-            None => Client::connect(open, shared.options.acl)
-                .and_then(|new| bring::bring(shared, client.insert(new), &job)),
-        };
+        let idle = client.is_some();
+        let mut done = attempt(shared, open, &mut client, &job);
+        if idle && matches!(done, Err(ResyncError::Connection(_))) {
+            // It was silent for long and may have been given up; a job can be done twice.
+            client = None;
+            done = attempt(shared, open, &mut client, &job);
+        }
         if let Err(e) = done {
             client = None;
             shared.fail(e);
         }
     }
     pool.lock().unwrap_or_else(PoisonError::into_inner).extend(client);
+}
+
+fn attempt(
+    shared: &Shared<'_>,
+    open: &impl Open,
+    client: &mut Option<Client>,
+    job: &Job,
+) -> Result<(), ResyncError> {
+    let client = match client {
+        Some(client) => client,
+        None => client.insert(Client::connect(open, shared.options.acl)?),
+    };
+    bring::bring(shared, client, job)
 }

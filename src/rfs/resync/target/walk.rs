@@ -30,7 +30,7 @@ enum Trust {
 }
 
 pub(super) struct Walk<'a> {
-    shared: &'a Shared<'a>,
+    pub(super) shared: &'a Shared<'a>,
     pub client: Client,
     trash: Trash,
     links: Links,
@@ -40,9 +40,9 @@ pub(super) struct Walk<'a> {
     missing: Vec<(TreePath, Entry)>,
     /// Directories whose attributes are to be set at the end of the round.
     dirs: BTreeMap<TreePath, (Meta, u128)>,
-    round: u32,
+    pub(super) round: u32,
     /// What the files of this round are examined for.
-    plan: Plan,
+    pub(super) plan: Plan,
     everything: bool,
 }
 
@@ -333,35 +333,6 @@ impl<'a> Walk<'a> {
             self.links.is_now(path, entry, &own, self.round);
         }
         Ok(())
-    }
-
-    fn work(&self, path: &TreePath, entry: &Entry, own: &Meta, trusted: bool) -> Work {
-        let same = own.same_data(&entry.meta);
-        match self.plan {
-            Plan::Full if self.shared.was_copied(path, entry) => Work::Hash,
-            Plan::Full => Work::Copy,
-            Plan::Since(date) if entry.meta.mtime.0 > date => Work::Copy,
-            Plan::Since(_) if same => Work::Keep,
-            Plan::Zones if trusted => self.zones(entry, own, same),
-            Plan::Hash | Plan::Since(_) | Plan::Zones => Work::Hash,
-        }
-    }
-
-    /// What both nodes' zones say together.
-    fn zones(&self, entry: &Entry, own: &Meta, same: bool) -> Work {
-        let mine = match self.shared.options.own.as_ref().filter(|_| self.round == 1) {
-            Some(zones) => Verdict::of(zones, own.key()),
-            None => Verdict::Clean,
-        };
-        match (&entry.verdict, mine) {
-            (Verdict::CopyAll, _) => Work::Copy,
-            (Verdict::HashAll, _) | (_, Verdict::HashAll | Verdict::CopyAll) => Work::Hash,
-            (Verdict::Clean, Verdict::Clean) if same => Work::Keep,
-            (Verdict::Clean, Verdict::Clean) => Work::Hash,
-            (Verdict::Clean, Verdict::Zones(zones)) => Work::Zones(zones),
-            (Verdict::Zones(zones), Verdict::Clean) => Work::Zones(zones.clone()),
-            (Verdict::Zones(zones), Verdict::Zones(mine)) => Work::Zones([zones.clone(), mine].concat()),
-        }
     }
 
     /// Files that are not here: from the trash if they were only renamed.
