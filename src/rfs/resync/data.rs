@@ -134,7 +134,7 @@ pub(super) fn punch(file: &File, offset: u64, len: u64) -> io::Result<()> {
 }
 
 fn zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
-    const ZEROS: [u8; 65536] = [0; 65536];
+    static ZEROS: [u8; 65536] = [0; 65536];
     let mut at = from;
     while at < to {
         let len = (to - at).min(ZEROS.len() as u64);

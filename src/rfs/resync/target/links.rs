@@ -65,7 +65,17 @@ impl Links {
         group.names.iter().find(there).map_or(Kin::Own, |p| Kin::LinkTo(p.clone()))
     }
 
-    /// This name is that file now.
+    /// This name became a link to a file that is here. Its bytes were not seen to by that.
+    pub fn joined(&mut self, path: &TreePath, key: FileKey) {
+        if let Some(group) = self.groups.get_mut(&key) {
+            self.claims.insert(group.ino, key);
+            if !group.names.contains(path) {
+                group.names.push(path.clone());
+            }
+        }
+    }
+
+    /// This name is that file now, and its bytes are seen to in this round.
     pub fn is_now(&mut self, path: &TreePath, entry: &Entry, own: &Meta, round: u32) {
         let key = entry.meta.key();
         if own.nlink > 1 {

@@ -323,7 +323,7 @@ impl<'a> Walk<'a> {
             discard(self.shared, &mut self.trash, dir, path).map_err(local)?;
         }
         link(self.shared.root, to, dir, &entry.name).map_err(local)?;
-        self.register(dir, path, entry)?;
+        self.links.joined(path, entry.meta.key());
         self.shared.file_done(0);
         Ok(())
     }
