@@ -10,6 +10,8 @@ pub mod link;
 pub mod op;
 pub mod receiver;
 pub mod replicator;
+pub mod resync;
 pub mod tree;
 pub mod volume;
 pub mod wire;
+pub mod zones;

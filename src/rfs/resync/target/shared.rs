@@ -1,0 +1,174 @@
+//! What the walk and the workers of one run share.
+
+use super::super::beneath::{OWN, TreePath, open_at};
+use super::super::meta::Entry;
+use super::{Options, Plan, Progress, ResyncError};
+use rustix::fs::{Mode, OFlags};
+use std::collections::{BTreeSet, HashSet};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Copied files that an interrupted full run remembers.
+const DONE_MOST: usize = 1 << 21;
+
+/// What to do with the bytes of a file that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Nothing.
+    Keep,
+    /// Fetch these ranges.
+    Zones(Vec<(u64, u64)>),
+    /// Compare, and fetch what differs.
+    Hash,
+    /// Fetch everything.
+    Copy,
+}
+
+/// One file for a worker.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub path: TreePath,
+    pub entry: Entry,
+    pub work: Work,
+}
+
+pub(super) struct Shared<'a> {
+    pub root: BorrowedFd<'a>,
+    pub options: &'a Options,
+    pub progress: &'a Progress,
+    pub plan: Plan,
+    /// Our own directory in the root.
+    pub own: OwnedFd,
+    /// What was met half-way.
+    retry: Mutex<BTreeSet<TreePath>>,
+    failure: Mutex<Option<ResyncError>>,
+    done: Mutex<(HashSet<[u8; 16]>, Option<File>)>,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A run whose thread panicked does not succeed, so what it left is never relied upon.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn digest(path: &TreePath, entry: &Entry) -> [u8; 16] {
+    let mut hash = blake3::Hasher::new();
+    let m = &entry.meta;
+    let stamp = format!("{path:?}\0{} {} {:?} {}", m.ino, m.birth, m.mtime, m.size);
+    hash.update(stamp.as_bytes());
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash.finalize().as_bytes()[..16]);
+    half
+}
+
+impl<'a> Shared<'a> {
+    pub fn new(
+        root: &'a OwnedFd,
+        options: &'a Options,
+        progress: &'a Progress,
+        plan: Plan,
+    ) -> Result<Shared<'a>, ResyncError> {
+        let local = |source| ResyncError::Local { path: String::from_utf8_lossy(OWN).into_owned(), source };
+        match rustix::fs::mkdirat(root, OWN, Mode::RWXU) {
+            Err(rustix::io::Errno::EXIST) | Ok(()) => {}
+            Err(e) => return Err(local(e.into())),
+        }
+        let own = open_at(root, OWN, OFlags::RDONLY | OFlags::DIRECTORY).map_err(local)?;
+        let done = if plan == Plan::Full { journal(&own).map_err(local)? } else { (HashSet::new(), None) };
+        Ok(Shared {
+            root: root.as_fd(),
+            options,
+            progress,
+            plan,
+            own,
+            retry: Mutex::default(),
+            failure: Mutex::default(),
+            done: Mutex::new(done),
+        })
+    }
+
+    pub fn local(&self, path: &TreePath, source: io::Error) -> ResyncError {
+        ResyncError::Local { path: path.shown(), source }
+    }
+
+    /// The first failure is the one that is told.
+    pub fn fail(&self, error: ResyncError) {
+        lock(&self.failure).get_or_insert(error);
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.progress.is_cancelled() || lock(&self.failure).is_some()
+    }
+
+    pub fn check(&self) -> Result<(), ResyncError> {
+        if self.progress.is_cancelled() {
+            return Err(ResyncError::Cancelled);
+        }
+        lock(&self.failure).take().map_or(Ok(()), Err)
+    }
+
+    /// The next round has to look at this again.
+    pub fn retry(&self, path: &TreePath) {
+        lock(&self.retry).insert(path.clone());
+    }
+
+    pub fn take_retries(&self) -> BTreeSet<TreePath> {
+        std::mem::take(&mut *lock(&self.retry))
+    }
+
+    pub fn is_settled(&self) -> bool {
+        lock(&self.retry).is_empty()
+    }
+
+    pub fn replicated(&self, path: &TreePath) -> bool {
+        match (&self.options.replicated, path.names()) {
+            (Some(replicated), Some(names)) => replicated(&names),
+            _ => true,
+        }
+    }
+
+    /// A file was copied whole.
+    pub fn copied(&self, job: &Job) {
+        let mut done = lock(&self.done);
+        if done.0.len() < DONE_MOST
+            && let Some(file) = &mut done.1
+            // A list that is too short only means that more is copied again.
+            && let Err(e) = file.write_all(&digest(&job.path, &job.entry))
+        {
+            tracing::warn!("the list of copied files cannot be written: {e}");
+            done.1 = None;
+        }
+    }
+
+    /// Whether an earlier run copied it.
+    pub fn was_copied(&self, path: &TreePath, entry: &Entry) -> bool {
+        lock(&self.done).0.contains(&digest(path, entry))
+    }
+
+    /// A file was seen to.
+    pub fn file_done(&self, size: u64) {
+        self.progress.files_done.fetch_add(1, Ordering::Relaxed);
+        self.progress.left.fetch_sub(size, Ordering::Relaxed);
+        self.progress.moved();
+    }
+
+    /// Forgets what was copied: the run succeeded.
+    pub fn finish(&self) {
+        match rustix::fs::unlinkat(&self.own, "done", rustix::fs::AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(e) => tracing::warn!("the list of copied files cannot be removed: {e}"),
+        }
+    }
+}
+
+/// The list of what an interrupted full run copied.
+fn journal(own: &OwnedFd) -> io::Result<(HashSet<[u8; 16]>, Option<File>)> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let mut file = File::from(rustix::fs::openat(own, "done", flags, Mode::RUSR | Mode::WUSR)?);
+    let mut bytes = Vec::new();
+    Read::by_ref(&mut file).take(16 * DONE_MOST as u64).read_to_end(&mut bytes)?;
+    file.set_len((bytes.len() / 16 * 16) as u64)?;
+    Ok((bytes.chunks_exact(16).filter_map(|c| c.try_into().ok()).collect(), Some(file)))
+}

@@ -1,0 +1,376 @@
+//! The walk of a round: lists directories on both nodes, removes and creates entries, and tells the
+//! workers which files they have to see to.
+
+use super::super::beneath::{OWN, TreePath, list, open_dir, stat_at, stat_fd};
+use super::super::meta::{Entry, Meta, Verdict, digest, xattrs};
+use super::bring::attributes;
+use super::client::{Changed, Client, Page};
+use super::links::{Kin, Links, link};
+use super::place::{create, discard, fits};
+use super::shared::{Job, Shared, Work};
+use super::trash::Trash;
+use super::{Plan, ResyncError};
+use crate::rfs::op::{FileKey, Name};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+
+/// Missing files that wait for the end of the walk, when the trash holds all that it will hold.
+const MISSING_MOST: usize = 200_000;
+
+/// Whether what is under a name here was made from what is under it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    Yes,
+    No,
+    /// If that directory was walked in this run.
+    IfWalked,
+}
+
+pub(super) struct Walk<'a> {
+    pub(super) shared: &'a Shared<'a>,
+    pub client: Client,
+    trash: Trash,
+    links: Links,
+    /// Directories of the primary that are complete here, and which one here they are.
+    walked: HashMap<FileKey, u64>,
+    todo: Vec<(TreePath, Trust)>,
+    missing: Vec<(TreePath, Entry)>,
+    /// Directories whose attributes are to be set at the end of the round.
+    dirs: BTreeMap<TreePath, (Meta, u128)>,
+    pub(super) round: u32,
+    /// What the files of this round are examined for.
+    pub(super) plan: Plan,
+    everything: bool,
+}
+
+type Jobs = SyncSender<Job>;
+
+impl<'a> Walk<'a> {
+    pub fn new(shared: &'a Shared<'a>, client: Client) -> Result<Walk<'a>, ResyncError> {
+        let own = TreePath::default().join(OWN);
+        Ok(Walk {
+            shared,
+            client,
+            trash: Trash::open(&shared.own).map_err(|e| shared.local(&own, e))?,
+            links: Links::default(),
+            walked: HashMap::new(),
+            todo: Vec::new(),
+            missing: Vec::new(),
+            dirs: BTreeMap::new(),
+            round: 0,
+            plan: shared.plan,
+            everything: true,
+        })
+    }
+
+    /// Empties the trash after success; what remains goes with the next run.
+    pub fn finish(&mut self) {
+        if let Err(e) = self.trash.empty() {
+            tracing::warn!("the trash of reintegration cannot be emptied: {e}");
+        }
+    }
+
+    /// One round.
+    pub fn round(&mut self, jobs: &Jobs, changed: Changed) -> Result<(), ResyncError> {
+        let retries = self.shared.take_retries();
+        self.everything = changed.everything;
+        self.plan = match self.round {
+            0 => self.shared.plan,
+            _ if changed.everything => Plan::Hash,
+            _ => Plan::Zones,
+        };
+        self.round += 1;
+        if changed.everything {
+            let trust = if self.round == 1 { Trust::Yes } else { Trust::No };
+            self.todo.push((TreePath::default(), trust));
+        }
+        // Outer directories first: they create the inner ones.
+        let mut dirs = changed.dirs;
+        dirs.sort();
+        self.todo.extend(dirs.into_iter().rev().map(|d| (d, Trust::IfWalked)));
+        self.visit_all(jobs)?;
+        for path in changed.files {
+            self.examine(jobs, &path, Trust::IfWalked)?;
+        }
+        for path in retries {
+            self.examine(jobs, &path, Trust::No)?;
+        }
+        self.visit_all(jobs)?;
+        self.settle_missing(jobs)
+    }
+
+    fn visit_all(&mut self, jobs: &Jobs) -> Result<(), ResyncError> {
+        while let Some((path, trust)) = self.todo.pop() {
+            if self.shared.is_over() {
+                return Ok(());
+            }
+            self.visit(jobs, &path, trust).or_else(|e| self.late(&path, e))?;
+        }
+        Ok(())
+    }
+
+    /// What went away here while it was worked upon is left to the next round.
+    fn late(&self, path: &TreePath, e: ResyncError) -> Result<(), ResyncError> {
+        match e {
+            ResyncError::Local { source, .. }
+                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+            {
+                self.shared.retry(path);
+                Ok(())
+            }
+            e => Err(e),
+        }
+    }
+
+    fn visit(&mut self, jobs: &Jobs, path: &TreePath, trust: Trust) -> Result<(), ResyncError> {
+        let local = |e| self.shared.local(path, e);
+        let dir = open_dir(self.shared.root, path).map_err(local)?;
+        let ino = stat_fd(&dir).map_err(local)?.stx_ino;
+        let is_root = path.split().is_none();
+        let kept = |n: &Name| self.shared.replicated(&path.join(n.as_bytes()));
+        let mut here: VecDeque<Name> = list(&dir, is_root).map_err(local)?.into_iter().filter(kept).collect();
+        let mut page = self.client.list(path)?;
+        loop {
+            let Some(Page { dir: meta, xattrs, entries, more }) = page else {
+                self.shared.retry(path);
+                return Ok(());
+            };
+            let trusted = self.trusts(trust, &meta, ino);
+            for entry in entries {
+                while here.front().is_some_and(|n| n.as_bytes() < entry.name.as_slice()) {
+                    self.discard(&dir, path, here.pop_front())?;
+                }
+                let present = here.front().is_some_and(|n| n.as_bytes() == entry.name.as_slice());
+                if present {
+                    here.pop_front();
+                }
+                self.entry(jobs, &dir, path, entry, trusted)?;
+            }
+            if !more {
+                while !here.is_empty() {
+                    self.discard(&dir, path, here.pop_front())?;
+                }
+                self.walked.insert(meta.key(), ino);
+                self.dirs.insert(path.clone(), (meta, xattrs));
+                return Ok(());
+            }
+            page = self.client.more()?;
+        }
+    }
+
+    fn trusts(&self, trust: Trust, dir: &Meta, ino: u64) -> bool {
+        match trust {
+            Trust::Yes => true,
+            Trust::No => false,
+            Trust::IfWalked => self.walked.get(&dir.key()) == Some(&ino),
+        }
+    }
+
+    fn discard(&mut self, dir: &OwnedFd, path: &TreePath, name: Option<Name>) -> Result<(), ResyncError> {
+        let Some(name) = name else { return Ok(()) };
+        let path = path.join(name.as_bytes());
+        self.shared.progress.moved();
+        discard(self.shared, &mut self.trash, dir, &path).map_err(|e| self.shared.local(&path, e))
+    }
+
+    /// Looks at one entry that changed.
+    fn examine(&mut self, jobs: &Jobs, path: &TreePath, trust: Trust) -> Result<(), ResyncError> {
+        // What has no such name any more is seen when its directory is listed.
+        let Some((parent, xattrs, entry)) = self.client.stat(path)? else { return Ok(()) };
+        let Some((dir_path, name)) = path.split() else {
+            self.dirs.insert(path.clone(), (entry.meta, entry.xattrs));
+            if trust == Trust::No {
+                self.todo.push((path.clone(), trust));
+            }
+            return Ok(());
+        };
+        let looked = (|| {
+            let dir = open_dir(self.shared.root, &dir_path)?;
+            let ino = stat_fd(&dir)?.stx_ino;
+            Ok((dir, ino))
+        })();
+        let done = match looked {
+            Ok((dir, ino)) if entry.name == name => {
+                let trusted = self.trusts(trust, &parent, ino);
+                // What is done in it changes its date.
+                self.dirs.insert(dir_path.clone(), (parent, xattrs));
+                self.entry(jobs, &dir, &dir_path, entry, trusted)
+            }
+            Ok(_) => Err(ResyncError::Protocol(io::Error::other("another entry than asked for"))),
+            Err(e) => Err(self.shared.local(path, e)),
+        };
+        done.or_else(|e| self.late(path, e))
+    }
+
+    fn entry(
+        &mut self,
+        jobs: &Jobs,
+        dir: &OwnedFd,
+        dir_path: &TreePath,
+        entry: Entry,
+        trusted: bool,
+    ) -> Result<(), ResyncError> {
+        let path = dir_path.join(&entry.name);
+        let done = self.place(jobs, dir, &path, entry, trusted);
+        done.or_else(|e| self.late(&path, e))
+    }
+
+    fn own(&self, dir: &OwnedFd, path: &TreePath, name: &[u8]) -> Result<Option<Meta>, ResyncError> {
+        match stat_at(dir, name) {
+            Ok(s) => Ok(Some(Meta::of(&s))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(self.shared.local(path, e)),
+        }
+    }
+
+    fn place(
+        &mut self,
+        jobs: &Jobs,
+        dir: &OwnedFd,
+        path: &TreePath,
+        entry: Entry,
+        trusted: bool,
+    ) -> Result<(), ResyncError> {
+        let local = |e| self.shared.local(path, e);
+        let mut own = self.own(dir, path, &entry.name)?;
+        if let Some(meta) = &own {
+            let keep = fits(dir, meta, &entry).map_err(local)?
+                && (entry.meta.is_dir() || self.links.fits(entry.meta.key(), meta));
+            if !keep {
+                discard(self.shared, &mut self.trash, dir, path).map_err(local)?;
+                own = None;
+            }
+        }
+        if entry.meta.is_dir() {
+            return self.directory(dir, path, &entry, own, trusted);
+        }
+        if entry.meta.is_file() {
+            self.shared.progress.files_known.fetch_add(1, Ordering::Relaxed);
+        }
+        match self.links.kin(self.shared.root, path, &entry, own.as_ref(), self.round) {
+            Kin::Known => return Ok(()),
+            Kin::LinkTo(to) => return self.link(dir, path, &entry, own, &to),
+            Kin::Own => {}
+        }
+        let Some(own) = own else {
+            if entry.meta.is_file() {
+                self.missing.push((path.clone(), entry));
+                return if self.missing.len() < MISSING_MOST { Ok(()) } else { self.settle_missing(jobs) };
+            }
+            create(dir, &entry).map_err(local)?;
+            self.register(dir, path, &entry)?;
+            return self.send(jobs, Job { path: path.clone(), entry, work: Work::Keep });
+        };
+        self.links.is_now(path, &entry, &own, self.round);
+        let work = if entry.meta.is_file() { self.work(path, &entry, &own, trusted) } else { Work::Keep };
+        let same = own.same_attrs(&entry.meta)
+            && digest(&xattrs(dir, &entry.name, self.shared.options.acl).map_err(local)?) == entry.xattrs;
+        if work == Work::Keep && same {
+            self.shared.file_done(0);
+            return Ok(());
+        }
+        self.send(jobs, Job { path: path.clone(), entry, work })
+    }
+
+    fn send(&self, jobs: &Jobs, job: Job) -> Result<(), ResyncError> {
+        if job.work != Work::Keep {
+            self.shared.progress.left.fetch_add(job.entry.meta.size, Ordering::Relaxed);
+        }
+        jobs.send(job).map_err(|_| ResyncError::Cancelled)
+    }
+
+    fn directory(
+        &mut self,
+        dir: &OwnedFd,
+        path: &TreePath,
+        entry: &Entry,
+        own: Option<Meta>,
+        trusted: bool,
+    ) -> Result<(), ResyncError> {
+        let local = |e| self.shared.local(path, e);
+        let Some(own) = own else {
+            create(dir, entry).map_err(local)?;
+            self.todo.push((path.clone(), Trust::No));
+            return Ok(());
+        };
+        let first = self.round == 1;
+        let walked = self.walked.get(&entry.meta.key()) == Some(&own.ino);
+        let named_here =
+            first && self.shared.options.own.as_ref().is_some_and(|z| !z.dirty(own.key()).is_empty());
+        let trusted = trusted && (walked || first) && entry.verdict != Verdict::HashAll && !named_here;
+        if self.everything || !trusted {
+            let trust = if trusted { Trust::Yes } else { Trust::No };
+            self.todo.push((path.clone(), trust));
+        } else {
+            self.dirs.insert(path.clone(), (entry.meta.clone(), entry.xattrs));
+        }
+        Ok(())
+    }
+
+    fn link(
+        &mut self,
+        dir: &OwnedFd,
+        path: &TreePath,
+        entry: &Entry,
+        own: Option<Meta>,
+        to: &TreePath,
+    ) -> Result<(), ResyncError> {
+        let local = |e| self.shared.local(path, e);
+        if own.is_some() {
+            discard(self.shared, &mut self.trash, dir, path).map_err(local)?;
+        }
+        link(self.shared.root, to, dir, &entry.name).map_err(local)?;
+        self.links.joined(path, entry.meta.key());
+        self.shared.file_done(0);
+        Ok(())
+    }
+
+    fn register(&mut self, dir: &OwnedFd, path: &TreePath, entry: &Entry) -> Result<(), ResyncError> {
+        if let Some(own) = self.own(dir, path, &entry.name)? {
+            self.links.is_now(path, entry, &own, self.round);
+        }
+        Ok(())
+    }
+
+    /// Files that are not here: from the trash if they were only renamed.
+    fn settle_missing(&mut self, jobs: &Jobs) -> Result<(), ResyncError> {
+        for (path, entry) in std::mem::take(&mut self.missing) {
+            if self.shared.is_over() {
+                return Ok(());
+            }
+            self.bring_back(jobs, &path, entry).or_else(|e| self.late(&path, e))?;
+        }
+        Ok(())
+    }
+
+    fn bring_back(&mut self, jobs: &Jobs, path: &TreePath, entry: Entry) -> Result<(), ResyncError> {
+        let local = |e| self.shared.local(path, e);
+        let Some((parent, name)) = path.split() else { return Ok(()) };
+        let dir = open_dir(self.shared.root, &parent).map_err(local)?;
+        if self.own(&dir, path, name)?.is_some() {
+            return Ok(());
+        }
+        if let Kin::LinkTo(to) = self.links.kin(self.shared.root, path, &entry, None, self.round) {
+            return self.link(&dir, path, &entry, None, &to);
+        }
+        let (links, key) = (&self.links, entry.meta.key());
+        let found = self.trash.take(&entry.meta, |own| links.fits(key, own), &dir, name).map_err(local)?;
+        if !found {
+            create(&dir, &entry).map_err(local)?;
+        }
+        self.register(&dir, path, &entry)?;
+        let work = if found { Work::Hash } else { Work::Copy };
+        self.send(jobs, Job { path: path.clone(), entry, work })
+    }
+
+    /// Gives directories their attributes, now that nothing in them changes any more.
+    pub fn attributes(&mut self) -> Result<(), ResyncError> {
+        for (path, (meta, xattrs)) in std::mem::take(&mut self.dirs) {
+            attributes(self.shared, &mut self.client, &path, &meta, xattrs)?;
+        }
+        Ok(())
+    }
+}

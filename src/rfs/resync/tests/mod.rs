@@ -1,0 +1,6 @@
+mod acts;
+mod files;
+mod limits;
+mod plans;
+mod rounds;
+mod world;
