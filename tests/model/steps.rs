@@ -4,7 +4,7 @@ use crate::plane::FOREIGN;
 use crate::world::{Bounds, Fault, Late, World, config};
 use safekit::fsm::command::{Caller, Command};
 use safekit::fsm::generation::Flag;
-use safekit::fsm::mirror::{At, Effect, Event, Outcome, Posture, State, Step, adopt};
+use safekit::fsm::mirror::{At, Effect, Event, Face, Outcome, Posture, State, Step, adopt};
 
 pub type Next = Vec<(&'static str, usize, World)>;
 
@@ -329,9 +329,9 @@ fn beats(b: &Bounds, w: &World, x: usize, progress: bool, out: &mut Next) {
     }
 }
 
-fn hear(b: &Bounds, v: &mut World, x: usize, mut face: safekit::fsm::mirror::Face, counts: bool) {
+fn hear(b: &Bounds, v: &mut World, x: usize, mut face: Face, counts: bool) {
     match b.fault {
-        Some(Fault::Histories) if matches!(v.n[x].s.at, At::Waiting | At::Claiming) => {
+        Some(Fault::Histories) if meets(&v.n[x].s.at, &face) => {
             face.history = v.n[x].s.record.history.clone();
             face.term = 0;
         }
@@ -347,6 +347,15 @@ fn hear(b: &Bounds, v: &mut World, x: usize, mut face: safekit::fsm::mirror::Fac
         _ => {}
     }
     v.feed(b, x, Event::Peer { face: Box::new(face), counts });
+}
+
+/// S6 is asked: who starts, or which of two primaries goes on.
+fn meets(at: &At, peer: &Face) -> bool {
+    match at {
+        At::Waiting | At::Claiming => true,
+        At::Alone | At::Prim | At::Asking => peer.posture == Posture::Running,
+        _ => false,
+    }
 }
 
 fn partition(b: &Bounds, w: &World, progress: bool, out: &mut Next) {

@@ -2,6 +2,7 @@
 //! delayed heartbeat per direction, and the ghosts of the check.
 
 use crate::plane::{Link, Plane};
+use crate::start::Start;
 use safekit::fsm::generation::{Flag, History, Record};
 use safekit::fsm::mirror::{
     At, Change, Config, Effect, Event, Face, Move, Peer, Posture, State, Step, Stream, Todo, Waits, step,
@@ -21,7 +22,7 @@ pub enum Fault {
     OwnPause,
     /// S5: a former PRIM takes silence for `not taking over`.
     Leaving,
-    /// S6: histories are not compared.
+    /// S6: the history and the term of the peer are not looked at.
     Histories,
     /// S7: promoted before what was received is applied.
     Drain,
@@ -50,6 +51,7 @@ pub enum Fault {
 /// Bounds of the search.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
+    pub start: Start,
     pub data: bool,
     pub crashes: u8,
     /// Crashes of the control plane alone, which is restarted at once.
@@ -75,6 +77,7 @@ pub struct Bounds {
 }
 
 pub const CALM: Bounds = Bounds {
+    start: Start::First,
     data: true,
     crashes: 0,
     restarts: 0,
@@ -143,7 +146,7 @@ pub struct World {
     /// Answered writes that went with the power of the primary: only its secondary can save them.
     pub orphan: u8,
     pub used: [u8; 10],
-    /// An operator forced a start that the peer could not be told of: I2 is his.
+    /// An operator forced a start on a node that had heard nothing of its peer: I2 is his.
     pub blind: bool,
     pub bad: Option<&'static str>,
 }
@@ -296,7 +299,7 @@ impl World {
             self.bad = Some("I2");
         }
         if n.s.order.is_some() {
-            self.blind |= self.silent(x);
+            self.blind |= n.s.peer == Peer::Silent;
             self.acked &= n.plane.data;
         } else if needed & !n.plane.data != 0 && !self.blind {
             self.bad = Some("I2");
