@@ -64,6 +64,12 @@ impl TreePath {
     }
 }
 
+/// Whether an entry is gone or of another type than it was.
+pub(super) fn gone(e: &io::Error) -> bool {
+    let other = matches!(e.raw_os_error(), Some(libc::ELOOP | libc::EISDIR | libc::ENXIO));
+    other || matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 fn inside() -> ResolveFlags {
     ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS
 }

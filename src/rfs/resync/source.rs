@@ -2,14 +2,14 @@
 //! backing directory and holds no lock while it does: what changes meanwhile is in the next round.
 
 use super::ResyncError;
-use super::beneath::{TreePath, list, open_at, open_dir, stat_fd};
+use super::beneath::{TreePath, gone, list, open_at, open_dir, stat_fd};
 use super::data;
 use super::meta::{Entry, Meta, Verdict, digest, xattrs};
 use super::wire::{Channel, PACKET_MOST, Request, Response, VERSION, Which, decode, encode};
 use crate::rfs::op::{FileId, FileKey, Name};
 use crate::rfs::zones::{Changes, GRAIN};
 use rustix::fs::OFlags;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -61,6 +61,8 @@ struct Session {
     round: Option<Changes>,
     dirs: VecDeque<FileId>,
     files: VecDeque<FileId>,
+    /// Changed in an earlier round, of whose bytes nothing is known any more.
+    again: BTreeSet<FileId>,
     listing: Option<Listing>,
     open: Option<(Which, File)>,
     holds: bool,
@@ -128,11 +130,11 @@ impl<P: Primary> Source<P> {
             Request::Hello { version, .. } => Err(io::Error::other(format!(
                 "version {version} of reintegration, {VERSION} here; use the same package on both nodes"
             ))),
-            Request::Round { first, hold } => self.round(s, first, hold),
+            Request::Round { first, hold, again } => self.round(s, first, hold, &again),
             Request::More if s.listing.is_some() => self.entries(s),
             Request::More => Ok(self.changed(s)),
             Request::List { path } => self.list(s, path),
-            Request::Stat { path } => self.stat(s, &path),
+            Request::Stat { path, id } => self.stat(s, &path, id.map(FileId)),
             Request::Xattrs { path } => self.xattrs(s, &path),
             Request::Hashes { file, offset, block } => {
                 let block = u64::from(block.clamp(4096, 64 << 20));
@@ -166,7 +168,7 @@ impl<P: Primary> Source<P> {
 
     /// Changes are taken while no modification is under way: one that was noted but whose bytes are
     /// written later would be in no round.
-    fn round(&self, s: &mut Session, first: bool, hold: bool) -> io::Result<Response> {
+    fn round(&self, s: &mut Session, first: bool, hold: bool, again: &[u64]) -> io::Result<Response> {
         self.release(s);
         self.primary.hold().map_err(io::Error::other)?;
         s.holds = true;
@@ -178,7 +180,8 @@ impl<P: Primary> Source<P> {
         // The first round asks the zones about everything.
         let everything = first || changes.overflow;
         s.dirs = changes.dirs.iter().copied().filter(|_| !everything).collect();
-        s.files = changes.files.iter().copied().filter(|_| !everything).collect();
+        s.again = again.iter().copied().map(FileId).collect();
+        s.files = changes.files.union(&s.again).copied().filter(|_| !everything).collect();
         s.round = (!everything).then_some(changes);
         Ok(self.changed(s))
     }
@@ -202,7 +205,7 @@ impl<P: Primary> Source<P> {
         }
         while !full && let Some(id) = s.files.pop_front() {
             full = path(id).is_some_and(|(p, text)| {
-                files.push(p);
+                files.push((id.0, p));
                 text > TEXT_MOST
             });
         }
@@ -259,12 +262,20 @@ impl<P: Primary> Source<P> {
         Ok(Response::Entries { dir, xattrs: own, entries, more })
     }
 
-    fn stat(&self, s: &Session, path: &TreePath) -> io::Result<Response> {
+    /// A file with several names may have lost the one that it was told by, and another file may have it.
+    /// That is `NotFound`: any new name is a change of the next round, but a loss is none of the other names.
+    fn stat(&self, s: &Session, path: &TreePath, id: Option<FileId>) -> io::Result<Response> {
         path.names().ok_or(io::ErrorKind::InvalidInput)?;
         let (parent, name) = path.split().unwrap_or((TreePath::default(), b"."));
         let dir = open_dir(self.primary.root(), &parent)?;
         let entry = Entry::read(&dir, name, s.acl)?;
-        let entry = Entry { verdict: self.verdict(s, &entry.meta), ..entry };
+        let elsewhere = |id| self.primary.path_of(id).is_some_and(|now| TreePath::of(&now) != *path);
+        if id.is_some_and(elsewhere) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let again = id.is_some_and(|id| s.again.contains(&id));
+        let verdict = if again { Verdict::HashAll } else { self.verdict(s, &entry.meta) };
+        let entry = Entry { verdict, ..entry };
         let xattrs = digest(&xattrs(&dir, b".", s.acl)?);
         let dir = Meta::of(&stat_fd(&dir)?);
         Ok(Response::Entries { dir, xattrs, entries: vec![entry], more: false })
@@ -300,10 +311,5 @@ fn named(e: io::Error, path: &TreePath) -> io::Error {
 }
 
 fn refusal(e: &io::Error) -> Response {
-    match (e.kind(), e.raw_os_error()) {
-        // A directory or file of another type took the place of the one that is meant.
-        (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _) => Response::Gone,
-        (_, Some(libc::ELOOP | libc::EISDIR | libc::ENXIO)) => Response::Gone,
-        _ => Response::Refused(e.to_string()),
-    }
+    if gone(e) { Response::Gone } else { Response::Refused(e.to_string()) }
 }

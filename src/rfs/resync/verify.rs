@@ -52,7 +52,7 @@ impl Target {
             }
         }
         if !v.differing.is_empty() {
-            v.client.round(true, true)?;
+            v.client.round(true, true, Vec::new())?;
             let start = Instant::now();
             v.again()?;
             while !v.differing.is_empty() && start.elapsed() < HOLD {
@@ -73,7 +73,7 @@ impl Verify<'_> {
     fn again(&mut self) -> Result<(), ResyncError> {
         self.links.clear();
         for path in std::mem::take(&mut self.differing) {
-            let there = self.client.stat(&path)?.map(|(_, _, entry)| entry);
+            let there = self.client.stat(&path, None)?.map(|(_, _, entry)| entry);
             let is_dir = there.as_ref().is_some_and(|e| e.meta.is_dir());
             self.one(&path, there)?;
             if is_dir {

@@ -78,6 +78,8 @@ pub enum Request {
         first: bool,
         /// For the last round.
         hold: bool,
+        /// Files that changed before and could not be examined: they are examined again.
+        again: Vec<u64>,
     },
     /// The rest of the changes, or of a directory.
     More,
@@ -90,6 +92,8 @@ pub enum Request {
     Stat {
         /// The entry.
         path: TreePath,
+        /// The changed file that is meant; `Gone` if this is not its path any more.
+        id: Option<u64>,
     },
     /// The extended attributes of an entry.
     Xattrs {
@@ -146,7 +150,7 @@ pub enum Response {
         /// Directories.
         dirs: Vec<TreePath>,
         /// Other entries.
-        files: Vec<TreePath>,
+        files: Vec<(u64, TreePath)>,
         /// The first round, or too much changed to know what.
         overflow: bool,
         /// There are more.

@@ -1,7 +1,7 @@
 //! The bytes and the attributes of one file.
 
 use super::super::ResyncError;
-use super::super::beneath::{TreePath, open_at, open_dir, proc_path, stat_at};
+use super::super::beneath::{TreePath, gone, open_at, open_dir, proc_path, stat_at};
 use super::super::data;
 use super::super::meta::{Meta, digest, set_xattrs, xattrs};
 use super::super::wire::{PACKET_MOST, Piece, Which};
@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 /// Does a job. What is gone, here or there, is left to the next round.
 pub(super) fn bring(shared: &Shared<'_>, client: &mut Client, job: &Job) -> Result<(), ResyncError> {
     let done = if job.work == Work::Keep { Ok(true) } else { bytes(shared, client, job) };
-    let done = settle(shared, &job.path, done)?;
+    let done = settle(shared, &job.path, &job.entry.meta, done)?;
     if done {
         attributes(shared, client, &job.path, &job.entry.meta, job.entry.xattrs)?;
         if shared.plan == Plan::Full && job.work == Work::Copy {
@@ -53,16 +53,20 @@ impl From<rustix::io::Errno> for Trouble {
 }
 
 /// `Ok(false)`: the next round has to look at it again.
-fn settle(shared: &Shared<'_>, path: &TreePath, done: Result<bool, Trouble>) -> Result<bool, ResyncError> {
+fn settle(
+    shared: &Shared<'_>,
+    path: &TreePath,
+    there: &Meta,
+    done: Result<bool, Trouble>,
+) -> Result<bool, ResyncError> {
     match done {
         Ok(true) => return Ok(true),
         Ok(false) => {}
-        Err(Trouble::Here(e))
-            if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+        Err(Trouble::Here(e)) if gone(&e) => {}
         Err(Trouble::Here(e)) => return Err(shared.local(path, e)),
         Err(Trouble::Remote(e)) => return Err(e),
     }
-    shared.retry(path);
+    shared.retry(path, Some(there));
     Ok(false)
 }
 
@@ -70,6 +74,10 @@ fn bytes(shared: &Shared<'_>, client: &mut Client, job: &Job) -> Result<bool, Tr
     let (parent, name) = job.path.split().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
     let file = File::from(open_at(open_dir(shared.root, &parent)?, name, OFlags::RDWR)?);
     let size = job.entry.meta.size;
+    let before = file.metadata()?;
+    if !before.is_file() {
+        return Ok(false);
+    }
     if job.work == Work::Copy {
         file.set_len(0)?;
     }
@@ -191,7 +199,7 @@ pub(super) fn attributes(
     digest: u128,
 ) -> Result<(), ResyncError> {
     let done = set_attributes(shared, client, path, wanted, digest);
-    settle(shared, path, done).map(|_| ())
+    settle(shared, path, wanted, done).map(|_| ())
 }
 
 fn set_attributes(

@@ -18,7 +18,8 @@ pub(in crate::rfs::resync) struct Client {
 #[derive(Debug, Default)]
 pub(in crate::rfs::resync) struct Changed {
     pub dirs: Vec<TreePath>,
-    pub files: Vec<TreePath>,
+    /// With what the primary calls them.
+    pub files: Vec<(u64, TreePath)>,
     pub everything: bool,
 }
 
@@ -63,9 +64,9 @@ impl Client {
         }
     }
 
-    pub fn round(&mut self, first: bool, hold: bool) -> Result<Changed, ResyncError> {
+    pub fn round(&mut self, first: bool, hold: bool, again: Vec<u64>) -> Result<Changed, ResyncError> {
         let mut all = Changed::default();
-        let mut request = Request::Round { first, hold };
+        let mut request = Request::Round { first, hold, again };
         loop {
             match self.call(&request)? {
                 Some(Response::Changed { dirs, files, overflow, more }) => {
@@ -112,9 +113,13 @@ impl Client {
         self.page(&Request::More)
     }
 
-    /// One entry, and the directory that it is in.
-    pub fn stat(&mut self, path: &TreePath) -> Result<Option<(Meta, u128, Entry)>, ResyncError> {
-        let page = self.page(&Request::Stat { path: path.clone() })?;
+    /// One entry, and the directory that it is in. `None` also if `id` is given and is elsewhere.
+    pub fn stat(
+        &mut self,
+        path: &TreePath,
+        id: Option<u64>,
+    ) -> Result<Option<(Meta, u128, Entry)>, ResyncError> {
+        let page = self.page(&Request::Stat { path: path.clone(), id })?;
         Ok(page.and_then(|p| Some((p.dir, p.xattrs, p.entries.into_iter().next()?))))
     }
 

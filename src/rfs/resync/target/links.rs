@@ -65,6 +65,23 @@ impl Links {
         group.names.iter().find(there).map_or(Kin::Own, |p| Kin::LinkTo(p.clone()))
     }
 
+    /// The names here of a file of the primary with several.
+    pub fn names(&self, key: FileKey) -> Vec<TreePath> {
+        self.groups.get(&key).map_or_else(Vec::new, |g| g.names.clone())
+    }
+
+    /// Whether its bytes were seen to in this round.
+    pub fn is_seen(&self, key: FileKey, round: u32) -> bool {
+        self.groups.get(&key).is_some_and(|g| g.round == round)
+    }
+
+    /// Its bytes are to be seen to, though they may have been.
+    pub fn look_again(&mut self, key: FileKey) {
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.round = 0;
+        }
+    }
+
     /// This name became a link to a file that is here. Its bytes were not seen to by that.
     pub fn joined(&mut self, path: &TreePath, key: FileKey) {
         if let Some(group) = self.groups.get_mut(&key) {

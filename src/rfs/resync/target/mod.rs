@@ -5,6 +5,7 @@ mod client;
 mod decide;
 mod links;
 mod place;
+mod round;
 mod shared;
 mod trash;
 mod walk;
@@ -32,6 +33,10 @@ const ROUNDS_MOST: u32 = 20;
 const SMALL: u64 = 16 << 20;
 /// Last rounds that may fail because the hold was too short.
 const HOLDS_MOST: u32 = 5;
+/// Times that one hold goes on with what its round left, since nothing changes any more.
+const PASSES_MOST: u32 = 4;
+/// Files that are asked for again; with more, everything is examined.
+const OWED_MOST: usize = 1 << 16;
 
 /// Says whether a path is replicated (RFS-16).
 pub type Replicated = Arc<dyn Fn(&[Name]) -> bool + Send + Sync>;
@@ -120,12 +125,12 @@ impl Target {
         (&self.root, &self.options, &self.progress)
     }
 
-    /// Makes the tree equal to the primary's. `open` makes one more connection. On success everything
+    /// Makes the tree equal to the primary's. `attached` is called as soon as the stream is. `open` makes one more connection. On success everything
     /// is on this node's disk and the stream is attached on the primary.
     ///
     /// # Errors
     /// The connection, the primary, this node's disk, a file that refused to be changed, `cancel`.
-    pub fn run(&self, open: impl Open, plan: Plan) -> Result<Outcome, ResyncError> {
+    pub fn run(&self, open: impl Open, plan: Plan, attached: impl FnOnce()) -> Result<Outcome, ResyncError> {
         let shared = Shared::new(&self.root, &self.options, &self.progress, plan)?;
         let mut walk = Walk::new(&shared, Client::connect(&open, self.options.acl)?)?;
         let pool = Mutex::new(Vec::new());
@@ -136,17 +141,25 @@ impl Target {
                 // The last one was silent while the workers copied, and may have been given up.
                 walk.client = Client::connect(&open, self.options.acl)?;
             }
-            let changed = walk.client.round(rounds == 0, hold)?;
-            self.round(&shared, &mut walk, &open, &pool, changed)?;
-            if !hold {
-                walk.client = Client::connect(&open, self.options.acl)?;
+            let mut again: Vec<u64> = std::mem::take(&mut walk.owed).into_iter().collect();
+            let first = rounds == 0 || again.len() > OWED_MOST;
+            again.truncate(OWED_MOST);
+            let mut changed = walk.client.round(first, hold, again)?;
+            for _ in 0..PASSES_MOST {
+                self.round(&shared, &mut walk, &open, &pool, std::mem::take(&mut changed))?;
+                if !hold {
+                    walk.client = Client::connect(&open, self.options.acl)?;
+                }
+                walk.attributes()?;
+                shared.check()?;
+                if !hold || shared.is_settled() {
+                    break;
+                }
             }
-            walk.attributes()?;
-            shared.check()?;
             rounds += 1;
             rustix::fs::syncfs(&self.root).map_err(|e| shared.local(&TreePath::default(), e.into()))?;
             if hold {
-                match if shared.is_settled() {
+                match if walk.is_settled() {
                     walk.client.finish()
                 } else {
                     Err(ResyncError::Held("files moved".into()))
@@ -168,6 +181,8 @@ impl Target {
             hold = rounds > ROUNDS_MOST || moved < SMALL || (rounds > 1 && moved > before / 4 * 3);
             before = moved;
         }
+        // The primary's callers wait for this node from now on; what is left to clean up may take long.
+        attached();
         shared.finish();
         walk.finish();
         let load = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);

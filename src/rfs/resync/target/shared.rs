@@ -1,8 +1,9 @@
 //! What the walk and the workers of one run share.
 
 use super::super::beneath::{OWN, TreePath, open_at};
-use super::super::meta::Entry;
+use super::super::meta::{Entry, Meta};
 use super::{Options, Plan, Progress, ResyncError};
+use crate::rfs::op::FileKey;
 use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
@@ -35,6 +36,15 @@ pub(super) struct Job {
     pub work: Work,
 }
 
+/// What a round left to the next one.
+#[derive(Debug, Default)]
+pub(super) struct Retries {
+    /// Entries.
+    pub paths: BTreeSet<TreePath>,
+    /// Files of the primary of which any other name has to be looked at too: this one may be lost.
+    pub files: BTreeSet<FileKey>,
+}
+
 pub(super) struct Shared<'a> {
     pub root: BorrowedFd<'a>,
     pub options: &'a Options,
@@ -43,7 +53,7 @@ pub(super) struct Shared<'a> {
     /// Our own directory in the root.
     pub own: OwnedFd,
     /// What was met half-way.
-    retry: Mutex<BTreeSet<TreePath>>,
+    retry: Mutex<Retries>,
     failure: Mutex<Option<ResyncError>>,
     done: Mutex<(HashSet<[u8; 16]>, Option<File>)>,
 }
@@ -110,16 +120,18 @@ impl<'a> Shared<'a> {
     }
 
     /// The next round has to look at this again.
-    pub fn retry(&self, path: &TreePath) {
-        lock(&self.retry).insert(path.clone());
+    pub fn retry(&self, path: &TreePath, there: Option<&Meta>) {
+        let mut retry = lock(&self.retry);
+        retry.paths.insert(path.clone());
+        retry.files.extend(there.filter(|m| !m.is_dir() && m.nlink > 1).map(Meta::key));
     }
 
-    pub fn take_retries(&self) -> BTreeSet<TreePath> {
+    pub fn take_retries(&self) -> Retries {
         std::mem::take(&mut *lock(&self.retry))
     }
 
     pub fn is_settled(&self) -> bool {
-        lock(&self.retry).is_empty()
+        lock(&self.retry).paths.is_empty()
     }
 
     pub fn replicated(&self, path: &TreePath) -> bool {

@@ -1,17 +1,17 @@
 //! The walk of a round: lists directories on both nodes, removes and creates entries, and tells the
 //! workers which files they have to see to.
 
-use super::super::beneath::{OWN, TreePath, list, open_dir, stat_at, stat_fd};
+use super::super::beneath::{OWN, TreePath, gone, list, open_dir, stat_at, stat_fd};
 use super::super::meta::{Entry, Meta, Verdict, digest, xattrs};
 use super::bring::attributes;
-use super::client::{Changed, Client, Page};
+use super::client::{Client, Page};
 use super::links::{Kin, Links, link};
 use super::place::{create, discard, fits};
 use super::shared::{Job, Shared, Work};
 use super::trash::Trash;
 use super::{Plan, ResyncError};
 use crate::rfs::op::{FileKey, Name};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
@@ -22,7 +22,7 @@ const MISSING_MOST: usize = 200_000;
 
 /// Whether what is under a name here was made from what is under it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trust {
+pub(super) enum Trust {
     Yes,
     No,
     /// If that directory was walked in this run.
@@ -33,20 +33,22 @@ pub(super) struct Walk<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub client: Client,
     trash: Trash,
-    links: Links,
+    pub(super) links: Links,
     /// Directories of the primary that are complete here, and which one here they are.
     walked: HashMap<FileKey, u64>,
-    todo: Vec<(TreePath, Trust)>,
+    pub(super) todo: Vec<(TreePath, Trust)>,
     missing: Vec<(TreePath, Entry)>,
     /// Directories whose attributes are to be set at the end of the round.
-    dirs: BTreeMap<TreePath, (Meta, u128)>,
+    pub(super) dirs: BTreeMap<TreePath, (Meta, u128)>,
+    /// What the primary calls files that changed and were not where it said.
+    pub(super) owed: BTreeSet<u64>,
     pub(super) round: u32,
     /// What the files of this round are examined for.
     pub(super) plan: Plan,
-    everything: bool,
+    pub(super) everything: bool,
 }
 
-type Jobs = SyncSender<Job>;
+pub(super) type Jobs = SyncSender<Job>;
 
 impl<'a> Walk<'a> {
     pub fn new(shared: &'a Shared<'a>, client: Client) -> Result<Walk<'a>, ResyncError> {
@@ -60,6 +62,7 @@ impl<'a> Walk<'a> {
             todo: Vec::new(),
             missing: Vec::new(),
             dirs: BTreeMap::new(),
+            owed: BTreeSet::new(),
             round: 0,
             plan: shared.plan,
             everything: true,
@@ -73,69 +76,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// One round.
-    pub fn round(&mut self, jobs: &Jobs, changed: Changed) -> Result<(), ResyncError> {
-        let retries = self.shared.take_retries();
-        self.everything = changed.everything;
-        self.plan = match self.round {
-            0 => self.shared.plan,
-            _ if changed.everything => Plan::Hash,
-            _ => Plan::Zones,
-        };
-        self.round += 1;
-        if changed.everything {
-            let trust = if self.round == 1 { Trust::Yes } else { Trust::No };
-            self.todo.push((TreePath::default(), trust));
-        }
-        // Outer directories first: they create the inner ones.
-        let mut dirs = changed.dirs;
-        dirs.sort();
-        self.todo.extend(dirs.into_iter().rev().map(|d| (d, Trust::IfWalked)));
-        self.visit_all(jobs)?;
-        for path in changed.files {
-            self.examine(jobs, &path, Trust::IfWalked)?;
-        }
-        for path in retries {
-            self.examine(jobs, &path, Trust::No)?;
-        }
-        self.visit_all(jobs)?;
-        self.settle_missing(jobs)
-    }
-
-    fn visit_all(&mut self, jobs: &Jobs) -> Result<(), ResyncError> {
-        while let Some((path, trust)) = self.todo.pop() {
-            if self.shared.is_over() {
-                return Ok(());
-            }
-            self.visit(jobs, &path, trust).or_else(|e| self.late(&path, e))?;
-        }
-        Ok(())
-    }
-
-    /// What went away here while it was worked upon is left to the next round.
-    fn late(&self, path: &TreePath, e: ResyncError) -> Result<(), ResyncError> {
-        match e {
-            ResyncError::Local { source, .. }
-                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
-            {
-                self.shared.retry(path);
-                Ok(())
-            }
-            e => Err(e),
-        }
-    }
-
-    fn visit(&mut self, jobs: &Jobs, path: &TreePath, trust: Trust) -> Result<(), ResyncError> {
+    pub(super) fn visit(&mut self, jobs: &Jobs, path: &TreePath, trust: Trust) -> Result<(), ResyncError> {
         let local = |e| self.shared.local(path, e);
-        let dir = open_dir(self.shared.root, path).map_err(local)?;
+        let mut page = self.client.list(path)?;
+        let dir = match open_dir(self.shared.root, path) {
+            Err(e) if gone(&e) && page.is_some() => return self.make_up(jobs, path),
+            Err(e) if gone(&e) => return Ok(()),
+            other => other.map_err(local)?,
+        };
         let ino = stat_fd(&dir).map_err(local)?.stx_ino;
         let is_root = path.split().is_none();
         let kept = |n: &Name| self.shared.replicated(&path.join(n.as_bytes()));
         let mut here: VecDeque<Name> = list(&dir, is_root).map_err(local)?.into_iter().filter(kept).collect();
-        let mut page = self.client.list(path)?;
         loop {
             let Some(Page { dir: meta, xattrs, entries, more }) = page else {
-                self.shared.retry(path);
+                self.shared.retry(path, None);
                 return Ok(());
             };
             let trusted = self.trusts(trust, &meta, ino);
@@ -161,7 +116,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn trusts(&self, trust: Trust, dir: &Meta, ino: u64) -> bool {
+    pub(super) fn trusts(&self, trust: Trust, dir: &Meta, ino: u64) -> bool {
         match trust {
             Trust::Yes => true,
             Trust::No => false,
@@ -176,36 +131,7 @@ impl<'a> Walk<'a> {
         discard(self.shared, &mut self.trash, dir, &path).map_err(|e| self.shared.local(&path, e))
     }
 
-    /// Looks at one entry that changed.
-    fn examine(&mut self, jobs: &Jobs, path: &TreePath, trust: Trust) -> Result<(), ResyncError> {
-        // What has no such name any more is seen when its directory is listed.
-        let Some((parent, xattrs, entry)) = self.client.stat(path)? else { return Ok(()) };
-        let Some((dir_path, name)) = path.split() else {
-            self.dirs.insert(path.clone(), (entry.meta, entry.xattrs));
-            if trust == Trust::No {
-                self.todo.push((path.clone(), trust));
-            }
-            return Ok(());
-        };
-        let looked = (|| {
-            let dir = open_dir(self.shared.root, &dir_path)?;
-            let ino = stat_fd(&dir)?.stx_ino;
-            Ok((dir, ino))
-        })();
-        let done = match looked {
-            Ok((dir, ino)) if entry.name == name => {
-                let trusted = self.trusts(trust, &parent, ino);
-                // What is done in it changes its date.
-                self.dirs.insert(dir_path.clone(), (parent, xattrs));
-                self.entry(jobs, &dir, &dir_path, entry, trusted)
-            }
-            Ok(_) => Err(ResyncError::Protocol(io::Error::other("another entry than asked for"))),
-            Err(e) => Err(self.shared.local(path, e)),
-        };
-        done.or_else(|e| self.late(path, e))
-    }
-
-    fn entry(
+    pub(super) fn entry(
         &mut self,
         jobs: &Jobs,
         dir: &OwnedFd,
@@ -213,9 +139,9 @@ impl<'a> Walk<'a> {
         entry: Entry,
         trusted: bool,
     ) -> Result<(), ResyncError> {
-        let path = dir_path.join(&entry.name);
+        let (path, there) = (dir_path.join(&entry.name), entry.meta.clone());
         let done = self.place(jobs, dir, &path, entry, trusted);
-        done.or_else(|e| self.late(&path, e))
+        done.or_else(|e| self.late(&path, Some(&there), e))
     }
 
     fn own(&self, dir: &OwnedFd, path: &TreePath, name: &[u8]) -> Result<Option<Meta>, ResyncError> {
@@ -252,7 +178,7 @@ impl<'a> Walk<'a> {
         }
         match self.links.kin(self.shared.root, path, &entry, own.as_ref(), self.round) {
             Kin::Known => return Ok(()),
-            Kin::LinkTo(to) => return self.link(dir, path, &entry, own, &to),
+            Kin::LinkTo(to) => return self.link(jobs, dir, path, entry, own.is_some(), &to),
             Kin::Own => {}
         }
         let Some(own) = own else {
@@ -312,20 +238,25 @@ impl<'a> Walk<'a> {
 
     fn link(
         &mut self,
+        jobs: &Jobs,
         dir: &OwnedFd,
         path: &TreePath,
-        entry: &Entry,
-        own: Option<Meta>,
+        entry: Entry,
+        replace: bool,
         to: &TreePath,
     ) -> Result<(), ResyncError> {
-        let local = |e| self.shared.local(path, e);
-        if own.is_some() {
+        let (local, key) = (|e| self.shared.local(path, e), entry.meta.key());
+        if replace {
             discard(self.shared, &mut self.trash, dir, path).map_err(local)?;
         }
         link(self.shared.root, to, dir, &entry.name).map_err(local)?;
-        self.links.joined(path, entry.meta.key());
-        self.shared.file_done(0);
-        Ok(())
+        self.links.joined(path, key);
+        if self.links.is_seen(key, self.round) {
+            self.shared.file_done(0);
+            return Ok(());
+        }
+        // It may have changed since its other names were looked at, and no other one may be in this round.
+        self.place(jobs, dir, path, entry, false)
     }
 
     fn register(&mut self, dir: &OwnedFd, path: &TreePath, entry: &Entry) -> Result<(), ResyncError> {
@@ -336,12 +267,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Files that are not here: from the trash if they were only renamed.
-    fn settle_missing(&mut self, jobs: &Jobs) -> Result<(), ResyncError> {
+    pub(super) fn settle_missing(&mut self, jobs: &Jobs) -> Result<(), ResyncError> {
         for (path, entry) in std::mem::take(&mut self.missing) {
             if self.shared.is_over() {
                 return Ok(());
             }
-            self.bring_back(jobs, &path, entry).or_else(|e| self.late(&path, e))?;
+            let there = entry.meta.clone();
+            self.bring_back(jobs, &path, entry).or_else(|e| self.late(&path, Some(&there), e))?;
         }
         Ok(())
     }
@@ -354,7 +286,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         if let Kin::LinkTo(to) = self.links.kin(self.shared.root, path, &entry, None, self.round) {
-            return self.link(&dir, path, &entry, None, &to);
+            return self.link(jobs, &dir, path, entry, false, &to);
         }
         let (links, key) = (&self.links, entry.meta.key());
         let found = self.trash.take(&entry.meta, |own| links.fits(key, own), &dir, name).map_err(local)?;

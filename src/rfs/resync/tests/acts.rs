@@ -119,6 +119,13 @@ pub fn rename(marks: &Marks, from: &Path, to: &Path, flags: rustix::fs::RenameFl
     Ok(())
 }
 
+pub fn link(marks: &Marks, from: &Path, to: &Path) -> io::Result<()> {
+    let id = named(marks, from)?;
+    fs::hard_link(from, to)?;
+    marks.note(&Op::Link { id, parent: parent(to)?, name: name(to) });
+    Ok(())
+}
+
 pub fn remove(marks: &Marks, path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() {
         for child in fs::read_dir(path)? {
@@ -170,12 +177,7 @@ pub fn apply(marks: &Marks, root: &Path, act: &Act) -> io::Result<()> {
         Act::Exchange(a, b) => {
             rename(marks, &a.under(root), &b.under(root), rustix::fs::RenameFlags::EXCHANGE)?;
         }
-        Act::Link(a, b) => {
-            let (from, to) = (a.under(root), b.under(root));
-            let id = named(marks, &from)?;
-            fs::hard_link(&from, &to)?;
-            marks.note(&Op::Link { id, parent: parent(&to)?, name: name(&to) });
-        }
+        Act::Link(a, b) => link(marks, &a.under(root), &b.under(root))?,
         Act::Remove(s) => remove(marks, &s.under(root))?,
         Act::Chmod(s, mode) => {
             attrs(&s.under(root))?;

@@ -14,10 +14,10 @@ fn requests() -> Vec<Request> {
     let file = Which { path: path.clone(), key: (1, 2) };
     vec![
         Request::Hello { version: 1, acl: true },
-        Request::Round { first: true, hold: false },
+        Request::Round { first: true, hold: false, again: Vec::new() },
         Request::More,
         Request::List { path: path.clone() },
-        Request::Stat { path: path.clone() },
+        Request::Stat { path: path.clone(), id: None },
         Request::Xattrs { path },
         Request::Hashes { file: file.clone(), offset: 5, block: 0 },
         Request::Read { file, offset: u64::MAX, end: 0, most: u32::MAX },
@@ -105,7 +105,10 @@ fn no_path_leaves_the_tree() {
     for bad in [&b".."[..], b"up", b"../s", b"up/secret"] {
         assert!(open_dir(root.as_fd(), &TreePath::default().join(bad)).is_err());
         let path = TreePath::default().join(bad).join(b"secret");
-        assert!(matches!(ask(&world, Request::Stat { path }), Response::Gone | Response::Refused(_)));
+        assert!(matches!(
+            ask(&world, Request::Stat { path, id: None }),
+            Response::Gone | Response::Refused(_)
+        ));
     }
     let silent = Source::new(&world.alone).serve(&mut Script(vec![encode(&Request::More).unwrap()]));
     assert!(!silent.unwrap());

@@ -1,6 +1,7 @@
 mod acts;
 mod files;
 mod limits;
+mod moved;
 mod plans;
 mod rounds;
 mod world;

@@ -2,6 +2,7 @@
 
 use super::super::beneath::{stat_at, walk};
 use super::super::compare::same_tree;
+use super::super::wire::{Request, decode};
 use super::super::*;
 use crate::rfs::op::{FileId, FileKey, Name};
 use crate::rfs::zones::{Changes, Marks, Tracker, Zones};
@@ -20,10 +21,17 @@ struct End {
     into: Receiver<Vec<u8>>,
     /// Messages that may still pass on all connections; negative: none.
     fuse: Arc<AtomicI64>,
+    asked: Option<Asked>,
 }
+
+/// Told of each request before the primary gets it.
+pub type Asked = Arc<dyn Fn(&Request) + Send + Sync>;
 
 impl Channel for End {
     fn send(&mut self, msg: &[u8]) -> io::Result<()> {
+        if let Some(asked) = &self.asked {
+            asked(&decode(msg)?);
+        }
         if self.fuse.fetch_sub(1, Ordering::SeqCst) <= 0 {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
@@ -84,6 +92,12 @@ impl Primary for &Alone {
         if stat_at(&self.root, b".").unwrap().stx_ino == id.0 {
             return Some(Vec::new());
         }
+        // Nothing moves meanwhile, as nothing does in a table of nodes under its lock.
+        let mut gate = self.gate.lock().unwrap();
+        let held = std::mem::replace(&mut gate.held, true);
+        while gate.under_way > 0 {
+            gate = self.turned.wait(gate).unwrap();
+        }
         let mut found = None;
         let _ = walk(self.root.as_fd(), |dir, path, name| {
             let s = stat_at(dir, name.as_bytes())?;
@@ -92,6 +106,8 @@ impl Primary for &Alone {
             }
             Ok(Meta::of(&s).is_dir())
         });
+        gate.held = held;
+        self.turned.notify_all();
         found
     }
     fn verdict(&self, file: FileKey, _: &Meta) -> Verdict {
@@ -139,6 +155,7 @@ pub struct World {
     pub options: Options,
     pub fuse: Arc<AtomicI64>,
     pub progress: Arc<Progress>,
+    pub asked: Option<Asked>,
 }
 
 impl World {
@@ -164,7 +181,7 @@ impl World {
         };
         let options = Options { zone_bytes: ZONE as u32, packet: 128 << 10, acl: true, ..Options::default() };
         let fuse = Arc::new(AtomicI64::new(i64::MAX));
-        World { dir, p, s, alone, options, fuse, progress: Arc::default() }
+        World { dir, p, s, alone, options, fuse, progress: Arc::default(), asked: None }
     }
 
     /// Calls `with` with what makes connections; they are served until it returns.
@@ -186,9 +203,9 @@ impl World {
             });
             let done = with(&|| {
                 let ((a, b), (c, d)) = (sync_channel(1), sync_channel(1));
-                ask.send(End { out: c, into: b, fuse: self.fuse.clone() })
+                ask.send(End { out: c, into: b, fuse: self.fuse.clone(), asked: None })
                     .map_err(|_| io::Error::from(io::ErrorKind::NotConnected))?;
-                Ok(Box::new(End { out: a, into: d, fuse: self.fuse.clone() }))
+                Ok(Box::new(End { out: a, into: d, fuse: self.fuse.clone(), asked: self.asked.clone() }))
             });
             drop(ask);
             done
@@ -203,7 +220,7 @@ impl World {
     pub fn run_with(&self, plan: Plan) -> Result<Outcome, ResyncError> {
         let target = self.target();
         self.alone.attached.store(false, Ordering::SeqCst);
-        self.connected(|open| target.run(open, plan))
+        self.connected(|open| target.run(open, plan, || ()))
     }
 
     pub fn verify(&self) -> Result<Vec<TreePath>, ResyncError> {
