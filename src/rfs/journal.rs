@@ -47,6 +47,11 @@ pub trait Journal: Send + Sync + 'static {
     /// this returns, which may take an fsync; an error forbids the modification.
     fn touch(&self, file: FileKey, range: Range<u64>) -> io::Result<()>;
 
+    /// `file` is about to get a name, or has just got its first one (`fresh`, before anybody is
+    /// answered). What the secondary has under that name is another file, so no zone of it can be
+    /// trusted there. An error forbids the modification.
+    fn named(&self, file: FileKey, fresh: bool) -> io::Result<()>;
+
     /// Identity of the peer's knowledge of ids: 0 while there is no peer; another number after each
     /// attachment. An id that was bound under another number must be bound again before it is named.
     fn peer(&self) -> u64;
@@ -79,6 +84,10 @@ impl Journal for Local {
     }
 
     fn touch(&self, _file: FileKey, _range: Range<u64>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn named(&self, _file: FileKey, _fresh: bool) -> io::Result<()> {
         Ok(())
     }
 

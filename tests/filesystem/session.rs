@@ -35,7 +35,7 @@ fn a_session_is_taken_over() {
     let mnt = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (sender, kept) = channel();
     let old = Arc::new(Small { kept: Mutex::new(Some(sender)) });
-    let first = Mounted::new(mnt.path(), mnt.path(), false).unwrap().serve(&old, 1).unwrap();
+    let first = Mounted::new(mnt.path(), mnt.path(), None, false).unwrap().serve(&old, 1).unwrap();
     let path = mnt.path().join("file");
     let asking = spawn(move || fs::metadata(path));
     let unanswered = kept.recv_timeout(LONG).unwrap();
@@ -58,7 +58,7 @@ fn a_dropped_reply_is_an_error_for_the_caller() {
     let mnt = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (sender, kept) = channel();
     let small = Arc::new(Small { kept: Mutex::new(Some(sender)) });
-    let session = Mounted::new(mnt.path(), mnt.path(), false).unwrap().serve(&small, 2).unwrap();
+    let session = Mounted::new(mnt.path(), mnt.path(), None, false).unwrap().serve(&small, 2).unwrap();
     let path = mnt.path().join("file");
     let asking = spawn(move || fs::metadata(path));
     drop(kept.recv_timeout(LONG).unwrap());

@@ -127,6 +127,10 @@ impl Journal for Recorder {
         }
     }
 
+    fn named(&self, _file: FileKey, _fresh: bool) -> io::Result<()> {
+        Ok(())
+    }
+
     fn touch(&self, _file: FileKey, range: Range<u64>) -> io::Result<()> {
         self.lock().touched.push(range);
         Ok(())
@@ -190,7 +194,7 @@ impl Fixture {
         std::fs::create_dir(&mnt).unwrap();
         let journal = Arc::new(Recorder::default());
         let options = VolumeOptions { acl, threads: 2 };
-        let volume = Volume::mount(&backing, &mnt, Arc::clone(&journal), exclude, options).unwrap();
+        let volume = Volume::mount(&backing, &mnt, None, Arc::clone(&journal), exclude, options).unwrap();
         volume.primary(true);
         Fixture { backing, mnt, journal, volume, _dir: dir }
     }

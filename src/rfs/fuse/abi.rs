@@ -65,7 +65,6 @@ pub mod opcode {
 pub mod init {
     #![allow(missing_docs, reason = "the kernel's own names")]
     pub const ASYNC_READ: u64 = 1 << 0;
-    pub const ATOMIC_O_TRUNC: u64 = 1 << 3;
     pub const BIG_WRITES: u64 = 1 << 5;
     pub const DONT_MASK: u64 = 1 << 6;
     pub const DO_READDIRPLUS: u64 = 1 << 13;

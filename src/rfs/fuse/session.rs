@@ -5,7 +5,7 @@ use super::mount::{self, MAX_READ};
 use super::notify::Notifier;
 use super::reply::{Channel, Reply};
 use super::request::{Dialect, Init, Operation, Request};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::path::{Path, PathBuf};
@@ -91,9 +91,16 @@ pub struct Mounted {
 }
 
 impl Mounted {
-    /// Mounts on `mountpoint` and agrees with the kernel; `acl`: it keeps POSIX ACLs in mind.
-    pub fn new(source: &Path, mountpoint: &Path, acl: bool) -> Result<Mounted, SessionError> {
-        let fd = mount::mount(source, mountpoint)
+    /// Mounts on `mountpoint` and agrees with the kernel; `acl`: it keeps POSIX ACLs in mind. With `on`,
+    /// an open directory that has this path, no link that somebody puts there meanwhile is followed.
+    pub fn new(
+        source: &Path,
+        mountpoint: &Path,
+        on: Option<BorrowedFd<'_>>,
+        acl: bool,
+    ) -> Result<Mounted, SessionError> {
+        let open = on.map(|fd| PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd())));
+        let fd = mount::mount(source, open.as_deref().unwrap_or(mountpoint))
             .map_err(|errno| SessionError::Mount { path: mountpoint.to_owned(), errno })?;
         let channel = Channel { fd };
         let negotiated = negotiate(&channel, acl).inspect_err(|_| {
@@ -199,7 +206,13 @@ impl Session {
 /// fails when the session's descriptor is closed.
 fn wake(inside: OwnedFd, waiting: Arc<AtomicBool>) {
     let asking = move || {
-        while waiting.load(Ordering::SeqCst) && rustix::fs::fstatvfs(inside.as_fd()).is_ok() {}
+        while waiting.load(Ordering::SeqCst) {
+            match rustix::fs::fstatvfs(inside.as_fd()) {
+                Err(Errno::NOTCONN | Errno::CONNABORTED | Errno::NODEV) => break,
+                // Also an error is an answer of somebody, perhaps not of the reader that is to end.
+                Ok(_) | Err(_) => {}
+            }
+        }
     };
     if let Err(e) = std::thread::Builder::new().name("fuse-end".into()).spawn(asking) {
         tracing::error!("cannot start a thread that ends the fuse session: {e}");
@@ -256,10 +269,10 @@ fn dispatch<F: Filesystem>(channel: &Arc<Channel>, fs: &F, raw: &[u8], output: &
 }
 
 /// What is used of what the kernel offers. Not asked for: `WRITEBACK_CACHE` (acknowledged writes
-/// would be only in this machine's memory), `CACHE_SYMLINKS` and locks (the kernel's own do).
+/// would be only in this machine's memory), `ATOMIC_O_TRUNC` (a program that runs would be cut before
+/// the kernel refuses with ETXTBSY), `CACHE_SYMLINKS` and locks (the kernel's own do).
 fn wanted(acl: bool) -> u64 {
     init::ASYNC_READ
-        | init::ATOMIC_O_TRUNC
         | init::BIG_WRITES
         | init::DONT_MASK
         | init::DO_READDIRPLUS

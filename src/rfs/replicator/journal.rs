@@ -57,6 +57,16 @@ impl Journal for Replicator {
         self.shared.mark(file, range)
     }
 
+    fn named(&self, file: FileKey, fresh: bool) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        if matches!(state.line, Line::Live(_)) {
+            state.touched.push((file, 0..u64::MAX));
+            return Ok(());
+        }
+        drop(state);
+        self.shared.marker.named(file, fresh)
+    }
+
     fn peer(&self) -> u64 {
         let state = self.shared.lock();
         if matches!(state.line, Line::Live(_)) { state.attachment } else { 0 }

@@ -29,6 +29,11 @@ pub trait Marker: Send + Sync {
     /// # Errors
     /// They are not; the modification must not happen.
     fn mark(&self, file: FileKey, range: Range<u64>) -> io::Result<()>;
+    /// `file` gets a name, its first one if `fresh`: the secondary has something else there.
+    ///
+    /// # Errors
+    /// As [`Marker::mark`].
+    fn named(&self, file: FileKey, fresh: bool) -> io::Result<()>;
     /// This was recorded without a secondary: a round of reintegration has to look at it.
     fn note(&self, op: &Op);
     /// Whether zones are tracked at all: before a first full reintegration they are not.
@@ -164,12 +169,12 @@ impl Replicator {
 
     /// Refuses modifications from now on with EROFS, and waits until none is under way and all are
     /// acknowledged. A live stream stays, to be [detached](Replicator::detach). If the stream is lost, the
-    /// zones of what is not acknowledged are marked and its callers get EIO.
+    /// zones of what is not acknowledged are marked and its callers get EIO: false then.
     ///
     /// # Errors
     /// [`ReplicatorError::Timeout`] and [`ReplicatorError::Mark`]; nothing new is admitted then either, and
     /// the order may be repeated.
-    pub fn read_only(&self, deadline: Instant) -> Result<(), ReplicatorError> {
+    pub fn read_only(&self, deadline: Instant) -> Result<bool, ReplicatorError> {
         let shared = &self.shared;
         let mut state = shared.lock();
         state.gate = Gate::ReadOnly;
@@ -182,7 +187,7 @@ impl Replicator {
         });
         let state = settled.map_err(|state| state.timeout())?;
         if !matches!(state.line, Line::Broken) {
-            return Ok(());
+            return Ok(true);
         }
         drop(state);
         self.mark_unacknowledged()?;
@@ -192,7 +197,7 @@ impl Replicator {
         drop(state);
         // Not run: their owners answer EIO.
         drop(unanswered);
-        Ok(())
+        Ok(false)
     }
 
     /// Takes modifications without a secondary.

@@ -97,13 +97,23 @@ impl Touched {
     /// The marks of this operation: what its thread has announced. A modification that was given up after it
     /// was announced leaves its mark to the next one of the thread: a zone too many, but never one too few.
     pub(super) fn take(&mut self, op: &Op) -> Vec<Mark> {
-        if !matches!(op, Op::Write { .. } | Op::Truncate { .. } | Op::Allocate { .. }) {
+        let bytes = matches!(op, Op::Write { .. } | Op::Truncate { .. } | Op::Allocate { .. });
+        let names = matches!(
+            op,
+            Op::Create { .. } | Op::Symlink { .. } | Op::Tmpfile { .. } | Op::Link { .. } | Op::Rename { .. }
+        );
+        if !bytes && !names {
             return Vec::new();
         }
         let thread = std::thread::current().id();
-        let own = |entry: &&(ThreadId, Mark)| entry.0 == thread;
-        let marks: Vec<Mark> = self.0.iter().filter(own).map(|(_, mark)| mark.clone()).collect();
-        if let Some(oldest) = self.0.iter().position(|entry| entry.0 == thread) {
+        let own = |entry: &(ThreadId, Mark)| entry.0 == thread;
+        let marks: Vec<Mark> = self.0.iter().filter(|e| own(e)).map(|(_, mark)| mark.clone()).collect();
+        if names {
+            // A rename announces two files at most; all of it is this operation's.
+            self.0.retain(|entry| !own(entry));
+            return marks;
+        }
+        if let Some(oldest) = self.0.iter().position(own) {
             self.0.remove(oldest);
             return marks;
         }

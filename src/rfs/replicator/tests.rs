@@ -16,6 +16,10 @@ impl Marker for Zones {
         Ok(())
     }
 
+    fn named(&self, file: FileKey, _: bool) -> io::Result<()> {
+        self.mark(file, 0..u64::MAX)
+    }
+
     fn note(&self, _: &Op) {}
 
     fn is_tracking(&self) -> bool {

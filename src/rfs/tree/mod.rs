@@ -248,6 +248,11 @@ impl Tree {
         lock(&self.table).forget(FileId(id), lookups)
     }
 
+    /// See `Table::keep`.
+    pub fn keep(&self, keep: bool) -> Vec<Arc<Node>> {
+        lock(&self.table).keep(keep)
+    }
+
     /// The names from the root to a node; `None` if it has none any more.
     pub fn path_of(&self, id: FileId) -> Option<Vec<Name>> {
         lock(&self.table).path(id)

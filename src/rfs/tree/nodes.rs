@@ -3,7 +3,7 @@
 use super::handle::FileHandle;
 use crate::rfs::op::{FileId, FileKey, Name};
 use rustix::fd::OwnedFd;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -80,6 +80,8 @@ struct Place {
 pub(super) struct Table {
     places: HashMap<FileId, Place>,
     keys: HashMap<(u64, FileKey), FileId>,
+    /// While somebody asks for paths of what has changed, nodes stay: those that nothing else needs.
+    kept: Option<BTreeSet<FileId>>,
 }
 
 impl Table {
@@ -152,6 +154,20 @@ impl Table {
         gone
     }
 
+    /// From now on nodes stay when the kernel forgets them; or no longer: then those that nothing needs
+    /// are removed and returned.
+    pub fn keep(&mut self, keep: bool) -> Vec<Arc<Node>> {
+        let mut gone = Vec::new();
+        if keep {
+            self.kept.get_or_insert_default();
+        } else {
+            for id in self.kept.take().unwrap_or_default() {
+                self.collect(id, &mut gone);
+            }
+        }
+        gone
+    }
+
     /// Links that named these as parents are gone. A parent that is needed no more goes with the next
     /// lookup that is forgotten.
     fn release(&mut self, parents: impl IntoIterator<Item = FileId>) {
@@ -168,6 +184,10 @@ impl Table {
         while let Some(id) = next.pop() {
             let unused = self.places.get(&id).is_some_and(|p| p.lookups == 0 && p.children == 0);
             if !unused || id == FileId::ROOT {
+                continue;
+            }
+            if let Some(kept) = &mut self.kept {
+                kept.insert(id);
                 continue;
             }
             let Some(place) = self.places.remove(&id) else { continue };

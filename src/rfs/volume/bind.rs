@@ -81,6 +81,23 @@ impl<J: Journal> Volume<J> {
     /// The kernel forgets a node: so does, later, the peer.
     pub(super) fn forget_node(&self, id: u64, lookups: u64) {
         let gone = self.tree.forget(id, lookups);
+        self.gone(&gone);
+    }
+
+    /// While `keep` is on, [`Volume::path_of`] knows also the files that the kernel has forgotten: for
+    /// the time in which changes are tracked.
+    pub fn keep_nodes(&self, keep: bool) {
+        let gone = self.tree.keep(keep);
+        self.gone(&gone);
+    }
+
+    /// The file has a name, whether or not it is known which: without one nobody misses it.
+    pub fn has_names(&self, id: FileId) -> bool {
+        let stat = self.tree.get(id.0).and_then(|node| self.tree.stat(&node));
+        stat.is_ok_and(|s| s.attr.nlink > 0)
+    }
+
+    fn gone(&self, gone: &[Arc<Node>]) {
         let bound = gone.iter().filter(|n| !n.is_bound(0)).map(Arc::clone);
         lock(&self.forgotten).extend(bound);
     }

@@ -106,17 +106,18 @@ pub struct Volume<J: Journal> {
 }
 
 impl<J: Journal> Volume<J> {
-    /// Mounts the directory `backing` on `mountpoint`.
+    /// Mounts the directory `backing` on `mountpoint`; `on`: the open directory that it is.
     pub fn mount(
         backing: &Path,
         mountpoint: &Path,
+        on: Option<BorrowedFd<'_>>,
         journal: Arc<J>,
         exclude: Exclude,
         options: VolumeOptions,
     ) -> Result<Arc<Volume<J>>, VolumeError> {
         let tree =
             Tree::open(backing).map_err(|errno| VolumeError::Backing { path: backing.to_owned(), errno })?;
-        let mounted = Mounted::new(backing, mountpoint, options.acl)?;
+        let mounted = Mounted::new(backing, mountpoint, on, options.acl)?;
         let (sender, receiver) = channel();
         let volume = Arc::new_cyclic(|me| Volume {
             me: me.clone(),

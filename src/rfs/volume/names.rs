@@ -61,7 +61,10 @@ impl<J: Journal> Volume<J> {
         change: &Change,
         op: impl FnOnce(FileId, FileId, Name, &Stat) -> Op,
     ) -> Result<(Arc<Node>, Stat, Option<Ticket>), Errno> {
-        let found = self.tree.look_up(parent, name, |_| change.record);
+        let found = self.tree.look_up(parent, name, |_| change.record).and_then(|(node, stat)| {
+            self.named(&stat, true, change)?;
+            Ok((node, stat))
+        });
         let bound = found.and_then(|f| self.bind(parent, change).map(|bound| (f, bound)));
         let ((node, stat), bound) = bound.inspect_err(|e| {
             tracing::error!("a new entry cannot be used and is removed again: {e}");
@@ -191,6 +194,9 @@ impl<J: Journal> Volume<J> {
         let _names = self.names_write();
         // What was written before belongs to it: the id must be known first.
         let bound = self.bind(&node, change)? && self.bind(&parent, change)?;
+        if change.record {
+            self.journal.named(node.key, false).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+        }
         rustix::fs::linkat(fd.as_fd(), c"", dir.as_fd(), &c, AtFlags::EMPTY_PATH)?;
         let stat = self.tree.stat_entry(&parent, &c)?;
         let (node, _) = self.tree.look_up(&parent, name, |_| node.replicated)?;
@@ -205,6 +211,14 @@ impl<J: Journal> Volume<J> {
             self.journal.failed(node.key, 0..stat.attr.size);
         }
         Ok(Done::new(Answer::Entry(self.entry(&node, &stat)), ticket))
+    }
+
+    /// The secondary has something else under this name.
+    fn named(&self, stat: &Stat, fresh: bool, change: &Change) -> Result<(), Errno> {
+        if !change.record {
+            return Ok(());
+        }
+        self.journal.named(stat.key, fresh).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))
     }
 
     fn side<'a>(&self, (parent, name): (u64, &'a [u8])) -> Result<Side<'a>, Errno> {
@@ -235,6 +249,9 @@ impl<J: Journal> Volume<J> {
         let bound = self.bind(&from.parent, change)? && self.bind(&to.parent, change)?;
         if let (Some(node), Some(stat), false) = (&to.node, &to.stat, exchange) {
             self.before_name_goes(node, &to.parent, to.name, stat, change)?;
+        }
+        for stat in from.stat.iter().chain(to.stat.iter().filter(|_| exchange)) {
+            self.named(stat, false, change)?;
         }
         local::rename((dir.as_fd(), &c), (to_dir.as_fd(), &to_c), flags, caller)?;
         // Two names of one file: nothing has happened, as POSIX wants it.
