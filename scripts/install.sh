@@ -34,7 +34,7 @@ safevar=$root/var/safekit
 units=$root/etc/systemd/system
 
 [ -n "$root" ] || [ "$(id -u)" = 0 ] || fail "run it as root, or with --root DIR"
-for program in safekit safeadmin safeguard; do
+for program in safekit safeadmin safeguard rfsbox; do
     [ -x "$build/$program" ] || fail "$build/$program is missing: run \"cargo build --release\" first"
 done
 command -v zip >/dev/null || fail "zip is missing: install it, the modules are packed with it"

@@ -7,5 +7,6 @@ pub mod guard;
 pub mod heart;
 pub mod link;
 pub mod module;
+pub mod replication;
 pub mod script;
 pub mod vip;

@@ -100,7 +100,7 @@ fn the_script_installs_programs_directories_and_units() {
     let missing = install();
     assert!(!missing.status.success());
     assert!(String::from_utf8_lossy(&missing.stderr).contains("cargo build"));
-    for program in ["safekit", "safeadmin", "safeguard"] {
+    for program in ["safekit", "safeadmin", "safeguard", "rfsbox"] {
         fs::write(build.join(program), "#!/bin/sh\n").unwrap();
         fs::set_permissions(build.join(program), fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -110,7 +110,7 @@ fn the_script_installs_programs_directories_and_units() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let safe = root.join("opt/safekit");
-    for program in ["safekit", "private/bin/safeadmin", "private/bin/safeguard"] {
+    for program in ["safekit", "private/bin/safeadmin", "private/bin/safeguard", "private/bin/rfsbox"] {
         assert_eq!(
             fs::metadata(safe.join(program)).unwrap().permissions().mode() & 0o777,
             0o755,

@@ -4,6 +4,7 @@
 //! about roles: those come as orders.
 
 pub mod apply;
+pub mod control;
 pub mod fuse;
 pub mod journal;
 pub mod link;
@@ -11,6 +12,7 @@ pub mod op;
 pub mod receiver;
 pub mod replicator;
 pub mod resync;
+pub mod service;
 pub mod tree;
 pub mod volume;
 pub mod wire;

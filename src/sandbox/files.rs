@@ -4,8 +4,9 @@ use super::error::{During, Result, SandboxError};
 use super::node::{Node, SERVICES};
 use super::state::State;
 use super::{bounded::run_bounded, hex};
+use rustix::fs::IFlags;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,7 +25,7 @@ pub(super) fn install(node: &Node, state: &State, key: &[u8; 32]) -> Result<()> 
         fs::create_dir_all(dir).during(|| format!("make {}", dir.display()))?;
     }
     link(&state.programs.join("safekit"), &safe.join("safekit"))?;
-    for program in ["safekit"].iter().chain(&SERVICES) {
+    for program in ["safekit", "rfsbox"].iter().chain(&SERVICES) {
         link(&state.programs.join(program), &bin.join(program))?;
     }
     if let Some(templates) = templates(&state.programs) {
@@ -89,4 +90,33 @@ fn write_new(path: &Path, mode: u32, content: &[u8]) -> Result<()> {
     let what = || format!("write {}", path.display());
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).during(what)?;
     file.write_all(content).during(what)
+}
+
+/// Removes a directory with all it holds, also what a node has protected: a power failure leaves its
+/// mount points immutable.
+pub(super) fn remove(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            unprotect(dir)?;
+            fs::remove_dir_all(dir)
+        }
+        other => other,
+    }
+}
+
+fn unprotect(dir: &Path) -> io::Result<()> {
+    let open = fs::File::open(dir)?;
+    // A file system without such flags has not protected anything.
+    if let Ok(flags) = rustix::fs::ioctl_getflags(&open)
+        && flags.contains(IFlags::IMMUTABLE)
+    {
+        rustix::fs::ioctl_setflags(&open, flags - IFlags::IMMUTABLE)?;
+    }
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            unprotect(&entry.path())?;
+        }
+    }
+    Ok(())
 }

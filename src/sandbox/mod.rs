@@ -263,7 +263,7 @@ impl Sandbox {
             return Err(SandboxError::Timeout { what: format!("the end of {name}"), within: DOWN_PATIENCE });
         }
         if sandbox.exists() {
-            fs::remove_dir_all(&sandbox).during(|| format!("remove {}", sandbox.display()))?;
+            files::remove(&sandbox).during(|| format!("remove {}", sandbox.display()))?;
         }
         let lock = sandbox.with_extension("lock");
         fs::remove_file(&lock).during(|| format!("remove {}", lock.display()))?;
@@ -325,7 +325,7 @@ fn check(options: &Options) -> Result<()> {
         }
     }
     let programs = if options.daemons { &SERVICES[..] } else { &[] };
-    for program in ["safekit"].iter().chain(programs) {
+    for program in ["safekit", "rfsbox"].iter().chain(programs) {
         if !options.programs.join(program).is_file() {
             let dir = options.programs.display();
             return refused(format!(

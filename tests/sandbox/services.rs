@@ -9,7 +9,7 @@ const DAEMON: &str = "#!/bin/sh\necho $SAFEKIT_NODE $SAFEVAR\nexec sleep 1000\n"
 fn with_programs(test: &str, safeadmin: &str) -> (tempfile::TempDir, Options) {
     let dir = tempfile::tempdir().expect("a directory");
     symlink(safekit(), dir.path().join("safekit")).expect("link");
-    for (name, text) in [("safeguard", DAEMON), ("safeadmin", safeadmin)] {
+    for (name, text) in [("safeguard", DAEMON), ("safeadmin", safeadmin), ("rfsbox", DAEMON)] {
         let path = dir.path().join(name);
         fs::write(&path, text).expect("write");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("make it executable");

@@ -50,16 +50,14 @@ impl Module {
                     self.answer(id, Ok(()), ctx);
                 }
             }
-            Effect::Mount(id)
-            | Effect::Unmount(id)
-            | Effect::Writable(id, ..)
-            | Effect::ReadOnly(id)
-            | Effect::Reintegrate { id, .. }
-            | Effect::Drain(id)
-            | Effect::MarkDirty(id)
-            | Effect::Release(id, _) => {
-                self.answer(id, Err("this version does not replicate directories".to_owned()), ctx);
-            }
+            Effect::Mount(_)
+            | Effect::Unmount(_)
+            | Effect::Writable(..)
+            | Effect::ReadOnly(_)
+            | Effect::Reintegrate { .. }
+            | Effect::Drain(_)
+            | Effect::MarkDirty(_)
+            | Effect::Release(..) => self.replicate(effect, ctx),
             Effect::Checkers(window, on) => self.window(window, on),
             Effect::Timer(id, timer) => {
                 ctx.run_later(self.duration(timer), move |module, ctx| {

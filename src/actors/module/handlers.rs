@@ -231,7 +231,7 @@ impl Handler<Rfs> for Module {
                 self.show_rfssync();
             }
             RfsRequest::Verify | RfsRequest::Diff | RfsRequest::SecondForce { .. } => {
-                return Err(format!("module {} is not running its replication", self.setup.name));
+                return Err("this version does not do that yet".to_owned());
             }
         }
         Ok(RfsReport::Policy(self.setup.rfssync.clone()))
@@ -281,6 +281,9 @@ impl Handler<Close> for Module {
 
     fn handle(&mut self, _: Close, ctx: &mut Self::Context) {
         drop(self.heart.try_send(Silence));
+        if let Some(replication) = &self.replication {
+            drop(replication.try_send(Close));
+        }
         ctx.stop();
     }
 }

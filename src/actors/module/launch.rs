@@ -2,12 +2,14 @@
 
 use super::adopt::{load_record, load_state};
 use super::groups::Groups;
+use super::replicated;
 use super::windows::{Planned, Windows};
 use super::{Module, ModuleHandle, Setup, Shown, name, remote_of};
 use crate::actors::checkers::plan;
 use crate::actors::cluster::now_ms;
 use crate::actors::guard::GuardOrder;
 use crate::actors::heart::{Heart, HeartSetup, Network};
+use crate::actors::replication::TakeOver;
 use crate::actors::script::ScriptRunner;
 use crate::actors::vip::{Vip, VipAddr, VipPlan};
 use crate::config::module::{DefaultPrim as ConfiguredPrim, ModuleConfig};
@@ -198,6 +200,7 @@ impl Module {
         let vip =
             (!p.vips.addrs.is_empty()).then(|| Vip::new(p.vips.clone(), me.clone().recipient()).start());
         let guard = me.clone().recipient();
+        let replication = replicated::replication(&p.setup, &me);
         let heart = heart(&p, &me, last_sent.clone());
         let failover = p.setup.failover.unwrap_or(p.setup.config.service.failover);
         let mut state = State::stopped(p.record, failover, p.seed);
@@ -212,6 +215,9 @@ impl Module {
             heart,
             scripts,
             vip,
+            replication,
+            counted: None,
+            reintegrating: None,
             groups: p.groups,
             guard,
             last_sent,
@@ -253,6 +259,9 @@ impl Module {
             self.publish_state();
             return;
         }
+        if let Some(replication) = &self.replication {
+            drop(replication.try_send(TakeOver));
+        }
         let kept = self.state.clone();
         tracing::info!(module = %self.setup.name, state = ?kept.at, "the module went on without safeadmin: taking it over");
         self.places = self.placements();
@@ -293,6 +302,7 @@ impl Module {
                 tracing::warn!(%error, "something of an earlier life is left");
             }
         });
+        self.restore_links();
         self.setup.guard.order(&self.setup.name, GuardOrder::Acknowledge, &self.guard);
     }
 
@@ -309,6 +319,10 @@ impl Module {
         self.show_rfssync();
         self.assign(&name("heart", "maxloop"), Value::Text("false".to_owned()));
         self.assign(&name("heart", "stopstartloop"), Value::Text(self.loops.began_s.to_string()));
+        if self.fsm.data {
+            self.assign(&name("rfs", "degraded"), Value::Down);
+            self.assign(&name("rfs", "reintegre_failed"), Value::Text("false".to_owned()));
+        }
         let remote = remote_of(&self.state);
         self.assign(&name("state", "remote"), Value::Text(remote));
         let checked: Vec<_> = self.windows.resources().cloned().collect();

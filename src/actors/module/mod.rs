@@ -10,6 +10,7 @@ mod groups;
 mod handlers;
 mod launch;
 mod neighbours;
+mod replicated;
 mod resources;
 mod windows;
 
@@ -20,6 +21,7 @@ pub use launch::{LaunchError, launch, vip_plan};
 
 use super::guard::GuardEvent;
 use super::heart::{Guarded, Heart, Publish, Show};
+use super::replication::Replication;
 use super::script::ScriptRunner;
 use super::vip::Vip;
 use crate::fsm::explain::{Explanation, explain};
@@ -51,6 +53,12 @@ pub struct Module {
     heart: Addr<Heart>,
     scripts: Addr<ScriptRunner>,
     vip: Option<Addr<Vip>>,
+    /// Of a module with replicated directories.
+    replication: Option<Addr<Replication>>,
+    /// What its box counted last.
+    counted: Option<replicated::Counted>,
+    /// The effect of the reintegration that is under way.
+    reintegrating: Option<u64>,
     groups: Groups,
     guard: Recipient<GuardEvent>,
     last_sent: Arc<AtomicU64>,

@@ -16,6 +16,7 @@ use crate::config::module::Rfs;
 use crate::config::paths::Paths;
 use crate::ids::ModuleName;
 use place::{Found, Place};
+use rustix::mount::UnmountFlags;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -249,6 +250,24 @@ fn give_back(place: &Place) -> Result<(), ReplicatedError> {
     }
 }
 
+/// Takes away the mounts that a box which has ended without unmounting has left: nobody answers there
+/// any more. Others' mounts stay.
+///
+/// # Errors
+/// The system refuses.
+pub fn detach_dead(directory: &Directory) -> Result<(), ReplicatedError> {
+    let dead = || match std::fs::symlink_metadata(&directory.dir) {
+        Err(error) => error.raw_os_error() == Some(libc::ENOTCONN),
+        Ok(_) => false,
+    };
+    while dead() {
+        let flags = UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
+        rustix::mount::unmount(&directory.dir, flags)
+            .map_err(|e| ReplicatedError::Io(directory.dir.clone(), e.into()))?;
+    }
+    Ok(())
+}
+
 /// Puts back the links that a crash has cost (RFS-11), and says which. Nothing must be mounted there
 /// any more; what is mounted stays.
 ///
@@ -257,6 +276,7 @@ fn give_back(place: &Place) -> Result<(), ReplicatedError> {
 pub fn restore_links(directories: &[Directory]) -> Result<Vec<PathBuf>, ReplicatedError> {
     let mut restored = Vec::new();
     for directory in directories {
+        detach_dead(directory)?;
         let place = directory.place()?;
         if matches!(place.find()?, Found::Bare { .. } | Found::Nameless) && place.configure()? {
             restored.push(directory.dir.clone());

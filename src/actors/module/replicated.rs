@@ -1,0 +1,231 @@
+//! The module's part in replication: what its box is told, and what becomes of its words.
+
+use super::{Module, Setup, name};
+use crate::actors::replication::{BoxEvent, BoxSetup, Give, Replication};
+use crate::config::module::{Async, Rfs};
+use crate::config::ports;
+use crate::fsm::mirror::{Effect, Event, Stream};
+use crate::fsm::resource::Value;
+use crate::log::Message as LogMessage;
+use crate::node::keys;
+use crate::node::replicated::{self, Directory};
+use crate::node::rfssync::{self, Policy};
+use crate::rfs::control::{DirSetup, Fault, How, Line, Order, Said, Setup as BoxConfig, Traffic};
+use actix::prelude::*;
+use jiff::Timestamp;
+
+/// Name of the program in SAFEBIN.
+const PROGRAM: &str = "rfsbox";
+
+/// What the box of a module is told; none without replicated directories.
+pub(super) fn box_setup(setup: &Setup) -> Option<BoxSetup> {
+    let rfs = setup.config.rfs.as_ref()?;
+    let uservar = setup.paths.uservar(&setup.name);
+    let network = setup.networks.iter().find(|n| n.0 == "flow").or(setup.networks.first())?;
+    let dirs: Vec<DirSetup> = rfs
+        .replicated
+        .iter()
+        .map(|r| DirSetup {
+            place: Directory { dir: r.dir.clone(), suffix: rfs.mountoversuffix.clone() },
+            tocheck: r.tocheck.clone(),
+            notreplicated: r.notreplicated.clone(),
+            regexpath: r.regexpath.clone(),
+        })
+        .collect();
+    let key = setup.key.as_ref().map(|_| setup.paths.active(&setup.name).join("conf").join(keys::MODULE_KEY));
+    let config = BoxConfig {
+        module: setup.name.clone(),
+        digest: digest(rfs, &dirs),
+        dirs,
+        me: setup.me.0,
+        local: network.1,
+        peer: network.2,
+        port: ports::rfs(setup.id),
+        after_disk: rfs.async_ == Async::None,
+        acl: rfs.acl,
+        zone: rfs.ruzone_blocksize.into(),
+        packet: rfs.reipacketsize,
+        workers: rfs.nbrei,
+        bandwidth: rfs.reiallowedbw,
+        locktimeout: rfs.locktimeout,
+        sendtimeout: rfs.sendtimeout,
+        reitimeout: rfs.reitimeout,
+        state: uservar.join("rfs"),
+        key,
+    };
+    let program = setup.paths.safebin().join(PROGRAM);
+    Some(BoxSetup { setup: config, program, uservar })
+}
+
+/// What both nodes must have configured alike.
+fn digest(rfs: &Rfs, dirs: &[DirSetup]) -> [u8; 32] {
+    let alike = (dirs, rfs.acl, rfs.ruzone_blocksize, rfs.async_ == Async::None);
+    let text = serde_json::to_vec(&alike).unwrap_or_default();
+    *blake3::hash(&text).as_bytes()
+}
+
+/// What a box counted last, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    at: Timestamp,
+    traffic: Traffic,
+}
+
+impl Module {
+    /// An effect for the data plane.
+    pub(super) fn replicate(&mut self, effect: Effect, ctx: &mut Context<Self>) {
+        let (id, order) = match effect {
+            Effect::Mount(id) => (id, Order::Mount),
+            Effect::Unmount(id) => (id, Order::Quit),
+            Effect::Writable(id, generation, full) => (id, Order::Writable { generation, full }),
+            Effect::ReadOnly(id) => (id, Order::ReadOnly),
+            Effect::Reintegrate { id, session, full, .. } => {
+                self.reintegrating = Some(id);
+                (id, Order::Reintegrate { session, how: self.how(full) })
+            }
+            Effect::Drain(id) => (id, Order::Drain),
+            Effect::MarkDirty(id) => (id, Order::MarkDirty),
+            Effect::Release(id, generation) => (id, Order::Release { generation }),
+            _ => return,
+        };
+        let sent = self.replication.as_ref().map(|r| r.try_send(Give { id, order }).is_ok());
+        if sent != Some(true) {
+            self.answer(id, Err("the replication is busy".to_owned()), ctx);
+        }
+    }
+
+    /// What a reintegration copies: the word of an operator or of the primary, else the policy. What
+    /// comes from a backup is compared by hash.
+    fn how(&self, full: bool) -> How {
+        match self.setup.rfssync {
+            _ if full => How::Full,
+            Policy::Full => How::Full,
+            Policy::External { .. } => How::Hash,
+            Policy::Default => How::Default,
+        }
+    }
+
+    /// RES-32, RFS-58: a policy is for one synchronization.
+    fn reintegrated(&mut self, good: bool) {
+        let failed = Value::Text(if good { "false" } else { "true" }.to_owned());
+        self.assign(&name("rfs", "reintegre_failed"), failed);
+        if !good || self.setup.rfssync == Policy::Default {
+            return;
+        }
+        self.setup.rfssync = Policy::Default;
+        self.show_rfssync();
+        let (paths, module) = (self.setup.paths.clone(), self.setup.name.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = rfssync::set_policy(&paths, &module, &Policy::Default) {
+                tracing::warn!(%module, %error, "the next synchronization copies more than it must");
+            }
+        });
+    }
+
+    /// Links that a crash left as mount points are put back (RFS-11).
+    pub(super) fn restore_links(&self) {
+        let Some(setup) = box_setup(&self.setup) else { return };
+        let store = self.setup.store.clone();
+        tokio::task::spawn_blocking(move || {
+            let places: Vec<Directory> = setup.setup.dirs.into_iter().map(|d| d.place).collect();
+            match replicated::restore_links(&places) {
+                Ok(restored) => {
+                    for dir in restored {
+                        let text = dir.display().to_string();
+                        store.append(Timestamp::now(), &LogMessage::LinkRestored(text));
+                    }
+                }
+                Err(error) => store.append(Timestamp::now(), &LogMessage::Error(error.to_string())),
+            }
+        });
+    }
+
+    fn said(&mut self, said: Said, ctx: &mut Context<Self>) {
+        match said {
+            Said::Standing(standing) => {
+                self.feed(Event::Stream(standing.stream), ctx);
+            }
+            Said::Stream(stream, why) => {
+                if stream == Stream::Broken {
+                    self.log(&LogMessage::StreamLost(why));
+                }
+                self.feed(Event::Stream(stream), ctx);
+            }
+            Said::Line(line) => self.log(&message(line)),
+            Said::Traffic(traffic) => self.count_traffic(traffic),
+            Said::Done { .. } => {}
+        }
+    }
+
+    /// RES-36 to RES-38: KB/s since the last count.
+    fn count_traffic(&mut self, traffic: Traffic) {
+        let now = Timestamp::now();
+        let Some(last) = self.counted.replace(Counted { at: now, traffic }) else { return };
+        let ms = u64::try_from(now.duration_since(last.at).as_millis()).unwrap_or(0).max(1);
+        let rate = |new: u64, old: u64| Value::Text((new.saturating_sub(old) * 1000 / 1024 / ms).to_string());
+        let t = last.traffic;
+        let sent = (traffic.replicated + traffic.reintegrated, t.replicated + t.reintegrated);
+        self.assign(&name("rfs", "rep_bandwidth"), rate(traffic.replicated, t.replicated));
+        self.assign(&name("rfs", "rei_bandwidth"), rate(traffic.reintegrated, t.reintegrated));
+        self.assign(&name("rfs", "netout_bandwidth"), rate(sent.0, sent.1));
+        self.assign(&name("rfs", "netin_bandwidth"), rate(traffic.received, t.received));
+    }
+
+    fn box_lost(&mut self, why: &str, ctx: &mut Context<Self>) {
+        self.counted = None;
+        let expected = self.state.shown().0 == crate::fsm::state::Role::Stop;
+        if expected {
+            return;
+        }
+        self.log(&LogMessage::Error(format!("the process of replication is lost: {why}")));
+        if self.state.running() {
+            // Its mount is dead: this node cannot go on.
+            self.feed(Event::Fenced(format!("stopped here: {why}")), ctx);
+        } else {
+            self.feed(Event::Stream(Stream::Broken), ctx);
+        }
+    }
+}
+
+impl Handler<BoxEvent> for Module {
+    type Result = ();
+
+    fn handle(&mut self, event: BoxEvent, ctx: &mut Self::Context) {
+        if let BoxEvent::Done(id, result) = &event
+            && self.reintegrating == Some(*id)
+        {
+            self.reintegrating = None;
+            self.reintegrated(result.is_ok());
+        }
+        match event {
+            BoxEvent::Done(id, Ok(())) => {
+                self.feed(Event::ok(id), ctx);
+            }
+            BoxEvent::Done(id, Err(Fault::Again(why))) => {
+                self.feed(Event::Done(id, Err(why)), ctx);
+            }
+            BoxEvent::Done(id, Err(Fault::Refused(why))) => {
+                self.feed(Event::ReintegrationRefused(id, why), ctx);
+            }
+            BoxEvent::Said(said) => self.said(said, ctx),
+            BoxEvent::Lost(why) => self.box_lost(&why, ctx),
+        }
+    }
+}
+
+fn message(line: Line) -> LogMessage {
+    match line {
+        Line::Updating(dir) => LogMessage::UpdatingTree(dir),
+        Line::Copied(what) => LogMessage::Copied(what),
+        Line::Ended(how) => LogMessage::ReintegrationEnded(how),
+        Line::Progress(text) => LogMessage::ReintegrationProgress(text),
+        Line::Link(dir) => LogMessage::LinkRestored(dir),
+        Line::Handshake(why) => LogMessage::TlsHandshake(why),
+        Line::Error(what) => LogMessage::Error(what),
+    }
+}
+
+/// The actor of the replication of a module, if it replicates.
+pub(super) fn replication(setup: &Setup, module: &Addr<Module>) -> Option<Addr<Replication>> {
+    box_setup(setup).map(|s| Replication::new(s, module.clone().recipient()).start())
+}

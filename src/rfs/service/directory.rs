@@ -1,0 +1,231 @@
+//! One replicated directory in the box: its files, its mount, its zones, its stream.
+
+use super::locked;
+use super::marks::{Marks, Valid};
+use crate::node::replicated;
+use crate::rfs::control::{DirSetup, Setup};
+use crate::rfs::link::{Reader, Writer};
+use crate::rfs::op::{FileKey, Op};
+use crate::rfs::receiver::Receiver;
+use crate::rfs::replicator::{self, Events, Held, Marker, Replicator};
+use crate::rfs::volume::{Exclude, Volume, VolumeOptions};
+use crate::rfs::zones::{Marks as Zones, Tracker, Zones as Store};
+use nix::unistd::syncfs;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Bytes of operations that may wait for the peer.
+const QUEUE_BYTES: usize = 64 << 20;
+/// Operations that may wait for the peer.
+const QUEUE_OPS: usize = 1 << 16;
+
+/// Births are stamped with a clock that ticks coarsely: what was made this long before counts as made
+/// after, ns.
+const COARSE: u64 = 2_000_000_000;
+
+/// A stop of modifications for the end of a reintegration.
+pub(super) struct Hold {
+    /// Of which session.
+    pub session: u64,
+    /// When it began.
+    pub since: Instant,
+    /// Dropped, it ends.
+    pub held: Held,
+}
+
+/// The connection of a stream before it is attached.
+pub(super) struct Parked {
+    pub session: u64,
+    pub reader: Reader,
+    pub writer: Writer,
+}
+
+/// Marks modifications in the zones while there is no secondary.
+struct Notes {
+    zones: Zones,
+    since: Arc<AtomicU64>,
+}
+
+impl Marker for Notes {
+    fn mark(&self, file: FileKey, range: Range<u64>) -> io::Result<()> {
+        self.zones.mark(file, range)
+    }
+
+    fn named(&self, file: FileKey, fresh: bool) -> io::Result<()> {
+        if fresh && file.birth >= self.since.load(Ordering::Relaxed) {
+            // Its birth says it already; only a round that is under way has to know.
+            self.zones.tracker.touch(file, 0..u64::MAX);
+            return Ok(());
+        }
+        self.zones.mark(file, 0..u64::MAX)
+    }
+
+    fn note(&self, op: &Op) {
+        self.zones.note(op);
+    }
+
+    fn is_tracking(&self) -> bool {
+        self.zones.is_tracking()
+    }
+}
+
+/// One directory.
+pub(super) struct Directory {
+    pub index: usize,
+    pub setup: DirSetup,
+    pub exclude: Exclude,
+    pub known: Marks,
+    pub marks: Zones,
+    pub replicator: Arc<Replicator>,
+    pub hold: Mutex<Option<Hold>>,
+    pub parked: Mutex<Option<Parked>>,
+    pub receiver: Mutex<Option<Receiver>>,
+    volume: Mutex<Option<Arc<Volume<Replicator>>>>,
+    /// When the zones began; `u64::MAX`: what is new is not known by its birth.
+    since: Arc<AtomicU64>,
+}
+
+impl Directory {
+    /// Opens its zones and marks; its files are not touched yet.
+    pub fn open(setup: &Setup, index: usize, events: Events) -> Result<Directory, String> {
+        let state = setup.state.join(index.to_string());
+        let dir = setup.dirs[index].clone();
+        let store = Store::open(&state, setup.zone).map_err(|e| e.to_string())?;
+        let marks = Zones { zones: Arc::new(store), tracker: Arc::new(Tracker::new()) };
+        let known = Marks::new(&state);
+        let since = Arc::new(AtomicU64::new(known.valid().map_or(u64::MAX, |v| v.since)));
+        let options = replicator::Options {
+            send_timeout: setup.sendtimeout,
+            lock_timeout: setup.locktimeout,
+            queue_bytes: QUEUE_BYTES,
+            queue_ops: QUEUE_OPS,
+        };
+        let marker = Notes { zones: marks.clone(), since: since.clone() };
+        Ok(Directory {
+            index,
+            exclude: Exclude::new(&dir.notreplicated, &dir.regexpath)
+                .map_err(|e| format!("{}: {e}", dir.place.dir.display()))?,
+            setup: dir,
+            known,
+            replicator: Replicator::new(Box::new(marker), options, events),
+            marks,
+            hold: Mutex::new(None),
+            parked: Mutex::new(None),
+            receiver: Mutex::new(None),
+            volume: Mutex::new(None),
+            since,
+        })
+    }
+
+    /// Name for messages.
+    pub fn name(&self) -> String {
+        self.setup.place.dir.display().to_string()
+    }
+
+    /// The directory of the files.
+    pub fn root(&self) -> Result<OwnedFd, String> {
+        let backing = self.setup.place.backing();
+        File::open(&backing).map(OwnedFd::from).map_err(|e| format!("{}: {e}", backing.display()))
+    }
+
+    /// Its mount, while there is one.
+    pub fn volume(&self) -> Option<Arc<Volume<Replicator>>> {
+        locked(&self.volume).clone()
+    }
+
+    /// Mounts it, closed for modifications. Nothing to do if it is mounted.
+    pub fn mount(&self, acl: bool) -> Result<(), String> {
+        let mut volume = locked(&self.volume);
+        if volume.is_some() {
+            return Ok(());
+        }
+        let exclude = Exclude::new(&self.setup.notreplicated, &self.setup.regexpath)
+            .map_err(|e| format!("{}: {e}", self.name()))?;
+        replicated::detach_dead(&self.setup.place).map_err(|e| e.to_string())?;
+        let point = replicated::prepare_mount(&self.setup.place).map_err(|e| e.to_string())?;
+        let options = VolumeOptions { acl, threads: 0 };
+        let backing = self.setup.place.backing();
+        let mounted = Volume::mount(
+            &backing,
+            &self.setup.place.dir,
+            Some(point.as_fd()),
+            self.replicator.clone(),
+            exclude,
+            options,
+        )
+        .map_err(|e| format!("{} cannot be mounted: {e}", self.name()))?;
+        *volume = Some(mounted);
+        Ok(())
+    }
+
+    /// Unmounts it, and puts the link back; what is still open there fails from now on.
+    pub fn unmount(&self) -> Result<(), String> {
+        if let Some(volume) = locked(&self.volume).take() {
+            volume.unmount();
+        }
+        replicated::after_unmount(&self.setup.place).map(drop).map_err(|e| e.to_string())
+    }
+
+    /// Everything written so far is on the disk.
+    pub fn sync(&self) -> Result<(), String> {
+        let root = self.root()?;
+        syncfs(&root).map_err(|e| format!("{} cannot be synced: {e}", self.name()))
+    }
+
+    /// Generation from which the zones say everything, if they do.
+    pub fn zones_from(&self) -> Option<u64> {
+        let valid = self.known.valid()?;
+        // A clock that was set back makes births say nothing.
+        (now() >= valid.since && self.marks.zones.base() == Some(valid.generation))
+            .then_some(valid.generation)
+    }
+
+    /// This file was made since the zones began.
+    pub fn is_new(&self, file: FileKey) -> bool {
+        file.birth >= self.since.load(Ordering::Relaxed)
+    }
+
+    /// Begins the zones anew, for a peer that holds what this node holds now. They are of use only
+    /// once [`Directory::validate`] has said so.
+    pub fn begin_zones(&self, generation: u64) -> Result<(), String> {
+        let kept = |e: String| format!("{}: its zones cannot be kept: {e}", self.name());
+        self.known.validate(None).map_err(|e| kept(e.to_string()))?;
+        self.marks.zones.begin(generation).map_err(|e| kept(e.to_string()))?;
+        self.since.store(now().saturating_sub(COARSE), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What is in the directory changes by a reintegration: nothing that was known of it holds.
+    pub fn forget_marks(&self) -> Result<(), String> {
+        self.known.settle(None).map_err(|e| e.to_string())?;
+        self.known.validate(None).map_err(|e| e.to_string())?;
+        self.marks.zones.invalidate().map_err(|e| e.to_string())
+    }
+
+    /// Nobody asks for changes any more.
+    pub fn stop_tracking(&self) {
+        self.marks.tracker.stop();
+        if let Some(volume) = self.volume() {
+            volume.keep_nodes(false);
+        }
+    }
+
+    /// All that was written before the zones began is on the disk now: they say everything.
+    pub fn validate(&self) -> Result<(), String> {
+        let Some(generation) = self.marks.zones.base() else { return Ok(()) };
+        self.sync()?;
+        let valid = Valid { generation, since: self.since.load(Ordering::Relaxed) };
+        self.known.validate(Some(valid)).map_err(|e| e.to_string())
+    }
+}
+
+/// This node's clock, ns since 1970. It is compared with births of this node's files only.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}

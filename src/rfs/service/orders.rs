@@ -1,0 +1,247 @@
+//! Carrying out what safeadmin orders. Short orders are done on the thread that hears them, one
+//! after the other; a reintegration has a thread of its own and is ended by the next order that
+//! changes what the node does.
+
+use super::{Post, Service, join, locked};
+use crate::fsm::mirror::Stream;
+use crate::node::replicated;
+use crate::rfs::control::{Fault, Line, Order, Request};
+use crate::rfs::replicator::Mode;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long modifications that are under way may take to end when the directory is closed. Local
+/// disks may be slow; the peer has its own timeouts.
+const CLOSE: Duration = Duration::from_secs(20);
+/// How long what was received may take to be applied (S7).
+const DRAIN: Duration = Duration::from_secs(300);
+
+/// Does it, and answers. True: the end was ordered and is reached.
+pub(super) fn carry_out(service: &Arc<Service>, Request { id, order }: Request) -> bool {
+    tracing::debug!(id, ?order, "order");
+    let again = |result: Result<(), String>| result.map_err(Fault::Again);
+    let result = match order {
+        Order::Mount => again(service.mount()),
+        Order::Writable { generation, full } => again(service.writable(generation, full)),
+        Order::ReadOnly => again(service.read_only()),
+        Order::Drain => again(service.drain()),
+        Order::MarkDirty => again(service.mark_dirty()),
+        Order::Release { generation } => again(service.release(generation)),
+        Order::Unmount => again(service.unmount()),
+        Order::Reintegrate { session, how } => {
+            join::begin(service, id, session, how);
+            return false;
+        }
+        Order::Verify | Order::Diff => {
+            Err(Fault::Refused("this version does not compare on request".to_owned()))
+        }
+        Order::Quit => {
+            let result = service.unmount();
+            service.done(id, again(result));
+            return true;
+        }
+    };
+    service.done(id, result);
+    false
+}
+
+impl Service {
+    pub(super) fn mount(&self) -> Result<(), String> {
+        for dir in &self.dirs {
+            replicated::check_tocheck(&dir.setup.place, &dir.setup.tocheck).map_err(|e| e.to_string())?;
+        }
+        for dir in &self.dirs {
+            dir.mount(self.setup.acl)?;
+        }
+        locked(&self.inner).mounted = true;
+        Ok(())
+    }
+
+    fn unmount(self: &Arc<Self>) -> Result<(), String> {
+        self.read_only()?;
+        let mut failed = Ok(());
+        for dir in &self.dirs {
+            failed = failed.and(dir.unmount());
+        }
+        locked(&self.inner).mounted = false;
+        failed
+    }
+
+    /// The directories take modifications. What was settled is so no more; zones that say nothing
+    /// useful go on saying nothing.
+    fn writable(&self, generation: u64, full: bool) -> Result<(), String> {
+        self.mount()?;
+        let before = locked(&self.inner).post;
+        for dir in &self.dirs {
+            // A former secondary that has applied all: a peer that was settled in that generation
+            // lacks just what is written from now on.
+            if let Post::Following(from) = before {
+                dir.begin_zones(from)?;
+                dir.validate()?;
+            }
+            dir.known.settle(None).map_err(|e| e.to_string())?;
+        }
+        for dir in &self.dirs {
+            if let Some(volume) = dir.volume() {
+                volume.primary(true);
+            }
+            dir.replicator.alone().map_err(|e| format!("{} cannot be opened: {e}", dir.name()))?;
+        }
+        locked(&self.inner).post = Post::Writable { generation, full };
+        Ok(())
+    }
+
+    /// S9: every modification is refused. A secondary stops following.
+    fn read_only(self: &Arc<Self>) -> Result<(), String> {
+        join::end(self);
+        let (post, stream) = {
+            let inner = locked(&self.inner);
+            (inner.post, inner.stream)
+        };
+        let deadline = Instant::now() + CLOSE;
+        match post {
+            Post::Closed => Ok(()),
+            Post::Following(generation) => self.stop_following(generation),
+            Post::Writable { generation, .. } => {
+                for dir in &self.dirs {
+                    drop(locked(&dir.hold).take());
+                    drop(locked(&dir.parked).take());
+                    let answered = dir
+                        .replicator
+                        .read_only(deadline)
+                        .map_err(|e| format!("{} cannot be closed: {e}", dir.name()))?;
+                    if !answered {
+                        let why = "modifications were refused that the secondary may not have".to_owned();
+                        self.set_stream(&mut locked(&self.inner), Stream::Broken, why);
+                    }
+                    if let Some(volume) = dir.volume() {
+                        volume.primary(false);
+                    }
+                }
+                if matches!(stream, Stream::InStep(_))
+                    && matches!(locked(&self.inner).stream, Stream::InStep(_))
+                {
+                    self.settle_primary(generation);
+                }
+                for dir in &self.dirs {
+                    dir.replicator.detach();
+                }
+                self.close();
+                Ok(())
+            }
+        }
+    }
+
+    fn close(&self) {
+        let mut inner = locked(&self.inner);
+        inner.post = Post::Closed;
+        inner.attached.fill(false);
+        self.set_stream(&mut inner, Stream::None, String::new());
+    }
+
+    /// A primary that left with everything acknowledged holds what its secondary holds.
+    fn settle_primary(&self, generation: u64) {
+        for dir in &self.dirs {
+            let settled = dir
+                .sync()
+                .and_then(|()| dir.validate())
+                .and_then(|()| dir.known.settle(Some(generation)).map_err(|e| e.to_string()));
+            if let Err(why) = settled {
+                self.error(format!("{why}: the next reintegration compares hashes"));
+            }
+        }
+    }
+
+    /// Applies what was received; the directory is then settled. What cannot be applied costs a
+    /// comparison by hash, and it is not up to date (the automaton's matter: it is leaving).
+    fn stop_following(&self, generation: u64) -> Result<(), String> {
+        for dir in &self.dirs {
+            let Some(receiver) = locked(&dir.receiver).take() else { continue };
+            let settled = receiver
+                .drain(Instant::now() + DRAIN)
+                .map_err(|e| e.to_string())
+                .and_then(|()| dir.known.settle(Some(generation)).map_err(|e| e.to_string()));
+            if let Err(why) = settled {
+                self.error(format!("{}: {why}: the next reintegration compares hashes", dir.name()));
+            }
+        }
+        self.close();
+        Ok(())
+    }
+
+    /// S7: what was received is applied and durable; an error means that this node is not up to date.
+    fn drain(self: &Arc<Self>) -> Result<(), String> {
+        join::end(self);
+        for dir in &self.dirs {
+            let Some(receiver) = locked(&dir.receiver).take() else {
+                // A retry after a failure of another directory, or a box that started anew.
+                return Err(format!("{} does not follow the primary any more", dir.name()));
+            };
+            receiver
+                .drain(Instant::now() + DRAIN)
+                .map_err(|e| format!("{}: what was received cannot be applied: {e}", dir.name()))?;
+        }
+        let mut inner = locked(&self.inner);
+        self.set_stream(&mut inner, Stream::None, String::new());
+        Ok(())
+    }
+
+    fn mark_dirty(&self) -> Result<(), String> {
+        for dir in &self.dirs {
+            // The automaton goes alone also when only the heartbeats are lost.
+            if matches!(dir.replicator.mode(), Mode::Synchronous) {
+                dir.replicator.detach();
+            }
+            if matches!(dir.replicator.mode(), Mode::Broken) {
+                dir.replicator
+                    .mark_unacknowledged()
+                    .map_err(|e| format!("{}: the modified zones cannot be kept: {e}", dir.name()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// S3: only now the waiting callers are answered. The zones are complete once all that was
+    /// written before is on this disk.
+    fn release(self: &Arc<Self>, generation: u64) -> Result<(), String> {
+        let (from, full) = {
+            let inner = locked(&self.inner);
+            let Post::Writable { generation: from, full } = inner.post else {
+                return Err("the directories are not open for modification".to_owned());
+            };
+            (from, full)
+        };
+        self.mark_dirty()?;
+        for dir in &self.dirs {
+            // A directory that was not attached has nobody to release.
+            if matches!(dir.replicator.mode(), Mode::Broken) {
+                dir.replicator.release().map_err(|e| format!("{}: {e}", dir.name()))?;
+            }
+        }
+        {
+            let mut inner = locked(&self.inner);
+            inner.post = Post::Writable { generation, full };
+            inner.attached.fill(false);
+            if !matches!(inner.stream, Stream::Syncing(_)) {
+                self.set_stream(&mut inner, Stream::None, String::new());
+            }
+        }
+        let service = self.clone();
+        let validated = thread::Builder::new().name("validate".to_owned()).spawn(move || {
+            for dir in &service.dirs {
+                // Only if nobody was attached meanwhile: then nothing is marked any more.
+                if dir.marks.zones.base() == Some(from)
+                    && matches!(dir.replicator.mode(), Mode::Alone)
+                    && let Err(why) = dir.validate()
+                {
+                    service.error(format!("{why}: the next reintegration compares hashes"));
+                }
+            }
+        });
+        if let Err(error) = validated {
+            self.voice.log(Line::Error(format!("no thread to sync the directories: {error}")));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! What the peer asks: connections to `safenfs_port`, each for one directory, to reintegrate or to
+//! follow.
+
+use super::channel::Channel;
+use super::directory::{Directory, Parked};
+use super::primary::Lender;
+use super::{Post, Service, locked};
+use crate::fsm::mirror::Stream;
+use crate::rfs::control::Line;
+use crate::rfs::link::{LinkError, Listener, Reader, Writer};
+use crate::rfs::replicator::StreamEvent;
+use crate::rfs::resync;
+use crate::rfs::wire::{Frame, Hello, Purpose, Welcome};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a connection may take to say what it is for.
+const GREETING: Duration = Duration::from_secs(10);
+/// Connections at a time: workers of every directory, and the streams.
+const MOST: usize = 128;
+
+/// Takes connections for ever.
+pub(super) fn accept(service: &Arc<Service>, listener: &Listener) {
+    let open = Arc::new(());
+    loop {
+        let stream = match listener.accept() {
+            Ok(incoming) if incoming.peer().ip() == service.setup.peer => incoming,
+            Ok(incoming) => {
+                tracing::warn!(from = %incoming.peer(), "a connection from elsewhere is refused");
+                continue;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be taken");
+                thread::sleep(Duration::from_millis(100));
+                continue;
+            }
+        };
+        if Arc::strong_count(&open) > MOST {
+            tracing::warn!("too many connections: one is refused");
+            continue;
+        }
+        let (service, open) = (service.clone(), open.clone());
+        let served = thread::Builder::new().name("peer".to_owned()).spawn(move || {
+            let _open = open;
+            match stream.handshake(Instant::now() + GREETING) {
+                Ok((reader, writer)) => service.receive(reader, writer),
+                Err(error) => service.link_failed(&error),
+            }
+        });
+        if let Err(error) = served {
+            tracing::warn!(%error, "no thread for a connection");
+        }
+    }
+}
+
+impl Service {
+    pub(super) fn link_failed(&self, error: &LinkError) {
+        tracing::info!(%error, "a connection of replication failed");
+        if matches!(error, LinkError::Handshake(_)) {
+            self.voice.log(Line::Handshake(error.to_string()));
+        }
+    }
+
+    fn receive(self: &Arc<Self>, mut reader: Reader, mut writer: Writer) {
+        let hello = match reader
+            .set_timeout(Some(GREETING))
+            .map_err(LinkError::Broken)
+            .and_then(|()| reader.frame())
+        {
+            Ok(Frame::Hello(hello)) => hello,
+            Ok(other) => return tracing::warn!(?other, "a connection begins with something else than hello"),
+            Err(error) => return self.link_failed(&error),
+        };
+        let answer = self.admit(&hello);
+        let welcome = |generation| {
+            Frame::Welcome(Welcome { session: hello.session, generation, node: self.setup.me.into() })
+        };
+        let served = match answer {
+            Err(why) => writer.frame(&Frame::Refuse(why)).map_err(|e| e.to_string()),
+            Ok((dir, generation)) => match hello.purpose {
+                Purpose::Resync => writer
+                    .frame(&welcome(generation))
+                    .map_err(|e| e.to_string())
+                    .and_then(|()| self.lend(&dir, &hello, reader, writer)),
+                Purpose::Stream => writer.frame(&welcome(generation)).map_err(|e| e.to_string()).map(|()| {
+                    *locked(&dir.parked) = Some(Parked { session: hello.session, reader, writer });
+                }),
+            },
+        };
+        if let Err(why) = served {
+            tracing::info!(%why, session = hello.session, "a connection of the peer ended");
+        }
+    }
+
+    /// Whether this is the peer, configured as this node is, and this node is its primary.
+    fn admit(&self, hello: &Hello) -> Result<(Arc<Directory>, u64), String> {
+        if hello.module != self.setup.module.as_str() {
+            return Err(format!("this is module {}", self.setup.module));
+        }
+        if hello.config != self.setup.digest {
+            return Err("the replicated directories are configured otherwise on the other node: deploy one configuration on both".to_owned());
+        }
+        let Post::Writable { generation, .. } = locked(&self.inner).post else {
+            return Err("this node is not primary".to_owned());
+        };
+        let dir = self.dirs.get(usize::from(hello.directory));
+        dir.cloned().map(|d| (d, generation)).ok_or_else(|| "there is no such directory".to_owned())
+    }
+
+    /// Serves a worker of a reintegration until it leaves.
+    fn lend(
+        self: &Arc<Self>,
+        dir: &Arc<Directory>,
+        hello: &Hello,
+        reader: Reader,
+        writer: Writer,
+    ) -> Result<(), String> {
+        let lender = Lender::new(self.clone(), dir.clone(), hello.session, hello.generation)?;
+        self.begin_session(hello.session);
+        let served = Channel::new(reader, writer, None)
+            .map_err(|e| e.to_string())
+            .and_then(|mut c| resync::Source::new(lender).serve(&mut c).map_err(|e| e.to_string()));
+        self.end_session(hello.session);
+        served.map(drop)
+    }
+
+    fn begin_session(&self, session: u64) {
+        let mut inner = locked(&self.inner);
+        match inner.stream {
+            Stream::Syncing(n) if n == session => inner.helpers += 1,
+            Stream::InStep(n) if n == session => {}
+            Stream::Broken => {}
+            _ => {
+                inner.helpers = 1;
+                inner.attached.fill(false);
+                self.set_stream(&mut inner, Stream::Syncing(session), String::new());
+            }
+        }
+    }
+
+    /// The last worker of a session that did not come to its end.
+    fn end_session(&self, session: u64) {
+        let mut inner = locked(&self.inner);
+        if inner.stream != Stream::Syncing(session) {
+            return;
+        }
+        inner.helpers = inner.helpers.saturating_sub(1);
+        let attached = inner.attached.iter().any(|a| *a);
+        let held = self.dirs.iter().any(|d| locked(&d.hold).is_some());
+        if inner.helpers == 0 && !attached && !held {
+            self.set_stream(&mut inner, Stream::None, "the reintegration ended early".to_owned());
+            self.dirs.iter().for_each(|dir| dir.stop_tracking());
+        }
+    }
+
+    /// The stream of one directory was lost: then those of the others are given up too.
+    pub(super) fn stream_event(&self, index: usize, event: StreamEvent) {
+        let why = match event {
+            StreamEvent::Lost { why, .. } => why,
+            StreamEvent::Frozen { .. } => "the secondary takes over".to_owned(),
+            // The loss of the stream follows.
+            StreamEvent::Stale { .. } => return,
+            StreamEvent::LocalFailure { unmarked, .. } => {
+                if let Some(error) = unmarked {
+                    self.error(format!("zones of {} cannot be kept: {error}", self.dirs[index].name()));
+                }
+                return;
+            }
+        };
+        {
+            let mut inner = locked(&self.inner);
+            if !matches!(inner.post, Post::Writable { .. }) || inner.stream == Stream::Broken {
+                return;
+            }
+            self.set_stream(&mut inner, Stream::Broken, why);
+        }
+        for (i, dir) in self.dirs.iter().enumerate() {
+            if i != index {
+                dir.replicator.detach();
+            }
+        }
+    }
+}
