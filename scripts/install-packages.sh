@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the sandbox, the tests and the demo use, where it is missing.
+# Installs what the sandbox, the tests and the demo use, where it is missing; with --tests also what
+# only the tests use.
 set -euo pipefail
 
 # command:package
@@ -9,6 +10,14 @@ missing=()
 for entry in "${needed[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
 done
+# Test suites of file systems, which the cluster tests run on a replicated directory.
+suites=(pjdfstest fsx)
+for suite in "${suites[@]}"; do
+    if [ "${1:-}" = --tests ] && ! [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/$suite" ]; then
+        cargo install --locked --quiet "$suite"
+    fi
+done
+
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0
 fi
