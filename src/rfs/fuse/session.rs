@@ -207,10 +207,10 @@ impl Session {
 fn wake(inside: OwnedFd, waiting: Arc<AtomicBool>) {
     let asking = move || {
         while waiting.load(Ordering::SeqCst) {
-            match rustix::fs::fstatvfs(inside.as_fd()) {
-                Err(Errno::NOTCONN | Errno::CONNABORTED | Errno::NODEV) => break,
-                // Also an error is an answer of somebody, perhaps not of the reader that is to end.
-                Ok(_) | Err(_) => {}
+            // Any other error is an answer of somebody, perhaps not of the reader that is to end.
+            let answer = rustix::fs::fstatvfs(inside.as_fd());
+            if let Err(Errno::NOTCONN | Errno::CONNABORTED | Errno::NODEV) = answer {
+                break;
             }
         }
     };
