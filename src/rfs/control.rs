@@ -103,8 +103,6 @@ pub enum Order {
     },
     /// Refuse every modification, also through open handles, once all that was taken is answered.
     ReadOnly,
-    /// Unmount; links take the place of the mount points.
-    Unmount,
     /// Bring the directories to those of the primary and follow it.
     Reintegrate {
         /// Number of the session (S2).
@@ -121,11 +119,7 @@ pub enum Order {
         /// The generation that begins.
         generation: u64,
     },
-    /// Compare with the primary (RFS-61).
-    Verify,
-    /// What a secondary would have to copy (RFS-62).
-    Diff,
-    /// Unmount and end.
+    /// Unmount, put the links in the place of the mount points, and end.
     Quit,
 }
 

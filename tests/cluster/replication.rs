@@ -274,7 +274,7 @@ fn m_4_2_5b_swap_nosync_with_data() {
 }
 
 /// Waits until both trees are the same: with async="second" the last writes may still be applied.
-fn settled(cluster: &Cluster) {
+pub fn settled(cluster: &Cluster) {
     eventually("equal trees", || (tree(cluster.node(1)) == tree(cluster.node(2))).then_some(()));
 }
 

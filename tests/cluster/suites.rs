@@ -1,7 +1,7 @@
 //! Programs of others on a replicated directory: test suites of file systems, and databases whose node
 //! loses its power.
 
-use crate::replication::{DIR, pair, sh, tree};
+use crate::replication::{DIR, pair, settled, sh};
 use crate::support::{Cluster, MODULE, eventually};
 
 /// A program that `scripts/install-packages.sh` installs.
@@ -10,10 +10,6 @@ fn program(name: &str) -> String {
     let path = format!("{}/bin/{name}", home.expect("a home directory"));
     assert!(std::path::Path::new(&path).exists(), "no {path}: run scripts/install-packages.sh");
     path
-}
-
-fn settled(cluster: &Cluster) {
-    eventually("equal trees", || (tree(cluster.node(1)) == tree(cluster.node(2))).then_some(()));
 }
 
 const PJDFSTEST: &str = "[features]\nposix_fallocate = {}\nrename_ctime = {}\nutime_now = {}\nutimensat = {}\n\

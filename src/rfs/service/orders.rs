@@ -28,13 +28,9 @@ pub(super) fn carry_out(service: &Arc<Service>, Request { id, order }: Request) 
         Order::Drain => again(service.drain()),
         Order::MarkDirty => again(service.mark_dirty()),
         Order::Release { generation } => again(service.release(generation)),
-        Order::Unmount => again(service.unmount()),
         Order::Reintegrate { session, how } => {
             join::begin(service, id, session, how);
             return false;
-        }
-        Order::Verify | Order::Diff => {
-            Err(Fault::Refused("this version does not compare on request".to_owned()))
         }
         Order::Quit => {
             let result = service.unmount();
