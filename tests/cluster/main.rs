@@ -7,6 +7,7 @@ mod checkers;
 mod command_line;
 mod configuration;
 mod control_plane;
+mod faults_kills;
 mod input;
 mod mirror;
 mod node;
