@@ -31,7 +31,7 @@ pub(super) fn halves(socket: Arc<Socket>, tls: Option<Connection>) -> (Reader, W
         buffer: BytesMut::new(),
         fresh: true,
     };
-    (reader, Writer { socket, tls, sealed: Vec::new() })
+    (reader, Writer { socket, tls, sealed: Vec::new(), rest: Vec::new() })
 }
 
 fn lock(tls: &Tls) -> MutexGuard<'_, Connection> {
@@ -161,12 +161,14 @@ impl Read for Reader {
     }
 }
 
-/// The half that writes. Everything is sent before a call returns. Dropped, it ends this direction: the
-/// peer reads what was sent, and then the end.
+/// The half that writes. Everything is sent before a call returns, but for [`Writer::offer`]. Dropped, it
+/// ends this direction: the peer reads what was sent, and then the end.
 pub struct Writer {
     socket: Arc<Socket>,
     tls: Option<Tls>,
     sealed: Vec<u8>,
+    /// What was offered and not taken: it goes before anything else.
+    rest: Vec<u8>,
 }
 
 impl Writer {
@@ -194,16 +196,44 @@ impl Writer {
     /// [`LinkError::Timeout`] if the peer's machine took nothing for the timeout of the link;
     /// [`LinkError::Broken`].
     pub fn send(&mut self, head: &[u8], tail: &[u8]) -> Result<(), LinkError> {
-        let sent = match &self.tls {
-            None => self.socket.write(head, tail),
-            Some(tls) => {
-                [head, tail].into_iter().try_for_each(|part| seal(tls, part, &mut self.sealed, &self.socket))
+        self.send_all(head, tail).map_err(broken)
+    }
+
+    fn send_all(&mut self, head: &[u8], tail: &[u8]) -> io::Result<()> {
+        self.socket.write(&self.rest, &[])?;
+        self.rest.clear();
+        let Some(tls) = &self.tls else { return self.socket.write(head, tail) };
+        for mut part in [head, tail] {
+            while !part.is_empty() {
+                self.sealed.clear();
+                part = &part[seal(tls, part, &mut self.sealed)?..];
+                self.socket.write(&self.sealed, &[])?;
             }
+        }
+        Ok(())
+    }
+
+    /// Sends what the kernel takes without waiting. The rest is sent by the next [`Writer::send`], before
+    /// anything else: false then.
+    ///
+    /// # Errors
+    /// [`LinkError::Broken`].
+    pub fn offer(&mut self, bytes: &[u8]) -> Result<bool, LinkError> {
+        let Some(tls) = &self.tls else {
+            self.rest.extend_from_slice(bytes);
+            return self.offer_rest();
         };
-        sent.map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => LinkError::Timeout,
-            _ => LinkError::Broken(error),
-        })
+        let mut part = bytes;
+        while !part.is_empty() {
+            part = &part[seal(tls, part, &mut self.rest).map_err(broken)?..];
+        }
+        self.offer_rest()
+    }
+
+    fn offer_rest(&mut self) -> Result<bool, LinkError> {
+        let taken = self.socket.write_now(&self.rest).map_err(broken)?;
+        self.rest.drain(..taken);
+        Ok(self.rest.is_empty())
     }
 
     /// Handle to end the link.
@@ -212,21 +242,22 @@ impl Writer {
     }
 }
 
-/// Encrypts and sends. There is one writer, so the records leave in the order in which they were sealed.
-fn seal(tls: &Tls, part: &[u8], sealed: &mut Vec<u8>, socket: &Socket) -> io::Result<()> {
-    let mut rest = part;
-    while !rest.is_empty() {
-        sealed.clear();
-        let mut connection = lock(tls);
-        let taken = connection.writer().write(&rest[..rest.len().min(ENCRYPT)])?;
-        while connection.wants_write() {
-            connection.write_tls(sealed)?;
-        }
-        drop(connection);
-        socket.write(sealed, &[])?;
-        rest = &rest[taken..];
+/// Encrypts the beginning of `part` and appends it to `sealed`; how much of it that was. There is one
+/// writer, so the records leave in the order in which they were sealed.
+fn seal(tls: &Tls, part: &[u8], sealed: &mut Vec<u8>) -> io::Result<usize> {
+    let mut connection = lock(tls);
+    let taken = connection.writer().write(&part[..part.len().min(ENCRYPT)])?;
+    while connection.wants_write() {
+        connection.write_tls(sealed)?;
     }
-    Ok(())
+    Ok(taken)
+}
+
+fn broken(error: io::Error) -> LinkError {
+    match error.kind() {
+        io::ErrorKind::TimedOut => LinkError::Timeout,
+        _ => LinkError::Broken(error),
+    }
 }
 
 impl Drop for Writer {

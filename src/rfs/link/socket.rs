@@ -1,5 +1,6 @@
 //! A TCP socket with the settings of replication.
 
+use nix::sys::socket::MsgFlags;
 use socket2::{Domain, SockRef, Socket as Raw, TcpKeepalive, Type};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
@@ -81,6 +82,18 @@ impl Socket {
             tail = &tail[written - of_head..];
         }
         Ok(())
+    }
+
+    /// Writes what the kernel takes without waiting; how much that was.
+    pub(super) fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        loop {
+            match SockRef::from(&self.stream).send_with_flags(bytes, flags.bits()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+                done => return done,
+            }
+        }
     }
 
     /// Ends the connection for both halves: who waits in a read or a write returns.

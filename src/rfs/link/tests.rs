@@ -1,6 +1,6 @@
 use super::*;
 use crate::rfs::op::{FileId, Op};
-use crate::rfs::wire::{DATA_MOST, Frame};
+use crate::rfs::wire::{self, DATA_MOST, Frame};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
@@ -174,4 +174,30 @@ fn raw_bytes_cross_for_protocols_with_frames_of_their_own() {
     let mut read = [0; 4];
     reader.read_exact(&mut read).unwrap();
     assert_eq!(&read, b"tree");
+}
+
+#[test]
+fn what_is_offered_and_not_taken_goes_before_what_follows() {
+    for key in [None, Some([7; 32])] {
+        let ((_, mut writer), (mut reader, _peer)) = linked(key);
+        let bytes = |number| {
+            let mut head = Vec::new();
+            let tail = wire::encode(&write(number, vec![3; 16 << 10]), &mut head).unwrap();
+            [head.as_slice(), &tail].concat()
+        };
+        // The peer reads nothing: sooner or later the kernel takes no more.
+        let mut sent = 0;
+        while writer.offer(&bytes(sent)).unwrap() {
+            sent += 1;
+        }
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0..=sent {
+                    assert_eq!(reader.frame().unwrap(), write(number, vec![3; 16 << 10]));
+                }
+                assert_eq!(reader.frame().unwrap(), Frame::Ack { seq: 1 });
+            });
+            writer.frame(&Frame::Ack { seq: 1 }).unwrap();
+        });
+    }
 }

@@ -28,7 +28,7 @@ struct Intake<'a> {
     writer: &'a Mutex<Writer>,
     /// Newest operation in the queue.
     newest: u64,
-    /// Newest that was acknowledged on receipt.
+    /// Newest of which the primary, if it waits for no more, and the applying thread know.
     acknowledged: u64,
 }
 
@@ -81,13 +81,19 @@ impl Intake<'_> {
         if self.newest - self.acknowledged >= TOGETHER { self.acknowledge() } else { Ok(()) }
     }
 
-    /// On receipt, if that is the mode.
+    /// On receipt, if that is the mode; the applying thread is woken after it, since nobody waits for that.
     fn acknowledge(&mut self) -> Result<(), String> {
-        if self.shared.options.async_none || self.acknowledged == self.newest {
+        if self.acknowledged == self.newest {
             return Ok(());
         }
         self.acknowledged = self.newest;
-        send(self.writer, &Frame::Ack { seq: self.newest }).map_err(text)
+        let told = if self.shared.options.async_none {
+            Ok(())
+        } else {
+            send(self.writer, &Frame::Ack { seq: self.newest }).map_err(text)
+        };
+        self.shared.wake();
+        told
     }
 }
 

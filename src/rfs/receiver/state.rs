@@ -108,7 +108,7 @@ impl Shared {
         }
     }
 
-    /// Puts an operation into the queue; taken only if [`Put::Queued`].
+    /// Puts an operation into the queue; taken only if [`Put::Queued`]. The applying thread is not woken.
     pub(super) fn put(&self, seq: u64, op: &mut Option<Op>) -> Put {
         let mut state = self.lock();
         if state.refuses() {
@@ -126,8 +126,6 @@ impl Shared {
             state.received = seq;
             state.queue.push_back(op);
         }
-        drop(state);
-        self.wake();
         Put::Queued
     }
 

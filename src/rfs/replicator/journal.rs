@@ -1,5 +1,6 @@
 //! The side of the volume.
 
+use super::outlet;
 use super::shared::Shared;
 use super::state::{Gate, Line};
 use super::{Replicator, StreamEvent};
@@ -73,10 +74,13 @@ impl Journal for Replicator {
     }
 
     fn record(&self, op: Op) -> Ticket {
+        // The others are done already: they go when the locks of the volume are given back.
+        let early = matches!(op, Op::Write { .. } | Op::Fsync { .. });
         let (ticket, left) = self.shared.lock().record(op);
         match left {
             Some(op) => self.shared.marker.note(&op),
-            None => self.shared.send.notify_one(),
+            None if early => outlet::send_now(&self.shared),
+            None => {}
         }
         Ticket(ticket)
     }
@@ -89,7 +93,13 @@ impl Journal for Replicator {
     }
 
     fn when_acknowledged(&self, ticket: Ticket, then: Then) {
-        let now = self.shared.lock().when_acknowledged(ticket.0, then);
+        let mut state = self.shared.lock();
+        let now = state.when_acknowledged(ticket.0, then);
+        let unsent = !state.queue.nothing_to_send();
+        drop(state);
+        if unsent {
+            outlet::send_now(&self.shared);
+        }
         if let Some(then) = now {
             then();
         }

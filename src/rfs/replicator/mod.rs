@@ -3,6 +3,7 @@
 //! It decides nothing about roles: a lost stream leaves the callers waiting until the automaton has spoken.
 
 mod journal;
+mod outlet;
 mod queue;
 mod shared;
 mod state;
@@ -181,6 +182,8 @@ impl Replicator {
         let changed = state.next_number();
         drop(state);
         shared::run(changed);
+        // Also what nobody waits for.
+        shared.send.notify_one();
 
         let settled = wait(&shared.settled, shared.lock(), deadline, |state| {
             state.permits == 0 && (state.queue.is_empty() || !matches!(state.line, Line::Live(_)))

@@ -11,6 +11,17 @@ use std::time::Instant;
 /// Bytes of a file.
 pub(super) type Mark = (FileKey, Range<u64>);
 
+/// Operations that are sent without looking at the state in between.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch {
+    /// Most of them.
+    pub(super) ops: usize,
+    /// About as many bytes.
+    pub(super) bytes: usize,
+    /// Bytes of one.
+    pub(super) largest: usize,
+}
+
 struct Unacked {
     ticket: u64,
     since: Instant,
@@ -52,12 +63,12 @@ impl Queue {
         self.unacked.push_back(Unacked { ticket, since: Instant::now(), bytes, marks });
     }
 
-    /// The next operations to send: `ops` and about `bytes` at most.
-    pub(super) fn take(&mut self, ops: usize, bytes: usize) -> Vec<(u64, Op)> {
+    /// The next operations to send, up to one that is too large.
+    pub(super) fn take(&mut self, batch: Batch) -> Vec<(u64, Op)> {
         let mut taken = Vec::new();
         let mut size = 0;
-        while taken.len() < ops && size < bytes {
-            let Some(next) = self.unsent.pop_front() else { break };
+        while taken.len() < batch.ops && size < batch.bytes {
+            let Some(next) = self.unsent.pop_front_if(|next| weight(&next.1) <= batch.largest) else { break };
             size += weight(&next.1);
             taken.push(next);
         }

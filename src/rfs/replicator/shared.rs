@@ -1,5 +1,6 @@
 //! The state with its lock, for the threads that share it.
 
+use super::outlet::Outlet;
 use super::state::{Line, State};
 use super::{Events, Marker, Options, StreamEvent};
 use crate::rfs::journal::Then;
@@ -12,6 +13,8 @@ use std::time::Instant;
 
 pub(super) struct Shared {
     state: Mutex<State>,
+    /// Taken before the state, and never waited for by a modification.
+    pub(super) outlet: Mutex<Option<Outlet>>,
     /// Something is to be sent, or the stream is over.
     pub(super) send: Condvar,
     /// A modification ended, or operations were acknowledged, or the mode is another.
@@ -25,6 +28,7 @@ impl Shared {
     pub(super) fn new(marker: Box<dyn Marker>, options: Options, events: Events) -> Shared {
         Shared {
             state: Mutex::new(State::new(options)),
+            outlet: Mutex::new(None),
             send: Condvar::new(),
             settled: Condvar::new(),
             marker,

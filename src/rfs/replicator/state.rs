@@ -1,7 +1,7 @@
 //! What a replicator knows, and its steps. All of it is under one lock; what a step wants done without the
 //! lock, it returns.
 
-use super::queue::{Mark, Queue, Touched, merged};
+use super::queue::{Batch, Mark, Queue, Touched, merged};
 use super::{Counters, Mode, Options, ReplicatorError};
 use crate::rfs::journal::Then;
 use crate::rfs::link::Closer;
@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) touched: Touched,
     /// Frames to be sent before any operation.
     pub(super) control: Vec<Frame>,
+    /// The sending thread has to go on with what another could not send at once.
+    pub(super) stuck: bool,
     /// Since the stream was lost, its zones were marked.
     pub(super) marked: bool,
     pub(super) bytes_sent: u64,
@@ -78,6 +80,7 @@ impl State {
             queue: Queue::default(),
             touched: Touched::default(),
             control: Vec::new(),
+            stuck: false,
             marked: false,
             bytes_sent: 0,
             throttled: false,
@@ -130,6 +133,7 @@ impl State {
     pub(super) fn attach(&mut self, session: u64, closer: Closer) -> u64 {
         self.attachment += 1;
         self.control.clear();
+        self.stuck = false;
         self.line = Line::Live(Live { session, closer, base: self.newest, sent: self.newest });
         self.attachment
     }
@@ -159,11 +163,11 @@ impl State {
     }
 
     /// The next operations to send, with their sequences.
-    pub(super) fn take_unsent(&mut self, attachment: u64, ops: usize, bytes: usize) -> Vec<(u64, Op)> {
+    pub(super) fn take_unsent(&mut self, attachment: u64, batch: Batch) -> Vec<(u64, Op)> {
         if self.live(attachment).is_none() {
             return Vec::new();
         }
-        let mut taken = self.queue.take(ops, bytes);
+        let mut taken = self.queue.take(batch);
         let newest = taken.last().map(|(ticket, _)| *ticket);
         if let (Some(live), Some(newest)) = (self.live(attachment), newest) {
             live.sent = newest;

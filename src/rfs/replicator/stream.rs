@@ -2,19 +2,15 @@
 //! when the stream is lost; nobody waits for them.
 
 use super::StreamEvent;
+use super::outlet::Outlet;
 use super::shared::{Shared, run};
 use crate::rfs::link::{LinkError, Reader, Writer};
-use crate::rfs::op::Op;
-use crate::rfs::wire::{Frame, encode, encode_op};
+use crate::rfs::wire::Frame;
 use std::io;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Operations, and bytes, that are sent without looking at the state in between.
-const BATCH: (usize, usize) = (256, 1 << 20);
-/// Data that is copied behind its header, so that small writes share a system call.
-const SMALL: usize = 16 << 10;
 /// Longest time without a frame to the secondary.
 const PING: Duration = Duration::from_secs(1);
 
@@ -24,80 +20,44 @@ pub(super) fn start(shared: &Arc<Shared>, attachment: u64, writer: Writer, reade
     let tick = PING.min(shared.options.lock_timeout / 4).max(Duration::from_millis(1));
     reader.set_timeout(Some(tick))?;
     writer.set_timeout(shared.options.send_timeout)?;
+    *shared.outlet.lock().unwrap_or_else(PoisonError::into_inner) = Some(Outlet::new(attachment, writer));
     let sending = shared.clone();
-    thread::Builder::new().name("rfs-send".into()).spawn(move || send(&sending, attachment, writer, tick))?;
+    thread::Builder::new().name("rfs-send".into()).spawn(move || send(&sending, attachment, tick))?;
     let reading = shared.clone();
     thread::Builder::new().name("rfs-acks".into()).spawn(move || read(&reading, attachment, reader, tick))?;
     Ok(())
 }
 
-/// What is to be sent next.
-struct Batch {
-    control: Vec<Frame>,
-    ops: Vec<(u64, Op)>,
-    /// The stream is over after this.
-    last: bool,
-}
-
 /// Waits for something to send, at most `tick`.
-fn next(shared: &Shared, attachment: u64, tick: Duration) -> Batch {
+fn wait_for_work(shared: &Shared, attachment: u64, tick: Duration) {
     let mut state = shared.lock();
-    let idle = state.live(attachment).is_some() && state.control.is_empty() && state.queue.nothing_to_send();
+    let idle = state.live(attachment).is_some()
+        && state.control.is_empty()
+        && state.queue.nothing_to_send()
+        && !state.stuck;
     if idle {
-        state = shared.send.wait_timeout(state, tick).unwrap_or_else(PoisonError::into_inner).0;
+        drop(shared.send.wait_timeout(state, tick).unwrap_or_else(PoisonError::into_inner));
     }
-    if state.attachment != attachment {
-        return Batch { control: Vec::new(), ops: Vec::new(), last: true };
-    }
-    let control = std::mem::take(&mut state.control);
-    let ops = state.take_unsent(attachment, BATCH.0, BATCH.1);
-    Batch { control, ops, last: state.live(attachment).is_none() }
 }
 
-fn send(shared: &Shared, attachment: u64, mut writer: Writer, tick: Duration) {
-    let mut last_sent = Instant::now();
-    let mut pings = 0;
+fn send(shared: &Shared, attachment: u64, tick: Duration) {
     loop {
-        let mut batch = next(shared, attachment, tick);
-        if batch.control.is_empty() && batch.ops.is_empty() && !batch.last && last_sent.elapsed() >= tick {
-            pings += 1;
-            batch.control.push(Frame::Ping(pings));
-        }
-        let something = !batch.control.is_empty() || !batch.ops.is_empty();
-        match write(&mut writer, &batch) {
-            Ok(bytes) => shared.lock().bytes_sent += bytes,
-            Err(error) => return shared.lose(attachment, error),
-        }
-        if something {
-            last_sent = Instant::now();
-        }
-        if batch.last {
-            return;
+        wait_for_work(shared, attachment, tick);
+        let mut kept = shared.outlet.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(outlet) = kept.as_mut().filter(|outlet| outlet.attachment == attachment) else { return };
+        match outlet.pass(shared, tick) {
+            Ok(true) => {}
+            Ok(false) => {
+                *kept = None;
+                return;
+            }
+            Err(error) => {
+                *kept = None;
+                drop(kept);
+                return shared.lose(attachment, error);
+            }
         }
     }
-}
-
-/// Sends a batch; small frames together. Bytes that were sent.
-fn write(writer: &mut Writer, batch: &Batch) -> Result<u64, LinkError> {
-    let mut head = Vec::new();
-    let mut bytes = 0;
-    for frame in &batch.control {
-        encode(frame, &mut head)?;
-    }
-    for (seq, op) in &batch.ops {
-        let data = encode_op(*seq, op, &mut head)?;
-        if data.len() < SMALL {
-            head.extend_from_slice(&data);
-            continue;
-        }
-        writer.send(&head, &data)?;
-        bytes += (head.len() + data.len()) as u64;
-        head.clear();
-    }
-    if !head.is_empty() {
-        writer.send(&head, &[])?;
-    }
-    Ok(bytes + head.len() as u64)
 }
 
 fn read(shared: &Shared, attachment: u64, mut reader: Reader, tick: Duration) {
