@@ -6,6 +6,7 @@ mod support;
 
 mod conformance;
 mod held;
+mod pair;
 mod random;
 mod recorded;
 mod serve;

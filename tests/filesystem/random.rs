@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 #[derive(Clone, Debug)]
-enum Act {
+pub enum Act {
     Make(usize),
     MakeDir(usize),
     Write(usize, u16, u8),
@@ -26,7 +26,7 @@ enum Act {
 
 const PATHS: [&str; 8] = ["a", "b", "d", "d/a", "d/e", "d/e/a", "d/e/b", "f"];
 
-fn act() -> impl Strategy<Value = Act> {
+pub fn act() -> impl Strategy<Value = Act> {
     let path = || 0..PATHS.len();
     prop_oneof![
         path().prop_map(Act::Make),
@@ -43,7 +43,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn run(root: &Path, act: &Act) -> io::Result<()> {
+pub fn run(root: &Path, act: &Act) -> io::Result<()> {
     let at = |i: &usize| root.join(PATHS[*i]);
     match act {
         Act::Make(p) => File::create_new(at(p)).map(drop),
@@ -70,7 +70,7 @@ fn run(root: &Path, act: &Act) -> io::Result<()> {
 }
 
 /// What is in a tree: type and mode, links, and bytes or target.
-fn tree(root: &Path) -> BTreeMap<String, (u32, u64, Vec<u8>)> {
+pub fn tree(root: &Path) -> BTreeMap<String, (u32, u64, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut left = vec![root.to_owned()];
     while let Some(dir) = left.pop() {
@@ -92,7 +92,7 @@ fn tree(root: &Path) -> BTreeMap<String, (u32, u64, Vec<u8>)> {
     found
 }
 
-fn empty(root: &Path) {
+pub fn empty(root: &Path) {
     for entry in fs::read_dir(root).unwrap() {
         let path = entry.unwrap().path();
         match fs::symlink_metadata(&path).unwrap().is_dir() {
