@@ -8,6 +8,8 @@
 
 use super::boot;
 use super::cluster::{self, ClusterError};
+use super::crontab::{self, CrontabError};
+use super::firewall::System;
 use super::record::{self, RecordError};
 use super::replicated::{self, Directory, ReplicatedError};
 use super::rfssync;
@@ -99,6 +101,9 @@ pub enum ConfigureError {
     /// The successful configuration cannot be kept.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The schedule of `syncat` cannot be kept.
+    #[error(transparent)]
+    Crontab(#[from] CrontabError),
     /// A replicated directory cannot be taken or given back.
     #[error(transparent)]
     Replicated(#[from] ReplicatedError),
@@ -136,6 +141,7 @@ pub fn config(
         Err(ConfigureError::Config(_)) if situation == ModuleSituation::Stopped => None,
         other => other?,
     };
+    let scheduled = syncat(before.as_ref()).map(str::to_owned);
     let (source, target) = (paths.module(module), paths.active(module));
     if !source.is_dir() {
         return Err(ConfigureError::NotInstalled(module.clone()));
@@ -150,6 +156,10 @@ pub fn config(
         let bytes = archive::bytes(&fresh)?;
         let directories = Directory::of(checked.config.rfs.as_ref());
         replicated::check(paths, module, &directories)?;
+        let wanted = syncat(Some(&checked.config));
+        if wanted != scheduled.as_deref() || wanted.is_some() {
+            crontab::schedule(paths, module, wanted, &mut System)?;
+        }
         tree::swap(&fresh, &target)?;
         replicated::configure(paths, module, &directories)?;
         checked.output = run_script(paths, module, "config", &target, &checked.config)?;
@@ -160,6 +170,11 @@ pub fn config(
         record::store(&target.join(PROOF), &now)?;
         Ok((checked, bytes))
     });
+    if applied.is_err()
+        && let Err(error) = crontab::schedule(paths, module, scheduled.as_deref(), &mut System)
+    {
+        tracing::warn!(%module, %error, "the schedule of syncat is that of a configuration that failed");
+    }
     // Without the proof this puts the old configuration back, with it this deletes the old one.
     recover(paths, module)?;
     let settled = restore_directories(paths, module);
@@ -175,6 +190,10 @@ pub fn config(
         tracing::warn!(%module, %error, "successful configuration not kept in lastconfig");
     }
     Ok(checked)
+}
+
+fn syncat(config: Option<&ModuleConfig>) -> Option<&str> {
+    config?.rfs.as_ref()?.syncat.as_deref()
 }
 
 /// After a configuration in STOP the failover attribute of the file holds again (RES-07), and the next
@@ -207,6 +226,7 @@ pub fn deconfig(paths: &Paths, module: &ModuleName, running: bool) -> Result<boo
     if let Some(vars) = vars {
         script::run(paths, module, &target.join("bin"), "deconfig", &vars, script::TIMEOUT)?;
     }
+    crontab::schedule(paths, module, None, &mut System)?;
     // First the directories: if one cannot be given back, the module stays configured.
     replicated::settle(paths, module, &[])?;
     rfssync::forget(paths, module)?;

@@ -7,6 +7,7 @@ pub mod check;
 pub mod cluster;
 pub mod cluster_zip;
 pub mod configure;
+pub mod crontab;
 pub mod environment;
 pub mod firewall;
 pub mod identity;
