@@ -9,6 +9,7 @@ pub mod fuse;
 pub mod journal;
 pub mod link;
 pub mod op;
+pub mod probe;
 pub mod receiver;
 pub mod replicator;
 pub mod resync;
