@@ -29,7 +29,7 @@ pub use diff::{Diff, diff};
 pub use meta::{Entry, Meta, Verdict};
 pub use progress::Progress;
 pub use source::{Primary, Source};
-pub use target::{Open, Options, Outcome, Plan, Replicated, Target};
+pub use target::{Detail, Open, Options, Outcome, Plan, Replicated, Target};
 pub use wire::{Channel, MESSAGE_MOST, PACKET_MOST};
 
 use std::io;

@@ -156,6 +156,9 @@ impl Work {
             bandwidth: setup.bandwidth.map(u64::from),
             acl: setup.acl,
             replicated: Some(Arc::new(move |path: &[Name]| exclude.exclude.replicated(path, false))),
+            commit: 0,
+            resume: true,
+            detail: None,
             own: None,
         };
         let plan = match self.how {

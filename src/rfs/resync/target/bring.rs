@@ -86,20 +86,21 @@ fn bytes(shared: &Shared<'_>, client: &mut Client, job: &Job) -> Result<bool, Tr
     }
     let key = job.entry.meta.key();
     let which = Which { path: job.path.clone(), key: (key.ino, key.birth) };
-    let mut fetch = Fetch { shared, client, file: &file, which: &which };
-    match &job.work {
-        Work::Keep => Ok(true),
-        Work::Copy => fetch.range(0, u64::MAX),
-        Work::Hash => fetch.differing(),
+    let mut fetch = Fetch { shared, client, file: &file, which: &which, got: 0, committed: 0 };
+    let (how, done) = match &job.work {
+        Work::Keep => return Ok(true),
+        Work::Copy => ("copied whole", fetch.range(0, u64::MAX)?),
+        Work::Hash => ("compared by hash", fetch.differing()?),
         Work::Zones(zones) => {
-            for &(from, to) in zones.iter().filter(|z| z.0 < size) {
-                if !fetch.range(from, to)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
+            let mut zones = zones.iter().filter(|z| z.0 < size);
+            let done = zones.try_fold(true, |done, z| Ok::<_, Trouble>(done && fetch.range(z.0, z.1)?))?;
+            ("modified zones", done)
         }
+    };
+    if done && let Some(detail) = &shared.options.detail {
+        detail(format!("{}: {how}, {} of {size} bytes copied", job.path.shown(), fetch.got));
     }
+    Ok(done)
 }
 
 struct Fetch<'a, 'b> {
@@ -107,6 +108,10 @@ struct Fetch<'a, 'b> {
     client: &'a mut Client,
     file: &'a File,
     which: &'a Which,
+    /// Bytes received.
+    got: u64,
+    /// Of them, on the disk for sure.
+    committed: u64,
 }
 
 impl Fetch<'_, '_> {
@@ -144,14 +149,26 @@ impl Fetch<'_, '_> {
                     Piece::Bytes(blob) => {
                         self.file.write_all_at(&blob.0, at)?;
                         at = at.saturating_add(blob.0.len() as u64);
+                        self.got += blob.0.len() as u64;
                         self.shared.progress.received(blob.0.len() as u64, self.bandwidth());
                     }
                     Piece::Hash(..) => return Err(mixed().into()),
                 }
             }
+            self.commit()?;
             next = more;
         }
         Ok(true)
+    }
+
+    /// `reicommit`: what a long copy has brought does not wait in memory for its end.
+    fn commit(&mut self) -> io::Result<()> {
+        let every = self.shared.options.commit;
+        if every == 0 || self.got - self.committed < every {
+            return Ok(());
+        }
+        self.committed = self.got;
+        self.file.sync_data()
     }
 
     /// Compares block by block and fetches what differs.

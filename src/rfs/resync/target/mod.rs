@@ -41,6 +41,9 @@ const OWED_MOST: usize = 1 << 16;
 /// Says whether a path is replicated (RFS-16).
 pub type Replicated = Arc<dyn Fn(&[Name]) -> bool + Send + Sync>;
 
+/// Is told of every file whose bytes were looked at.
+pub type Detail = Arc<dyn Fn(String) + Send + Sync>;
+
 /// How a secondary reintegrates.
 #[derive(Clone)]
 pub struct Options {
@@ -56,6 +59,12 @@ pub struct Options {
     pub acl: bool,
     /// What is replicated; `None`: everything.
     pub replicated: Option<Replicated>,
+    /// Bytes of a file after which it is committed to the disk (`reicommit`); 0: at the end only.
+    pub commit: u64,
+    /// A full run does not copy again what an interrupted one has copied (`namespacepolicy`).
+    pub resume: bool,
+    /// Details for the log (`reidetail`).
+    pub detail: Option<Detail>,
     /// What changed on this node while it was alone or crashed, for [`Plan::Zones`].
     pub own: Option<Arc<Zones>>,
 }
@@ -70,6 +79,9 @@ impl Default for Options {
             bandwidth: None,
             acl: false,
             replicated,
+            commit: 0,
+            resume: true,
+            detail: None,
             own: None,
         }
     }

@@ -86,7 +86,10 @@ impl<'a> Shared<'a> {
             Err(e) => return Err(local(e.into())),
         }
         let own = open_at(root, OWN, OFlags::RDONLY | OFlags::DIRECTORY).map_err(local)?;
-        let done = if plan == Plan::Full { journal(&own).map_err(local)? } else { (HashSet::new(), None) };
+        let done = match plan {
+            Plan::Full if options.resume => journal(&own).map_err(local)?,
+            _ => (HashSet::new(), None),
+        };
         Ok(Shared {
             root: root.as_fd(),
             options,

@@ -113,6 +113,27 @@ fn a_full_run_goes_on_where_it_was_cut() {
     assert_eq!(world.run(Plan::Full).unwrap().bytes, 5_000_000);
 }
 
+/// namespacepolicy 1 and 3, reicommit, reidetail.
+#[test]
+fn a_full_run_that_does_not_resume_copies_all_again_and_tells_of_each_file() {
+    let mut world = World::new();
+    for i in 0..50 {
+        fs::write(world.p.join(format!("f{i}")), noise(100_000)).unwrap();
+    }
+    let said: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+    let list = said.clone();
+    (world.options.resume, world.options.commit) = (false, 10_000);
+    world.options.detail = Some(Arc::new(move |text| list.lock().unwrap().push(text)));
+    world.fuse = Arc::new(60.into());
+    assert!(world.run(Plan::Full).is_err());
+    world.fuse = Arc::new(i64::MAX.into());
+    said.lock().unwrap().clear();
+    assert_eq!(world.run(Plan::Full).unwrap().bytes, 5_000_000);
+    let said = said.lock().unwrap();
+    assert_eq!(said.len(), 50, "{said:?}");
+    assert!(said.contains(&"f7: copied whole, 100000 of 100000 bytes copied".to_owned()), "{said:?}");
+}
+
 #[test]
 fn what_is_not_replicated_is_left_alone() {
     let mut world = World::new();
