@@ -54,7 +54,7 @@ impl Intake<'_> {
             }
             Frame::Hello(_)
             | Frame::Welcome(_)
-            | Frame::Refuse(_)
+            | Frame::Refuse { .. }
             | Frame::Ack { .. }
             | Frame::Failed { .. }
             | Frame::Freeze

@@ -129,7 +129,7 @@ fn take(shared: &Shared, attachment: u64, frame: Frame) -> Result<(), String> {
             }
             Err("the secondary has ended its session".into())
         }
-        Frame::Hello(_) | Frame::Welcome(_) | Frame::Refuse(_) | Frame::Op { .. } | Frame::Frozen => {
+        Frame::Hello(_) | Frame::Welcome(_) | Frame::Refuse { .. } | Frame::Op { .. } | Frame::Frozen => {
             Err("the secondary sent a frame that is not a secondary's".into())
         }
     }

@@ -80,6 +80,22 @@ pub(super) fn end(service: &Service) {
     }
 }
 
+/// No connection to the primary: why, and whether it will be refused again.
+struct NotAdmitted(String, bool);
+
+impl From<LinkError> for NotAdmitted {
+    fn from(error: LinkError) -> NotAdmitted {
+        NotAdmitted(error.to_string(), false)
+    }
+}
+
+impl NotAdmitted {
+    fn about(self, dir: &str) -> Fault {
+        let why = format!("{dir} cannot be synchronized: {}", self.0);
+        if self.1 { Fault::Refused(why) } else { Fault::Again(why) }
+    }
+}
+
 struct Work {
     closers: Closers,
     service: Arc<Service>,
@@ -128,7 +144,7 @@ impl Work {
         // The stream is connected before the end, so that it can be attached in the same breath; and
         // before anything is changed here, since the primary may refuse.
         let hello = self.service.hello(Purpose::Stream, dir.index, self.session, settled);
-        let (reader, writer, welcome) = self.service.connect(&hello).map_err(&again)?;
+        let (reader, writer, welcome) = self.service.connect(&hello).map_err(|e| e.about(&dir.name()))?;
         dir.forget_marks().map_err(&again)?;
         self.service.voice.log(Line::Updating(dir.name()));
         let began = Instant::now();
@@ -175,7 +191,7 @@ impl Work {
                 return Err(io::Error::other("it was ended"));
             }
             let hello = service.hello(Purpose::Resync, index, session, settled);
-            let (reader, writer, _) = service.connect(&hello).map_err(io::Error::other)?;
+            let (reader, writer, _) = service.connect(&hello).map_err(|e| io::Error::other(e.0))?;
             locked(&closers).push(reader.closer());
             Ok(Box::new(Channel::new(reader, writer, Some(service.setup.reitimeout))?))
         };
@@ -228,20 +244,19 @@ impl Service {
     }
 
     /// A connection to the primary that has accepted this hello.
-    fn connect(&self, hello: &Hello) -> Result<(Reader, Writer, Welcome), String> {
+    fn connect(&self, hello: &Hello) -> Result<(Reader, Writer, Welcome), NotAdmitted> {
         let to = (self.setup.peer, self.setup.port).into();
         let deadline = Instant::now() + CONNECT;
         let linked = Link::connect(to, Some(self.setup.local), &self.link, deadline);
-        let (mut reader, mut writer) = linked.map_err(|e| {
-            self.link_failed(&e);
-            e.to_string()
-        })?;
-        writer.frame(&Frame::Hello(hello.clone())).map_err(|e| e.to_string())?;
+        let (mut reader, mut writer) = linked.inspect_err(|e| self.link_failed(e))?;
+        writer.frame(&Frame::Hello(hello.clone()))?;
         let timeout = reader.set_timeout(Some(self.setup.reitimeout)).map_err(LinkError::Broken);
-        match timeout.and_then(|()| reader.frame()).map_err(|e| e.to_string())? {
+        match timeout.and_then(|()| reader.frame())? {
             Frame::Welcome(welcome) => Ok((reader, writer, welcome)),
-            Frame::Refuse(why) => Err(format!("the primary refuses: {why}")),
-            other => Err(format!("the primary answers {other:?}")),
+            Frame::Refuse { lasting, text } => {
+                Err(NotAdmitted(format!("the primary refuses: {text}"), lasting))
+            }
+            other => Err(NotAdmitted(format!("the primary answers {other:?}"), false)),
         }
     }
 

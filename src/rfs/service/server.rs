@@ -10,7 +10,7 @@ use crate::rfs::control::Line;
 use crate::rfs::link::{LinkError, Listener, Reader, Writer};
 use crate::rfs::replicator::StreamEvent;
 use crate::rfs::resync;
-use crate::rfs::wire::{Frame, Hello, Purpose, Welcome};
+use crate::rfs::wire::{Frame, Hello, Purpose, Welcome, WireError};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -70,6 +70,10 @@ impl Service {
         {
             Ok(Frame::Hello(hello)) => hello,
             Ok(other) => return tracing::warn!(?other, "a connection begins with something else than hello"),
+            Err(LinkError::Frame(error @ WireError::Version { .. })) => {
+                let refused = writer.frame(&Frame::Refuse { lasting: true, text: error.to_string() });
+                return tracing::warn!(%error, ?refused, "a connection of another version");
+            }
             Err(error) => return self.link_failed(&error),
         };
         let answer = self.admit(&hello);
@@ -77,7 +81,7 @@ impl Service {
             Frame::Welcome(Welcome { session: hello.session, generation, node: self.setup.me.into() })
         };
         let served = match answer {
-            Err(why) => writer.frame(&Frame::Refuse(why)).map_err(|e| e.to_string()),
+            Err(refused) => writer.frame(&refused).map_err(|e| e.to_string()),
             Ok((dir, generation)) => match hello.purpose {
                 Purpose::Resync => writer
                     .frame(&welcome(generation))
@@ -93,19 +97,24 @@ impl Service {
         }
     }
 
-    /// Whether this is the peer, configured as this node is, and this node is its primary.
-    fn admit(&self, hello: &Hello) -> Result<(Arc<Directory>, u64), String> {
+    /// Whether this is the peer, configured as this node is, and this node is its primary; else the
+    /// answer.
+    fn admit(&self, hello: &Hello) -> Result<(Arc<Directory>, u64), Frame> {
+        let refuse = |lasting, text: String| Err(Frame::Refuse { lasting, text });
         if hello.module != self.setup.module.as_str() {
-            return Err(format!("this is module {}", self.setup.module));
+            return refuse(true, format!("this is module {}", self.setup.module));
         }
         if hello.config != self.setup.digest {
-            return Err("the replicated directories are configured otherwise on the other node: deploy one configuration on both".to_owned());
+            let what = "the replicated directories are configured otherwise on the other node: deploy one configuration on both, and stop and start the module there";
+            return refuse(true, what.to_owned());
         }
         let Post::Writable { generation, .. } = locked(&self.inner).post else {
-            return Err("this node is not primary".to_owned());
+            return refuse(false, "this node is not primary".to_owned());
         };
-        let dir = self.dirs.get(usize::from(hello.directory));
-        dir.cloned().map(|d| (d, generation)).ok_or_else(|| "there is no such directory".to_owned())
+        match self.dirs.get(usize::from(hello.directory)) {
+            Some(dir) => Ok((dir.clone(), generation)),
+            None => refuse(true, "there is no such directory".to_owned()),
+        }
     }
 
     /// Serves a worker of a reintegration until it leaves.

@@ -45,13 +45,16 @@ impl Fields {
         if self.kind == kind::HELLO {
             return self.hello(flags);
         }
+        if self.kind == kind::REFUSE {
+            self.flags(flags, kind::LASTING)?;
+            return Ok(Frame::Refuse { lasting: flags & kind::LASTING != 0, text: self.text()? });
+        }
         self.flags(flags, 0)?;
         Ok(match self.kind {
             kind::WELCOME => {
                 self.version()?;
                 Frame::Welcome(Welcome { session: self.u64()?, generation: self.u64()?, node: self.u32()? })
             }
-            kind::REFUSE => Frame::Refuse(self.text()?),
             kind::ACK => Frame::Ack { seq: self.u64()? },
             kind::FAILED => Frame::Failed { seq: self.u64()?, errno: self.u32()? as i32, text: self.text()? },
             kind::PING => Frame::Ping(self.u64()?),

@@ -118,8 +118,13 @@ pub enum Frame {
     Hello(Hello),
     /// Accepts it.
     Welcome(Welcome),
-    /// Refuses it, with a text for the operator; at most 1024 bytes.
-    Refuse(String),
+    /// Refuses it.
+    Refuse {
+        /// It will be refused again until somebody changes something.
+        lasting: bool,
+        /// Text for the operator, at most 1024 bytes.
+        text: String,
+    },
     /// A modification; the first of a stream has sequence 1, each other one more than the one before.
     Op {
         /// Its sequence.
@@ -240,6 +245,8 @@ mod kind {
     pub const DIR: u8 = 0x01;
     /// Of a hello: the connection is for reintegration.
     pub const RESYNC: u8 = 0x01;
+    /// Of a refusal: it will be refused again.
+    pub const LASTING: u8 = 0x01;
     /// Of new attributes: which are there.
     pub const MODE: u8 = 0x01;
     pub const UID: u8 = 0x02;

@@ -19,8 +19,8 @@ pub fn encode(frame: &Frame, out: &mut Vec<u8>) -> Result<Bytes, WireError> {
             put_welcome(out, welcome);
             Ok(())
         }
-        Frame::Refuse(text) => {
-            begin(out, kind::REFUSE, 0);
+        Frame::Refuse { lasting, text } => {
+            begin(out, kind::REFUSE, if *lasting { kind::LASTING } else { 0 });
             put_text(out, text);
             Ok(())
         }

@@ -90,7 +90,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         1 => any::<(u64, u64, u32)>().prop_map(|(session, generation, node)| {
             Frame::Welcome(Welcome { session, generation, node })
         }),
-        1 => ".{0,100}".prop_map(Frame::Refuse),
+        1 => (any::<bool>(), ".{0,100}").prop_map(|(lasting, text)| Frame::Refuse { lasting, text }),
         1 => any::<u64>().prop_map(|seq| Frame::Ack { seq }),
         1 => (any::<u64>(), any::<i32>(), ".{0,100}")
             .prop_map(|(seq, errno, text)| Frame::Failed { seq, errno, text }),
@@ -186,8 +186,9 @@ fn what_is_too_long_is_refused_and_leaves_nothing() {
     assert!(long(Op::Forget(vec![FileId(1); FRAME_MOST / 8 + 1])));
     // A reason is cut instead, at the end of a character.
     let text = "é".repeat(TEXT_MOST);
-    let frame = bytes(&Frame::Refuse(text)).unwrap();
-    assert_eq!(decode(frame.slice(LENGTH..)), Ok(Frame::Refuse("é".repeat(TEXT_MOST / 2))));
+    let frame = bytes(&Frame::Refuse { lasting: true, text }).unwrap();
+    let cut = Frame::Refuse { lasting: true, text: "é".repeat(TEXT_MOST / 2) };
+    assert_eq!(decode(frame.slice(LENGTH..)), Ok(cut));
 }
 
 #[test]
