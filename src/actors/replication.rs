@@ -9,6 +9,8 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, StreamHandler,
     WrapFuture,
 };
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::OpenOptions;
 use std::io;
@@ -45,6 +47,11 @@ pub struct Give {
 #[rtype(result = "()")]
 pub struct TakeOver;
 
+/// The box does not serve its directories any more: it is killed, as if it had died by itself.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Stuck;
+
 /// What the module is told.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
@@ -77,6 +84,8 @@ pub struct Replication {
     open: BTreeMap<u64, Order>,
     /// Number of the connection: late words of an earlier one are known by it.
     epoch: u64,
+    /// Process of the box that is connected.
+    process: Option<i32>,
     /// What the module has not taken yet, in order: a change of the stream must not be overtaken.
     news: VecDeque<BoxEvent>,
     /// The module knows that there is no box.
@@ -97,7 +106,7 @@ impl Replication {
     /// An actor that starts no box before its first order.
     pub fn new(setup: BoxSetup, module: Recipient<BoxEvent>) -> Replication {
         let (open, news) = (BTreeMap::new(), VecDeque::new());
-        Replication { setup, module, link: Link::Down, open, epoch: 0, news, told: true }
+        Replication { setup, module, link: Link::Down, open, epoch: 0, process: None, news, told: true }
     }
 
     fn tell(&mut self, event: BoxEvent, ctx: &mut Context<Self>) {
@@ -132,6 +141,7 @@ impl Replication {
     fn connected(&mut self, stream: UnixStream, ctx: &mut Context<Self>) {
         self.epoch += 1;
         self.told = false;
+        self.process = stream.peer_cred().ok().and_then(|c| c.pid());
         let (read, write) = stream.into_split();
         let (sender, receiver) = mpsc::channel(QUEUE);
         tokio::task::spawn_local(write_lines(write, receiver));
@@ -155,6 +165,7 @@ impl Replication {
     /// There is no box. Its mounts are dead with it: nothing can be modified there, and nothing else that
     /// was asked is done, as far as anybody knows.
     fn lost(&mut self, why: &str, ctx: &mut Context<Self>) {
+        self.process = None;
         self.link = Link::Down;
         for (id, order) in std::mem::take(&mut self.open) {
             let result = match order {
@@ -198,6 +209,19 @@ impl Handler<TakeOver> for Replication {
         if matches!(self.link, Link::Down) {
             self.told = false;
             self.connect(false, ctx);
+        }
+    }
+}
+
+impl Handler<Stuck> for Replication {
+    type Result = ();
+
+    fn handle(&mut self, _: Stuck, _: &mut Self::Context) {
+        // While it is connected it lives, so the number is its own.
+        if let (Link::Up(_), Some(pid)) = (&self.link, self.process)
+            && let Err(error) = kill(Pid::from_raw(pid), Signal::SIGKILL)
+        {
+            tracing::warn!(%error, "rfsbox cannot be killed");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Why a module is in its state, and what an operator can do: from the state itself.
 
 use super::generation::Flag;
-use super::mirror::{At, Config, Face, Goal, Peer, Posture, State, Waits, Why};
+use super::mirror::{At, Config, Face, Goal, Peer, Posture, State, Waits, Why, difference};
 
 /// Causes, the main one first, and what can be done, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,6 +113,12 @@ fn waiting(e: &mut Explanation, s: &State, module: &str, peer: &str) {
             let why = s.refusal.as_deref().unwrap_or("refused");
             e.because(format!("its directories could not be reintegrated: {why}"));
             e.advise(format!("repair that, or copy everything: safekit stop -m {module}; safekit second fullsync -m {module}"));
+        }
+        Some(Why::Differs) => {
+            let theirs = if let Peer::Heard { face, .. } = &s.peer { face.alike } else { None };
+            let what = difference(s.alike, theirs).unwrap_or("<rfs>");
+            e.because(format!("{peer} has another configuration, {what}: it cannot be its secondary"));
+            e.advise(format!("deploy one configuration on both nodes: safekit -H \"*\" -E {module}"));
         }
         Some(Why::Degraded) => {
             e.because(format!("{peer} goes on without replication since its replication process failed"));

@@ -37,7 +37,14 @@ const STEPS_MOST: usize = 200;
 /// The configuration of the table: replicated directories and all scripts.
 fn config() -> Config {
     let scripts = Script::ALL.into_iter().fold(Scripts::default(), Scripts::with);
-    Config { me: 0, data: true, default_prim: DefaultPrim::Alone, scripts, automatic_reboot: false }
+    Config {
+        me: 0,
+        data: true,
+        default_prim: DefaultPrim::Alone,
+        scripts,
+        automatic_reboot: false,
+        alike: None,
+    }
 }
 
 /// All pairs, by state and event.

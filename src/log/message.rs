@@ -265,7 +265,8 @@ fn resource_level(name: &ResourceName, value: &Value, setter: &str) -> Level {
     );
     match value {
         Value::Down if checked => Level::C,
-        Value::Up if checked || setter == "nfsadmin" => Level::E,
+        // The data of a node counts as up to date again: nobody must miss that.
+        Value::Up if checked || ["nfsadmin", "rfs_forceuptodate"].contains(&setter) => Level::E,
         _ => Level::W,
     }
 }

@@ -41,6 +41,12 @@ pub struct Setup {
     pub zone: u64,
     /// Bytes of a packet of reintegration.
     pub packet: u32,
+    /// Packets of a file after which it is committed (`reicommit`); 0: at its end only.
+    pub commit: u32,
+    /// `namespacepolicy`: 0 without zones, 4 resumes an interrupted full copy.
+    pub policy: u8,
+    /// A line in the log for each file that is reintegrated (`reidetail`).
+    pub detail: bool,
     /// Parallel workers of reintegration.
     pub workers: u32,
     /// KB/s of reintegration, if limited.

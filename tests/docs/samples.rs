@@ -12,15 +12,16 @@ use safekit::node::record::RecordError;
 use std::fs;
 use std::path::Path;
 
-/// A module with a checker of each kind: its rules give the names.
-const CHECKED: &str = "<safe><service mode='mirror'><heart><heartbeat name='a'/></heart><check>
+/// A module with a checker of each kind and all that replication brings: its rules give the names.
+const CHECKED: &str = "<safe><service mode='mirror'><heart><heartbeat name='a'/></heart>
+    <rfs syncdelta='5' syncat='01 0 * * *'><replicated dir='/d'/></rfs><check>
     <tcp ident='id' when='prim'><to addr='a' port='1'/></tcp><ping ident='id'><to addr='a'/></ping>
     <custom ident='id' when='prim' exec='a' action='restart'/></check></service></safe>";
 
 /// Names of the default rules and of those that checkers make.
 fn rules() -> Vec<String> {
     let config = module::load(CHECKED, "userconfig.xml", &|_| None, None).unwrap();
-    let rules = ruleset(&config, &[]).unwrap();
+    let rules = ruleset(&config).unwrap();
     rules.entries().iter().map(|entry| entry.rule.label.clone()).collect()
 }
 
@@ -37,6 +38,7 @@ fn actions() -> Vec<Message> {
         Caller::Boot,
         Caller::Automatic,
         Caller::Identity("start_prim".into()),
+        Caller::Identity("nfscheck".into()),
     ];
     let callers: Vec<Caller> = callers.into_iter().chain(rules().into_iter().map(Caller::Rule)).collect();
     let commands = [
@@ -88,6 +90,9 @@ fn resources() -> Vec<Message> {
         ("custom", "id", "customscript"),
         ("rfs", "degraded", "nfsadmin"),
         ("rfs", "rfssync", "set_rfssync"),
+        ("rfs", "uptodate", "rfs_forceuptodate"),
+        ("rfs", "synced", "syncedcheck"),
+        ("rfs", "syncat", "rfsplug"),
     ];
     let values = [Value::Up, Value::Down];
     let resource = |(class, id, setter): (&str, &str, &str)| {

@@ -158,6 +158,7 @@ pub fn config(b: &Bounds, me: usize) -> Config {
         default_prim: Default::default(),
         scripts: Default::default(),
         automatic_reboot: false,
+        alike: None,
     }
 }
 

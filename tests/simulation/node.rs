@@ -124,7 +124,7 @@ impl Node {
             }
         }
         let default_prim = rng.pick(&[DefaultPrim::Alone, DefaultPrim::Node(1), DefaultPrim::Last]);
-        let cfg = Config { me: me as u8, data, default_prim, scripts, automatic_reboot: false };
+        let cfg = Config { me: me as u8, data, default_prim, scripts, automatic_reboot: false, alike: None };
         Node {
             cfg,
             power: true,

@@ -34,7 +34,7 @@ impl Extra {
             value: None,
             what,
         };
-        let mut faults: Vec<ConfigError> = plan::ruleset(config, &[])
+        let mut faults: Vec<ConfigError> = plan::ruleset(config)
             .err()
             .unwrap_or_default()
             .into_iter()

@@ -10,16 +10,16 @@ use crate::config::module::{Check, ModuleConfig, RuleAction, When};
 use crate::fsm::resource::ResourceName;
 use crate::fsm::rules::ast::Action;
 use crate::fsm::rules::parse::RuleError;
-use crate::fsm::rules::{Generated, Ruleset, Sources, UserText};
+use crate::fsm::rules::{FORCE_UPTODATE, Generated, Ruleset, SYNCAT_WAIT, Sources, UserText};
 use crate::ids::ModuleName;
 use actix::Recipient;
 use std::path::{Path, PathBuf};
 
-/// All failover rules of a module. `plug_ins`: rules of other parts of the product.
+/// All failover rules of a module.
 ///
 /// # Errors
 /// Every error of the rules in `<failover>`, with its place in userconfig.xml.
-pub fn ruleset(config: &ModuleConfig, plug_ins: &[&str]) -> Result<Ruleset, Vec<RuleError>> {
+pub fn ruleset(config: &ModuleConfig) -> Result<Ruleset, Vec<RuleError>> {
     let user =
         config.failover.rules.iter().map(|rules| UserText { text: &rules.text, base_line: rules.line });
     let late = |check: &&Check| check.when() != When::Pre;
@@ -27,9 +27,16 @@ pub fn ruleset(config: &ModuleConfig, plug_ins: &[&str]) -> Result<Ruleset, Vec<
         extends: config.failover.extends,
         user: user.collect(),
         generated: config.checks.iter().filter_map(generated).collect(),
-        plug_ins: plug_ins.to_vec(),
+        plug_ins: plug_ins(config),
         late: config.checks.iter().filter(late).filter_map(resource).collect(),
     })
+}
+
+/// The rules that replication brings (CFG-FO-09).
+fn plug_ins(config: &ModuleConfig) -> Vec<&'static str> {
+    let Some(rfs) = &config.rfs else { return Vec::new() };
+    let delta = rfs.tolerance().map(|_| FORCE_UPTODATE);
+    delta.into_iter().chain(rfs.syncat.as_ref().map(|_| SYNCAT_WAIT)).collect()
 }
 
 /// The rule of a checker that has an action (CFG-TCP-04, CFG-PNG-02, CFG-CUS-04).

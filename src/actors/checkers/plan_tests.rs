@@ -56,7 +56,7 @@ fn load(failover: &str) -> ModuleConfig {
 #[test]
 fn the_rules_of_a_userconfig() {
     let config = load("<failover><![CDATA[\nt_web: if (tcp.web == down) then stop();\n]]></failover>");
-    let rules = ruleset(&config, &[]).unwrap();
+    let rules = ruleset(&config).unwrap();
     let printed: Vec<_> = rules.entries().iter().map(|entry| entry.rule.to_string()).collect();
     assert_eq!(
         printed,
@@ -71,14 +71,14 @@ fn the_rules_of_a_userconfig() {
         ]
     );
     assert_eq!(rules.late().iter().map(ToString::to_string).collect::<Vec<_>>(), ["tcp.web"]);
-    let alone = ruleset(&load("<failover extends=\"no\"/>"), &[]).unwrap();
+    let alone = ruleset(&load("<failover extends=\"no\"/>")).unwrap();
     assert_eq!(alone.entries().len(), 3, "the rules of checkers stay");
 }
 
 #[test]
 fn errors_in_rules_name_the_line_of_the_file() {
     let config = load("<failover><![CDATA[\nok: if (tcp.web == up) then wait();\n bad\n]]></failover>");
-    let errors = ruleset(&config, &[]).unwrap_err();
+    let errors = ruleset(&config).unwrap_err();
     assert_eq!(errors.len(), 1);
     assert!(errors[0].to_string().starts_with("line 11, column 1: found "), "{}", errors[0]);
 }

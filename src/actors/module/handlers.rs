@@ -48,7 +48,10 @@ impl Handler<HeartEvent> for Module {
                 let Some(ident) = ident(self, i) else { return };
                 self.assign(&name("heartbeatlocaladdr", &ident), up(on));
             }
-            HeartEvent::Remote(resources) => self.remote = resources,
+            HeartEvent::Remote(resources) => {
+                self.remote = resources;
+                self.keep_dates(ctx);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::adopt::{load_record, load_state};
 use super::groups::Groups;
 use super::replicated;
+use super::synced::Dates;
 use super::windows::{Planned, Windows};
 use super::{Module, ModuleHandle, Setup, Shown, name, remote_of};
 use crate::actors::checkers::plan;
@@ -72,6 +73,7 @@ struct Prepared {
     seed: u64,
     life: [u8; 16],
     networks: Vec<Network>,
+    dates: Dates,
 }
 
 /// Starts a module instance on an arbiter of its own. What a former safeadmin of the same boot left
@@ -110,7 +112,7 @@ fn prepare(setup: Setup) -> Result<Prepared, LaunchError> {
     {
         tracing::warn!(%module, %error, "something of an earlier life is left");
     }
-    let rules = plan::ruleset(&setup.config, &[]).map_err(|errors| {
+    let rules = plan::ruleset(&setup.config).map_err(|errors| {
         LaunchError::Rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })?;
     let failover = &setup.config.failover;
@@ -125,7 +127,22 @@ fn prepare(setup: Setup) -> Result<Prepared, LaunchError> {
     let fsm = fsm_config(&setup);
     let networks = networks(&setup)?;
     let seed = u64::from_le_bytes(seed);
-    Ok(Prepared { setup, fsm, record, kept, groups, machine, planned, vips, loops, seed, life, networks })
+    let dates = Dates::load(&setup.paths, &setup.name);
+    Ok(Prepared {
+        setup,
+        fsm,
+        record,
+        kept,
+        groups,
+        machine,
+        planned,
+        vips,
+        loops,
+        seed,
+        life,
+        networks,
+        dates,
+    })
 }
 
 fn networks(setup: &Setup) -> Result<Vec<Network>, LaunchError> {
@@ -163,6 +180,7 @@ fn fsm_config(setup: &Setup) -> Config {
         default_prim,
         scripts: all.filter(there).fold(Scripts::default(), |set, s| set.with(*s)),
         automatic_reboot: service.automatic_reboot,
+        alike: replicated::alike(setup),
     }
 }
 
@@ -217,6 +235,7 @@ impl Module {
             vip,
             replication,
             counted: None,
+            dates: p.dates,
             reintegrating: None,
             groups: p.groups,
             guard,
@@ -250,6 +269,7 @@ impl Module {
             module.evaluate(ctx);
             module.refresh();
         });
+        self.check_directories(ctx);
         ctx.run_interval(super::neighbours::PERIOD, |module, ctx| module.renew_neighbours(ctx));
         if self.state.at == At::Stopped {
             // What an earlier life or boot may have left, e.g. a virtual address after a crash.
@@ -322,6 +342,8 @@ impl Module {
         if self.fsm.data {
             self.assign(&name("rfs", "degraded"), Value::Down);
             self.assign(&name("rfs", "reintegre_failed"), Value::Text("false".to_owned()));
+            self.show_dates();
+            self.check_policies();
         }
         let remote = remote_of(&self.state);
         self.assign(&name("state", "remote"), Value::Text(remote));

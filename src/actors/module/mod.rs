@@ -6,12 +6,14 @@
 mod adopt;
 mod api;
 mod effects;
+mod fscheck;
 mod groups;
 mod handlers;
 mod launch;
 mod neighbours;
 mod replicated;
 mod resources;
+mod synced;
 mod windows;
 
 pub use api::{
@@ -57,6 +59,8 @@ pub struct Module {
     replication: Option<Addr<Replication>>,
     /// What its box counted last.
     counted: Option<replicated::Counted>,
+    /// Of the last synchronizations.
+    dates: synced::Dates,
     /// The effect of the reintegration that is under way.
     reintegrating: Option<u64>,
     groups: Groups,
@@ -128,6 +132,8 @@ impl Module {
         }
         if changed {
             self.publish_state();
+            self.keep_dates(ctx);
+            self.check_policies();
             // Whoever has just reached WAIT need not wait for the next period.
             if matches!(self.state.waits, Waits::Hold(_)) && self.state.at == At::Waiting && !self.soon {
                 self.soon = true;

@@ -2,9 +2,9 @@
 
 use super::{Module, Setup, name};
 use crate::actors::replication::{BoxEvent, BoxSetup, Give, Replication};
-use crate::config::module::{Async, Rfs};
+use crate::config::module::{Async, Replicated, Rfs};
 use crate::config::ports;
-use crate::fsm::mirror::{Effect, Event, Stream};
+use crate::fsm::mirror::{Alike, Effect, Event, Stream};
 use crate::fsm::resource::Value;
 use crate::log::Message as LogMessage;
 use crate::node::keys;
@@ -13,30 +13,21 @@ use crate::node::rfssync::{self, Policy};
 use crate::rfs::control::{DirSetup, Fault, How, Line, Order, Said, Setup as BoxConfig, Traffic};
 use actix::prelude::*;
 use jiff::Timestamp;
+use serde::Serialize;
 
 /// Name of the program in SAFEBIN.
-const PROGRAM: &str = "rfsbox";
+pub(super) const PROGRAM: &str = "rfsbox";
 
 /// What the box of a module is told; none without replicated directories.
 pub(super) fn box_setup(setup: &Setup) -> Option<BoxSetup> {
     let rfs = setup.config.rfs.as_ref()?;
     let uservar = setup.paths.uservar(&setup.name);
     let network = setup.networks.iter().find(|n| n.0 == "flow").or(setup.networks.first())?;
-    let dirs: Vec<DirSetup> = rfs
-        .replicated
-        .iter()
-        .map(|r| DirSetup {
-            place: Directory { dir: r.dir.clone(), suffix: rfs.mountoversuffix.clone() },
-            tocheck: r.tocheck.clone(),
-            notreplicated: r.notreplicated.clone(),
-            regexpath: r.regexpath.clone(),
-        })
-        .collect();
     let key = setup.key.as_ref().map(|_| setup.paths.active(&setup.name).join("conf").join(keys::MODULE_KEY));
     let config = BoxConfig {
         module: setup.name.clone(),
-        digest: digest(rfs, &dirs),
-        dirs,
+        digest: digest(&alike_of(rfs)),
+        dirs: dirs(rfs),
         me: setup.me.0,
         local: network.1,
         peer: network.2,
@@ -45,6 +36,9 @@ pub(super) fn box_setup(setup: &Setup) -> Option<BoxSetup> {
         acl: rfs.acl,
         zone: rfs.ruzone_blocksize.into(),
         packet: rfs.reipacketsize,
+        commit: rfs.reicommit,
+        policy: rfs.namespacepolicy,
+        detail: rfs.reidetail,
         workers: rfs.nbrei,
         bandwidth: rfs.reiallowedbw,
         locktimeout: rfs.locktimeout,
@@ -57,11 +51,31 @@ pub(super) fn box_setup(setup: &Setup) -> Option<BoxSetup> {
     Some(BoxSetup { setup: config, program, uservar })
 }
 
-/// What both nodes must have configured alike.
-fn digest(rfs: &Rfs, dirs: &[DirSetup]) -> [u8; 32] {
-    let alike = (dirs, rfs.acl, rfs.ruzone_blocksize, rfs.async_ == Async::None);
-    let text = serde_json::to_vec(&alike).unwrap_or_default();
-    *blake3::hash(&text).as_bytes()
+fn dirs(rfs: &Rfs) -> Vec<DirSetup> {
+    let one = |r: &Replicated| DirSetup {
+        place: Directory { dir: r.dir.clone(), suffix: rfs.mountoversuffix.clone() },
+        tocheck: r.tocheck.clone(),
+        notreplicated: r.notreplicated.clone(),
+        regexpath: r.regexpath.clone(),
+    };
+    rfs.replicated.iter().map(one).collect()
+}
+
+/// What both nodes must have configured alike; none without replicated directories.
+pub(super) fn alike(setup: &Setup) -> Option<Alike> {
+    setup.config.rfs.as_ref().map(alike_of)
+}
+
+fn alike_of(rfs: &Rfs) -> Alike {
+    let after_disk = rfs.async_ == Async::None;
+    let [a, b, c, d, e, f, g, h, ..] = digest(&dirs(rfs));
+    let directories = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    Alike { directories, acl: rfs.acl, zone: rfs.ruzone_blocksize, after_disk }
+}
+
+fn digest(value: &impl Serialize) -> [u8; 32] {
+    // Paths that are no UTF-8 cannot stand in userconfig.xml: it does not fail.
+    *blake3::hash(&serde_json::to_vec(value).unwrap_or_default()).as_bytes()
 }
 
 /// What a box counted last, and when.
@@ -80,8 +94,13 @@ impl Module {
             Effect::Writable(id, generation, full) => (id, Order::Writable { generation, full }),
             Effect::ReadOnly(id) => (id, Order::ReadOnly),
             Effect::Reintegrate { id, session, full, .. } => {
+                let how = self.how(full);
+                if let Some(why) = self.abnormal(how) {
+                    self.log(&LogMessage::AbnormalDelta);
+                    return self.refuse_reintegration(id, why, ctx);
+                }
                 self.reintegrating = Some(id);
-                (id, Order::Reintegrate { session, how: self.how(full) })
+                (id, Order::Reintegrate { session, how })
             }
             Effect::Drain(id) => (id, Order::Drain),
             Effect::MarkDirty(id) => (id, Order::MarkDirty),

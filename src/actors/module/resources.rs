@@ -69,6 +69,8 @@ impl Module {
         if role == Role::Stop {
             return;
         }
+        self.keep_dates(ctx);
+        self.check_policies();
         let local = self.local();
         let cluster = match self.state.peer {
             Peer::Silent => Value::Down,
@@ -94,9 +96,8 @@ impl Module {
             WaitVerdict::Clear => Waits::Clear,
         };
         self.feed(Event::Waits(waits), ctx);
-        if let Some((resource, value, rule)) = assign {
-            self.set(&resource, value, &rule, LogChoice::Default);
-        }
+        // The one rule of the product that assigns something (ST-35).
+        self.feed(Event::Tolerated(assign.is_some()), ctx);
         if let Some((command, rule)) = act {
             // A rule's action that the state does not allow is no error: the rule stays true.
             if let Err(refused) = self.ask(command, Caller::Rule(rule), ctx) {

@@ -7,6 +7,7 @@ use crate::config::address::Address;
 use crate::config::extract::Tag;
 use crate::config::units::{self, Unit};
 use crate::config::xml::Element;
+use crate::fsm::synced;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::path::{Component, Path};
@@ -94,6 +95,15 @@ pub struct Replicated {
     pub regexpath: Vec<String>,
 }
 
+impl Rfs {
+    /// Age up to which data that may be not up to date may start, if that is allowed at all (RFS-30).
+    pub fn tolerance(&self) -> Option<Duration> {
+        Some(self.syncdelta).filter(|d| *d > IGNORED_DELTA)
+    }
+}
+
+/// A `syncdelta` up to this is ignored.
+const IGNORED_DELTA: Duration = Duration::from_secs(synced::IGNORED);
 /// Default of `mountoversuffix`.
 const SUFFIX: &str = "_For_SafeKit_Replication";
 /// Default size of reintegration packets and of zones, bytes.
@@ -141,7 +151,6 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context
     if tag.get("nbremconn", units::integer(1..=64)).is_some_and(|n: u32| n != 1) {
         tag.ignored("nbremconn", "one ordered stream is used, whatever is written here");
     }
-    refuse_unbuilt(&tag);
     let seconds =
         |name, default| tag.or(name, Duration::from_secs(default), units::duration(Unit::S, SECONDS));
     let (packetsize, reipacketsize, ruzone_blocksize) = read_sizes(&tag);
@@ -171,20 +180,6 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context
         flow: tag.one("flow").and_then(|e| read_flow(&tag, e, context)),
         replicated: read_replicated(&tag),
     })
-}
-
-/// What is understood but not done yet: refused where the user relies on it, else a warning.
-fn refuse_unbuilt(tag: &Tag<'_>) {
-    let delta: Option<Duration> = tag.get("syncdelta", units::duration(Unit::M, DELTAS));
-    if delta.is_some_and(|d| d > Duration::from_secs(60)) {
-        tag.unsupported_as("not supported yet: syncdelta");
-    }
-    if tag.has("syncat") {
-        tag.unsupported_as("not supported yet: syncat");
-    }
-    for name in ["checktime", "checkintv", "reicommit", "reidetail", "packetsize", "namespacepolicy"] {
-        tag.ignored(name, "has no effect yet");
-    }
 }
 
 /// packetsize, reipacketsize, ruzone_blocksize: each has the one before as its default and limit

@@ -120,6 +120,7 @@ impl Run<'_> {
         self.s.order = order;
         self.s.lastprim = self.s.record.primary;
         self.s.replicated = self.cfg.data;
+        self.s.alike = self.cfg.alike;
         self.s.degraded = false;
         self.s.again = false;
         self.s.stream = Stream::None;

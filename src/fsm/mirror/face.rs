@@ -1,7 +1,7 @@
 //! What a node shows its peer in every heartbeat (RES-50, S10).
 
-use super::plan;
 use super::state::{At, Goal, Order, Peer, State, Stream, Waits};
+use super::{Alike, plan};
 use crate::fsm::generation::{Flag, History};
 use crate::fsm::state::{Readiness, Role};
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,8 @@ pub struct Face {
     pub fullsync: bool,
     /// PRIM or ALONE: goes on without replication until it is stopped and started (ST-28).
     pub degraded: bool,
+    /// Its configuration, as far as both must have the same; none without replicated directories.
+    pub alike: Option<Alike>,
 }
 
 impl State {
@@ -108,6 +110,7 @@ impl State {
             stream: self.stream,
             fullsync: r.fullsync,
             degraded: self.degraded && self.running(),
+            alike: self.alike,
         }
     }
 

@@ -6,6 +6,7 @@
 //! settled state then looks at all of it again ([`settle`]), so an edge that came during a move is
 //! never lost.
 
+mod alike;
 mod command;
 mod drive;
 mod face;
@@ -19,6 +20,7 @@ mod stream;
 mod tests;
 mod waiting;
 
+pub use alike::{Alike, difference};
 pub use face::{Face, Posture};
 pub use plan::{Change, Move, Moving, Todo, Window};
 pub use state::{At, Goal, Order, Peer, State, Stream, Waits, Why};
@@ -54,6 +56,8 @@ pub struct Config {
     pub scripts: Scripts,
     /// `automatic_reboot`: a stopstart by a detector reboots the node (CFG-SVC-08).
     pub automatic_reboot: bool,
+    /// What the peer must have configured alike; none without replicated directories.
+    pub alike: Option<Alike>,
 }
 
 /// Time after which an effect `Timer` ends; the actor knows the milliseconds.
@@ -97,6 +101,9 @@ pub enum Event {
     ReintegrationRefused(u64, String),
     /// Primary: its replication process was lost, the directories go on without replication (ST-29).
     Degraded(bool),
+    /// `syncdelta` lets this node start though its data may be not up to date, as long as the peer is
+    /// silent (ST-35); or no more.
+    Tolerated(bool),
     /// The guard froze this module: its virtual IP is removed and its application killed (S8).
     Fenced(String),
 }
@@ -291,6 +298,11 @@ impl Run<'_> {
             Event::Degraded(on) if self.s.degraded == on => Outcome::Ignored(Ignored::Known),
             Event::Degraded(on) => {
                 self.s.degraded = on;
+                Outcome::Taken
+            }
+            Event::Tolerated(on) if self.s.tolerated == on => Outcome::Ignored(Ignored::Known),
+            Event::Tolerated(on) => {
+                self.s.tolerated = on;
                 Outcome::Taken
             }
             Event::Fenced(what) => self.fenced(what),

@@ -27,7 +27,15 @@ impl Run<'_> {
             self.log(Message::RemoteState(face.role, face.readiness));
         }
         self.s.peer = Peer::Heard { face: Box::new(face), counts };
+        self.s.tolerated = false;
+        if self.posture_of_peer() != Some(Posture::Running) {
+            self.s.refusal = None;
+        }
         Outcome::Taken
+    }
+
+    fn posture_of_peer(&self) -> Option<Posture> {
+        if let Peer::Heard { face, .. } = &self.s.peer { Some(face.posture) } else { None }
     }
 
     /// UNKNOWN needs silence on all authenticated channels (S10).

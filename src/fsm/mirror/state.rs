@@ -1,5 +1,6 @@
 //! The state of the mirror automaton.
 
+use super::alike::Alike;
 use super::face::Face;
 use super::plan;
 use super::plan::{Move, Moving, Window};
@@ -150,6 +151,8 @@ pub enum Why {
     Refused,
     /// The primary goes on without replication until it is stopped and started (ST-28).
     Degraded,
+    /// The replicated directories of the primary are configured otherwise.
+    Differs,
 }
 
 /// State of a mirror module on a node.
@@ -169,6 +172,9 @@ pub struct State {
     pub session: u64,
     /// The module replicates directories; from the configuration, at each start.
     pub replicated: bool,
+    /// What the peer must have configured alike, as `replicated`.
+    #[serde(default)]
+    pub alike: Option<Alike>,
     /// What the data plane says.
     pub stream: Stream,
     /// The replication process of this primary was lost: no secondary until a stop and start (ST-29).
@@ -176,7 +182,8 @@ pub struct State {
     /// PRIM or ALONE: the start of the application was cut short by a broken stream and is done again
     /// once its callers are answered.
     pub again: bool,
-    /// Why the reintegration was refused; until an operator says something or the module starts anew.
+    /// Why the reintegration was refused; until an operator says something, the module starts anew, or
+    /// the primary does.
     pub refusal: Option<String>,
     /// SECOND: data and history are those of the primary.
     pub adopted: bool,
@@ -184,6 +191,9 @@ pub struct State {
     pub promotable: bool,
     /// ALONE: a SECOND that had this generation fell silent, so the next write begins another (S3).
     pub parted: bool,
+    /// `syncdelta` allows a start with data that may be not up to date (ST-35).
+    #[serde(default)]
+    pub tolerated: bool,
     /// The operator's word at start.
     pub order: Option<Order>,
     /// `fullsync` of that word: kept in the record by a promotion, passed to its own reintegration.
@@ -226,6 +236,7 @@ impl State {
             failover,
             session: 0,
             replicated: false,
+            alike: None,
             stream: Stream::None,
             degraded: false,
             again: false,
@@ -233,6 +244,7 @@ impl State {
             adopted: false,
             promotable: false,
             parted: false,
+            tolerated: false,
             order: None,
             fullsync: false,
             doubt: false,
@@ -267,6 +279,7 @@ impl State {
         s.waits = Waits::Hold("rules".to_owned());
         s.drawn = 0;
         s.promotable = false;
+        s.tolerated = false;
         s.doubt = false;
         // The rest is asked for again by whoever asked; an operator's stop is not.
         s.pending = s.pending.take().filter(|(c, _)| Goal::of(*c) == Some(Goal::Stop));
@@ -297,7 +310,10 @@ impl State {
 
     fn blocked(&self) -> bool {
         matches!(self.waits, Waits::Blocked(_))
-            || matches!(self.why, Some(Why::NotUptodate | Why::FailoverOff | Why::Refused | Why::Degraded))
+            || matches!(
+                self.why,
+                Some(Why::NotUptodate | Why::FailoverOff | Why::Refused | Why::Degraded | Why::Differs)
+            )
     }
 
     /// The guard must be ready to fence: a peer could take over (S8). With data that is a SECOND in

@@ -1,5 +1,6 @@
 //! The data plane: what it is told, what it says, and moves that must not outlast a broken stream.
 
+use super::alike::difference;
 use super::plan::{Move, Moving, Todo};
 use super::state::{At, Goal, Peer, Stream};
 use super::{Effect, Ignored, Outcome, Run};
@@ -51,7 +52,8 @@ impl Run<'_> {
         Outcome::Taken
     }
 
-    /// Another attempt would end in the same way (ST-37): no secondary until somebody does something.
+    /// Another attempt would end in the same way (ST-37): no secondary until somebody does something
+    /// here or on the primary.
     pub(super) fn not_reintegrated(&mut self, id: u64, why: String) -> Outcome {
         let awaited = |m: &Moving| m.mv == Move::Join && m.awaited.as_ref().is_some_and(|a| a.0 == id);
         if !matches!(&self.s.at, At::Moving(m) if awaited(m)) {
@@ -149,6 +151,15 @@ impl Run<'_> {
     pub(super) fn opened(&self, m: &Moving) -> bool {
         let place = m.todo(self.cfg.data).iter().position(|t| *t == Todo::Writable);
         m.mv == Move::Promote && place.is_some_and(|p| p <= m.at.into())
+    }
+
+    /// What an operator has to make equal before there is a secondary.
+    pub(super) fn say_differs(&mut self) {
+        let theirs = self.peer().and_then(|f| f.alike);
+        let what = difference(self.s.alike, theirs).unwrap_or("<rfs>");
+        self.log(Message::Error(format!(
+            "the reintegration is refused: the other node has another configuration, {what}"
+        )));
     }
 
     /// A primary without replication takes no secondary: as a failover rule would say it (ST-28).

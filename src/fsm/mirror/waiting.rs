@@ -6,6 +6,7 @@ use super::plan::{Move, Moving};
 use super::state::{At, Goal, Order, Peer, Waits, Why};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::{Flag, Relation};
+use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::scripts::Action;
 use crate::fsm::start;
 use crate::fsm::state::Role;
@@ -57,12 +58,19 @@ impl Run<'_> {
 
     /// WAIT, and no peer: S1.
     fn wait_alone(&mut self) {
-        let proven = !self.cfg.data || (self.s.record.flag == Flag::Up && !self.s.record.reintegrating);
+        let whole = !self.s.record.reintegrating;
+        let tolerated = self.s.tolerated && whole && self.s.record.flag != Flag::Up;
+        let proven = !self.cfg.data || tolerated || (self.s.record.flag == Flag::Up && whole);
         match self.s.order {
             Some(Order::Second) => self.abort(),
             Some(Order::Prim) => self.begin(Moving::new(Move::Promote, Role::Wait, Role::Alone)),
             None if !proven => self.because(Why::NotUptodate),
             None if !self.s.may_lead() => self.because(Why::FailoverOff),
+            None if tolerated => {
+                let (name, rule) = (ResourceName::new("rfs", "uptodate"), "rfs_forceuptodate".to_owned());
+                self.log(Message::Resource(name, Value::Up, rule));
+                self.begin(Moving::new(Move::Promote, Role::Wait, Role::Alone));
+            }
             None => self.begin(Moving::new(Move::Promote, Role::Wait, Role::Alone)),
         }
     }
@@ -73,6 +81,9 @@ impl Run<'_> {
             (Posture::Running, Some(Order::Prim)) => self.abort(),
             (Posture::Running, _) if self.is_primary(f) && self.cfg.data && f.degraded => {
                 self.because(Why::Degraded);
+            }
+            (Posture::Running, _) if self.is_primary(f) && f.alike != self.s.alike => {
+                self.because(Why::Differs);
             }
             (Posture::Running, _) if self.is_primary(f) && self.s.refusal.is_some() => {
                 self.because(Why::Refused);
@@ -113,6 +124,8 @@ impl Run<'_> {
         self.s.why = Some(why);
         if why == Why::Degraded {
             self.say_degraded();
+        } else if why == Why::Differs {
+            self.say_differs();
         } else if why == Why::NotUptodate {
             self.log(Message::NotUptodate);
             self.log(Message::Action(Command::StopWait, Caller::Rule("notuptodate_server".to_owned())));

@@ -13,6 +13,17 @@ ip_failure: if (ip.? == down) then stopstart();
 splitbrain_failure: if (splitbrain.uptodate == down) then wait();
 ";
 
+/// The rule of `syncdelta` (ST-35).
+pub const FORCE_UPTODATE: &str = "
+rfs_forceuptodate: if (heartbeat.* == down && cluster() == down && rfs.synced == up && rfs.uptodate == down)
+then rfs.uptodate=up;
+";
+
+/// The rule of `syncat` (ST-36). A primary's `rfs.syncat` is always up.
+pub const SYNCAT_WAIT: &str = "
+rfs_syncat_wait: if (rfs.syncat == down) then wait();
+";
+
 /// A piece of rules as it stands in `<failover>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserText<'a> {

@@ -46,7 +46,7 @@ pub struct Verdict {
     pub wait: WaitVerdict,
     /// An action that was selected for `handle_time`, and the rule that selects it. Said once.
     pub act: Option<(Command, String)>,
-    /// An assignment whose rule was true for `handle_time`. Said once.
+    /// An assignment whose rule has been true for `handle_time`; said as long as it is.
     pub assign: Option<(ResourceName, Value, String)>,
 }
 
@@ -115,12 +115,14 @@ impl Machine {
         let handle_time_ms = self.handle_time_ms;
         let act = follow(&mut self.act, act, now_ms, handle_time_ms)
             .and_then(|selected| Some((selected.action.command()?, selected.rule.clone())));
-        let assign = follow(&mut self.assign, assign, now_ms, handle_time_ms).and_then(|selected| {
-            match &selected.action {
-                Action::Set(name, value) => Some((name.clone(), value.clone(), selected.rule.clone())),
-                _ => None,
-            }
-        });
+        follow(&mut self.assign, assign, now_ms, handle_time_ms);
+        let assign =
+            self.assign.as_ref().filter(|selected| selected.said).and_then(|selected| {
+                match &selected.action {
+                    Action::Set(name, value) => Some((name.clone(), value.clone(), selected.rule.clone())),
+                    _ => None,
+                }
+            });
         Verdict { wait, act, assign }
     }
 

@@ -222,17 +222,24 @@ fn checker_off_silences_the_rules_of_checkers_and_holds_nothing() {
 }
 
 #[test]
-fn an_assignment_is_said_once_after_handle_time() {
+fn an_assignment_is_said_after_handle_time_as_long_as_its_rule_is_true() {
     let list = [("rfs.synced", "up"), ("rfs.uptodate", "down")];
     let mut bench = Bench::new(machine("", &[]), Role::Wait, &list);
     let mut assigned = Vec::new();
     for _ in 0..6 {
+        if bench.now == 25_000 {
+            bench.set("rfs.synced", "down");
+        }
         if let Some((name, value, rule)) = bench.evaluate().assign {
-            assigned.push((bench.now, name.to_string(), value, rule));
+            assert_eq!(
+                (name.to_string(), value, rule),
+                ("rfs.uptodate".into(), Value::Up, "rfs_force".into())
+            );
+            assigned.push(bench.now);
         }
         bench.now += PERIOD;
     }
-    assert_eq!(assigned, [(15_000, "rfs.uptodate".to_owned(), Value::Up, "rfs_force".to_owned())]);
+    assert_eq!(assigned, [15_000, 20_000]);
 }
 
 #[test]

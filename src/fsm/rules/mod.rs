@@ -10,7 +10,7 @@ mod lex;
 pub mod machine;
 pub mod parse;
 
-pub use default::{Entry, Generated, Origin, Ruleset, Sources, UserText};
+pub use default::{Entry, FORCE_UPTODATE, Generated, Origin, Ruleset, SYNCAT_WAIT, Sources, UserText};
 
 #[cfg(test)]
 mod machine_tests;

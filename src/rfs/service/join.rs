@@ -27,6 +27,8 @@ const QUEUE_BYTES: usize = 64 << 20;
 const QUEUE_OPS: usize = 1 << 16;
 /// Bytes that one hash is taken of, at most.
 const ZONE_MOST: u32 = 64 << 20;
+/// The `namespacepolicy` under which an interrupted full copy is resumed.
+const RESUMES: u8 = 4;
 /// Bytes of a file in one message, at most.
 const PACKET_MOST: u32 = 4 << 20;
 
@@ -172,12 +174,13 @@ impl Work {
             bandwidth: setup.bandwidth.map(u64::from),
             acl: setup.acl,
             replicated: Some(Arc::new(move |path: &[Name]| exclude.exclude.replicated(path, false))),
-            commit: 0,
-            resume: true,
-            detail: None,
+            commit: u64::from(setup.commit) * u64::from(setup.packet),
+            resume: setup.policy == RESUMES,
+            detail: self.detail(),
             own: None,
         };
         let plan = match self.how {
+            How::Default if setup.policy == 0 => Plan::Hash,
             How::Default => Plan::Zones,
             How::Hash => Plan::Hash,
             How::Full => Plan::Full,
@@ -196,6 +199,15 @@ impl Work {
             Ok(Box::new(Channel::new(reader, writer, Some(service.setup.reitimeout))?))
         };
         target.run(open, plan, attached).map_err(|e| again(e.to_string()))
+    }
+
+    /// A line for each file, if `reidetail` says so.
+    fn detail(&self) -> Option<resync::Detail> {
+        if !self.service.setup.detail {
+            return None;
+        }
+        let service = self.service.clone();
+        Some(Arc::new(move |text| service.voice.log(Line::Progress(text))))
     }
 
     /// Takes the stream, which the primary has just attached.

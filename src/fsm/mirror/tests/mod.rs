@@ -4,6 +4,7 @@ mod data;
 mod fault;
 mod halt;
 mod pair;
+mod policy;
 mod refuse;
 mod start;
 mod swap;

@@ -66,7 +66,14 @@ impl Pair {
         let scripts = Script::ALL.into_iter().fold(Scripts::default(), Scripts::with);
         let mut me = 0;
         let n = records.map(|disk| {
-            let cfg = Config { me, data, default_prim: DefaultPrim::Alone, scripts, automatic_reboot: false };
+            let cfg = Config {
+                me,
+                data,
+                default_prim: DefaultPrim::Alone,
+                scripts,
+                automatic_reboot: false,
+                alike: None,
+            };
             me += 1;
             Node {
                 cfg,

@@ -1,0 +1,156 @@
+//! The policies of synchronization: how old data may be that starts (`syncdelta`), when a secondary
+//! synchronizes (`syncat`), and the dates of the last synchronization. Decisions are in
+//! [`crate::fsm::synced`].
+
+use super::resources::unix_now;
+use super::{Module, name};
+use crate::config::paths::Paths;
+use crate::control::LogChoice;
+use crate::fsm::mirror::{At, Event, Peer};
+use crate::fsm::resource::Value;
+use crate::fsm::state::Role;
+use crate::fsm::synced::{self, Stamps};
+use crate::ids::ModuleName;
+use crate::node::record;
+use crate::rfs::control::How;
+use actix::prelude::*;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What this node keeps, and what it said as primary since its secondary is in step.
+#[derive(Debug, Default)]
+pub(super) struct Dates {
+    kept: Option<Stamps>,
+    said: Option<u64>,
+    storing: bool,
+}
+
+/// File of the dates.
+fn path(paths: &Paths, module: &ModuleName) -> PathBuf {
+    paths.uservar(module).join("synctimestamp.json")
+}
+
+impl Dates {
+    /// Those that are kept. A file that cannot be read says nothing.
+    pub(super) fn load(paths: &Paths, module: &ModuleName) -> Dates {
+        let kept = record::load(&path(paths, module)).unwrap_or_else(|error| {
+            tracing::warn!(%module, %error, "the date of the last synchronization is not known");
+            None
+        });
+        Dates { kept, ..Dates::default() }
+    }
+}
+
+impl Module {
+    /// Moves the dates of a pair in step on (RFS-28).
+    pub(super) fn keep_dates(&mut self, ctx: &mut Context<Self>) {
+        if !self.fsm.data || self.dates.storing {
+            return;
+        }
+        let (now, theirs) = (unix_now(), self.their_dates().map(|d| d.0));
+        let date = match (&self.state.at, theirs) {
+            (At::Prim, _) if synced::due(self.dates.kept, self.dates.said, theirs, now) => {
+                self.dates.said = Some(now);
+                now
+            }
+            (At::Prim, _) => return,
+            (At::Second, Some(last)) if self.state.promotable => {
+                if self.dates.kept.is_some_and(|s| s.last == last) {
+                    return;
+                }
+                last
+            }
+            _ => {
+                self.dates.said = None;
+                return;
+            }
+        };
+        self.dates.storing = true;
+        let stamps = Stamps::next(self.dates.kept, date, now);
+        let file = path(&self.setup.paths, &self.setup.name);
+        let stored = tokio::task::spawn_blocking(move || record::store(&file, &stamps)).into_actor(self);
+        ctx.spawn(stored.map(move |result, module, _| {
+            module.dates.storing = false;
+            match result {
+                Ok(Ok(())) => {
+                    module.dates.kept = Some(stamps);
+                    module.show_dates();
+                }
+                Ok(Err(error)) => module.not_kept(&error.to_string()),
+                Err(error) => module.not_kept(&error.to_string()),
+            }
+        }));
+    }
+
+    fn not_kept(&mut self, error: &str) {
+        self.dates.said = None;
+        tracing::warn!(module = %self.setup.name, %error, "the date of the synchronization is not kept");
+    }
+
+    /// The peer, and whoever asks, sees them.
+    pub(super) fn show_dates(&mut self) {
+        if let Some(stamps) = self.dates.kept.filter(|_| self.fsm.data) {
+            self.assign(&name("rfs", "synctimestamp"), Value::Text(stamps.shown()));
+        }
+    }
+
+    fn their_dates(&self) -> Option<(u64, u64)> {
+        match self.remote.as_ref()?.get(&name("rfs", "synctimestamp"))? {
+            Value::Text(text) => synced::dates(text),
+            _ => None,
+        }
+    }
+
+    /// ST-37: why an automatic reintegration cannot be applied. A full copy needs no date, nor does
+    /// what an operator brought from elsewhere.
+    pub(super) fn abnormal(&self, how: How) -> Option<String> {
+        let (mine, theirs) = (self.dates.kept?, self.their_dates()?);
+        let refused = how == How::Default && synced::abnormal(mine, theirs);
+        refused.then(|| {
+            format!(
+                "the nodes were last synchronized at {} for this node, at {} for the other (seconds since 1970)",
+                mine.last, theirs.0
+            )
+        })
+    }
+
+    pub(super) fn refuse_reintegration(&mut self, id: u64, why: String, ctx: &mut Context<Self>) {
+        ctx.run_later(Duration::ZERO, move |module, ctx| {
+            module.feed(Event::ReintegrationRefused(id, why), ctx);
+        });
+    }
+
+    /// `rfs.synced` and `rfs.syncat`, each with its configuration only (RES-33, RES-34).
+    pub(super) fn check_policies(&mut self) {
+        let Some(rfs) = &self.setup.config.rfs else { return };
+        let (delta, scheduled) = (rfs.tolerance(), rfs.syncat.is_some());
+        if let Some(delta) = delta {
+            let value = self.synced(delta);
+            self.policy("synced", value, "syncedcheck");
+        }
+        let silent = self.state.peer == Peer::Silent;
+        if scheduled && let Some(value) = synced::scheduled(self.state.posture(), silent) {
+            self.policy("syncat", value, "rfsplug");
+        }
+    }
+
+    fn synced(&self, delta: Duration) -> Value {
+        let stopped = self.state.shown().0 == Role::Stop;
+        if stopped || !self.checkers_on {
+            return Value::Init;
+        }
+        let consistent = !self.state.record.reintegrating;
+        match synced::synced(self.dates.kept, consistent, delta.as_secs(), unix_now()) {
+            true => Value::Up,
+            false => Value::Down,
+        }
+    }
+
+    fn policy(&mut self, id: &str, value: Value, setter: &str) {
+        let resource = name("rfs", id);
+        if self.values.get(&resource).is_none_or(|(old, _)| *old != value) {
+            let log = if value == Value::Init { LogChoice::Never } else { LogChoice::Always };
+            self.set(&resource, value, setter, log);
+        }
+    }
+}
