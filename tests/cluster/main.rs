@@ -11,6 +11,7 @@ mod faults_kills;
 mod input;
 mod mirror;
 mod node;
+mod policies;
 mod replicated;
 mod replication;
 mod rules;
