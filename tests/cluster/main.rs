@@ -2,6 +2,7 @@
 //! sandbox of its own. Needs root and iproute2, and all programs built.
 
 mod administration;
+mod behind;
 mod boot;
 mod checkers;
 mod command_line;

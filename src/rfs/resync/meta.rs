@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::AsFd;
 
+/// How much earlier than asked for a change counts, ns: it costs a comparison.
+const GRACE: u64 = 2_000_000_000;
+
 /// Attributes of a file, with the key that says which file it is on its own node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
@@ -29,16 +32,22 @@ pub struct Meta {
     pub rdev: (u32, u32),
     /// Names of the file.
     pub nlink: u32,
+    /// Last change of anything of it, nanoseconds since 1970 by the clock of the node that has it; the
+    /// other node is not told.
+    #[serde(skip)]
+    pub ctime: u64,
 }
 
 impl Meta {
     /// From what the kernel says.
     pub fn of(s: &Statx) -> Meta {
-        let birth = i128::from(s.stx_btime.tv_sec) * 1_000_000_000 + i128::from(s.stx_btime.tv_nsec);
+        let ns = |t: &rustix::fs::StatxTimestamp| {
+            u64::try_from(i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec)).unwrap_or(0)
+        };
         let known = s.stx_mask & rustix::fs::StatxFlags::BTIME.bits() != 0;
         Meta {
             ino: s.stx_ino,
-            birth: if known { u64::try_from(birth).unwrap_or(0) } else { 0 },
+            birth: if known { ns(&s.stx_btime) } else { 0 },
             mode: u32::from(s.stx_mode),
             uid: s.stx_uid,
             gid: s.stx_gid,
@@ -46,6 +55,7 @@ impl Meta {
             mtime: (s.stx_mtime.tv_sec, s.stx_mtime.tv_nsec),
             rdev: (s.stx_rdev_major, s.stx_rdev_minor),
             nlink: s.stx_nlink,
+            ctime: ns(&s.stx_ctime),
         }
     }
 
@@ -67,6 +77,12 @@ impl Meta {
     /// Whether it is a regular file.
     pub fn is_file(&self) -> bool {
         self.kind() == FileType::RegularFile
+    }
+
+    /// Whether it was changed at that time by the clock of its node, ns since 1970, or later. Such stamps
+    /// tick coarsely, hence the grace.
+    pub fn touched_since(&self, at: u64) -> bool {
+        self.ctime >= at.saturating_sub(GRACE)
     }
 
     /// Whether two regular files have the same length and date.

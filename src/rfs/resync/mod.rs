@@ -21,6 +21,7 @@ mod source;
 mod target;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod verify;
 mod wire;
 
@@ -30,6 +31,7 @@ pub use meta::{Entry, Meta, Verdict};
 pub use progress::Progress;
 pub use source::{Primary, Source};
 pub use target::{Detail, Open, Options, Outcome, Plan, Replicated, Target};
+pub use touched::touched_since;
 pub use wire::{Channel, MESSAGE_MOST, PACKET_MOST};
 
 use std::io;

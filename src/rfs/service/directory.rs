@@ -1,7 +1,8 @@
 //! One replicated directory in the box: its files, its mount, its zones, its stream.
 
+use super::behind::Search;
 use super::locked;
-use super::marks::{Marks, Valid};
+use super::marks::{Marks, Settled, Valid};
 use crate::node::replicated;
 use crate::rfs::control::{DirSetup, Setup};
 use crate::rfs::link::{Reader, Writer};
@@ -17,7 +18,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Bytes of operations that may wait for the peer.
 const QUEUE_BYTES: usize = 64 << 20;
@@ -27,6 +28,11 @@ const QUEUE_OPS: usize = 1 << 16;
 /// Births are stamped with a clock that ticks coarsely: what was made this long before counts as made
 /// after, ns.
 const COARSE: u64 = 2_000_000_000;
+
+/// Longest time by which a stamp is behind the clock: it ticks with the kernel.
+const TICK: Duration = Duration::from_millis(10);
+/// How long a reintegration waits for the search of what was changed behind the mount.
+const SEARCH: Duration = Duration::from_secs(60);
 
 /// A stop of modifications for the end of a reintegration.
 pub(super) struct Hold {
@@ -88,6 +94,8 @@ pub(super) struct Directory {
     volume: Mutex<Option<Arc<Volume<Replicator>>>>,
     /// When the zones began; `u64::MAX`: what is new is not known by its birth.
     since: Arc<AtomicU64>,
+    /// The search for what was changed behind the mount.
+    pub search: Search,
 }
 
 impl Directory {
@@ -119,6 +127,7 @@ impl Directory {
             receiver: Mutex::new(None),
             volume: Mutex::new(None),
             since,
+            search: Search::default(),
         })
     }
 
@@ -177,8 +186,12 @@ impl Directory {
         syncfs(&root).map_err(|e| format!("{} cannot be synced: {e}", self.name()))
     }
 
-    /// Generation from which the zones say everything, if they do.
+    /// Generation from which the zones say everything, if they do. Waits, bounded, for the search of
+    /// what they cannot know by themselves.
     pub fn zones_from(&self) -> Option<u64> {
+        if !self.search.wait(SEARCH) {
+            return None;
+        }
         let valid = self.known.valid()?;
         // A clock that was set back makes births say nothing.
         (now() >= valid.since && self.marks.zones.base() == Some(valid.generation))
@@ -219,13 +232,31 @@ impl Directory {
     pub fn validate(&self) -> Result<(), String> {
         let Some(generation) = self.marks.zones.base() else { return Ok(()) };
         self.sync()?;
-        let valid = Valid { generation, since: self.since.load(Ordering::Relaxed) };
-        self.known.validate(Some(valid)).map_err(|e| e.to_string())
+        let since = self.since.load(Ordering::Relaxed);
+        let until = now().saturating_sub(COARSE);
+        self.known.validate(Some(Valid { generation, since, until })).map_err(|e| e.to_string())
+    }
+
+    /// The directory is, durably, what the primary's was in this generation.
+    pub fn settle(&self, generation: u64) -> Result<(), String> {
+        self.known.settle(Some(Settled { generation, at: after() })).map_err(|e| e.to_string())
+    }
+
+    /// Where it is settled, unless the clock was set back: then stamps say nothing.
+    pub fn settled(&self) -> Option<Settled> {
+        self.known.settled().filter(|s| now() >= s.at)
     }
 }
 
-/// This node's clock, ns since 1970. It is compared with births of this node's files only.
-fn now() -> u64 {
+/// This node's clock, ns since 1970. It is compared with stamps of this node's files only.
+pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A time that is later than the stamps of all changes so far, and not later than those of all that
+/// follow.
+pub(super) fn after() -> u64 {
+    std::thread::sleep(2 * TICK);
+    now().saturating_sub(u64::try_from(TICK.as_nanos()).unwrap_or(0))
 }

@@ -3,6 +3,7 @@
 
 use super::channel::Channel;
 use super::directory::Directory;
+use super::marks::Settled;
 use super::{Post, Service, locked};
 use crate::fsm::mirror::Stream;
 use crate::rfs::apply::Applier;
@@ -142,10 +143,11 @@ impl Work {
 
     fn directory(&self, dir: &Arc<Directory>) -> Result<(), Fault> {
         let again = Self::again(dir);
-        let settled = dir.known.settled().unwrap_or(0);
+        let settled = dir.settled();
+        let generation = settled.map_or(0, |s| s.generation);
         // The stream is connected before the end, so that it can be attached in the same breath; and
         // before anything is changed here, since the primary may refuse.
-        let hello = self.service.hello(Purpose::Stream, dir.index, self.session, settled);
+        let hello = self.service.hello(Purpose::Stream, dir.index, self.session, generation);
         let (reader, writer, welcome) = self.service.connect(&hello).map_err(|e| e.about(&dir.name()))?;
         dir.forget_marks().map_err(&again)?;
         self.service.voice.log(Line::Updating(dir.name()));
@@ -161,7 +163,7 @@ impl Work {
     fn copy(
         &self,
         dir: &Arc<Directory>,
-        settled: u64,
+        settled: Option<Settled>,
         attached: impl FnOnce(),
     ) -> Result<resync::Outcome, Fault> {
         let again = Self::again(dir);
@@ -178,6 +180,7 @@ impl Work {
             resume: setup.policy == RESUMES,
             detail: self.detail(),
             own: None,
+            settled_at: settled.map(|s| s.at),
         };
         let plan = match self.how {
             How::Default if setup.policy == 0 => Plan::Hash,
@@ -188,12 +191,13 @@ impl Work {
         };
         let target = Target::new(dir.root().map_err(&again)?, options, self.progress.clone());
         let (service, session, index) = (self.service.clone(), self.session, dir.index);
+        let generation = settled.map_or(0, |s| s.generation);
         let (closers, progress) = (self.closers.clone(), self.progress.clone());
         let open = move || -> io::Result<Box<dyn resync::Channel + Send>> {
             if progress.is_cancelled() {
                 return Err(io::Error::other("it was ended"));
             }
-            let hello = service.hello(Purpose::Resync, index, session, settled);
+            let hello = service.hello(Purpose::Resync, index, session, generation);
             let (reader, writer, _) = service.connect(&hello).map_err(|e| io::Error::other(e.0))?;
             locked(&closers).push(reader.closer());
             Ok(Box::new(Channel::new(reader, writer, Some(service.setup.reitimeout))?))

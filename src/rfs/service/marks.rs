@@ -3,16 +3,29 @@
 //! - *settled(g)*: the directory is, and durably so, what the primary's was when this node left its
 //!   stream in generation g. Written when a secondary has applied and synced all it received, or when
 //!   a primary has left with everything acknowledged. Removed before the directory changes again.
+//!   It carries this node's clock: what is stamped later was changed behind the mount.
 //! - *valid(g)*: the zones say everything that this node changed since generation g, and all that it
 //!   had written before is on its disk: a power failure cannot take it back. Removed when a stream is
-//!   attached, since nothing is marked then.
+//!   attached, since nothing is marked then. It also carries the clock up to which nobody but the
+//!   mount changed anything; later changes are looked for before the zones are used again.
 //!
 //! A directory settled at g needs of a primary valid at g only the marked zones; in every other case
 //! both sides compare hashes.
 
+use super::locked;
 use crate::node::record::{self, RecordError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// Where the directory is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The generation.
+    pub generation: u64,
+    /// This node's clock then, ns since 1970: who changed a file later did it behind the mount.
+    pub at: u64,
+}
 
 /// What the zones are good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +34,8 @@ pub struct Valid {
     pub generation: u64,
     /// This node's clock when they began, ns since 1970: what was made later is not in the zones.
     pub since: u64,
+    /// This node's clock, ns since 1970, up to which only the mount changed files.
+    pub until: u64,
 }
 
 /// The marks of one directory.
@@ -28,16 +43,18 @@ pub struct Valid {
 pub struct Marks {
     settled: PathBuf,
     valid: PathBuf,
+    /// Held while `valid` is replaced by what depends on it.
+    change: Mutex<()>,
 }
 
 impl Marks {
     /// Those kept in `dir`.
     pub fn new(dir: &Path) -> Marks {
-        Marks { settled: dir.join("settled.json"), valid: dir.join("valid.json") }
+        Marks { settled: dir.join("settled.json"), valid: dir.join("valid.json"), change: Mutex::default() }
     }
 
-    /// Generation that the directory is settled at. A file that cannot be read says nothing.
-    pub fn settled(&self) -> Option<u64> {
+    /// Where the directory is settled. A file that cannot be read says nothing.
+    pub fn settled(&self) -> Option<Settled> {
         read(&self.settled)
     }
 
@@ -47,13 +64,23 @@ impl Marks {
     }
 
     /// Says that the directory is settled; `None`: it changes from now on.
-    pub fn settle(&self, generation: Option<u64>) -> Result<(), RecordError> {
-        write(&self.settled, generation)
+    pub fn settle(&self, settled: Option<Settled>) -> Result<(), RecordError> {
+        write(&self.settled, settled)
     }
 
     /// Says that the zones are complete; `None`: not any more.
     pub fn validate(&self, valid: Option<Valid>) -> Result<(), RecordError> {
+        let _change = locked(&self.change);
         write(&self.valid, valid)
+    }
+
+    /// Only the mount changed files up to now; nothing to do if the zones are not complete.
+    pub fn watched(&self, until: u64) -> Result<(), RecordError> {
+        let _change = locked(&self.change);
+        match self.valid() {
+            Some(valid) => write(&self.valid, Some(Valid { until, ..valid })),
+            None => Ok(()),
+        }
     }
 }
 
@@ -80,12 +107,16 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let marks = Marks::new(dir.path());
         assert_eq!((marks.settled(), marks.valid()), (None, None));
-        marks.settle(Some(7)).expect("it is writable");
-        let valid = Valid { generation: 9, since: 1 };
+        let settled = Settled { generation: 7, at: 3 };
+        marks.settle(Some(settled)).expect("it is writable");
+        marks.watched(2).expect("there is nothing to write");
+        assert_eq!(marks.valid(), None, "watching alone makes no zones complete");
+        let valid = Valid { generation: 9, since: 1, until: 1 };
         marks.validate(Some(valid)).expect("it is writable");
-        assert_eq!((Marks::new(dir.path()).settled(), marks.valid()), (Some(7), Some(valid)));
+        assert_eq!((Marks::new(dir.path()).settled(), marks.valid()), (Some(settled), Some(valid)));
         marks.settle(None).expect("it is writable");
-        assert_eq!((marks.settled(), marks.valid()), (None, Some(valid)));
+        marks.watched(5).expect("it is writable");
+        assert_eq!((marks.settled(), marks.valid()), (None, Some(Valid { until: 5, ..valid })));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! does for the peer lives in [`directory`]; orders are in `orders`, what the peer asks in `server`,
 //! the secondary's part in `join`.
 
+mod behind;
 mod channel;
 mod directory;
 mod join;

@@ -2,7 +2,7 @@
 //! after the other; a reintegration has a thread of its own and is ended by the next order that
 //! changes what the node does.
 
-use super::{Post, Service, join, locked};
+use super::{Post, Service, behind, join, locked};
 use crate::fsm::mirror::Stream;
 use crate::node::replicated;
 use crate::rfs::control::{Fault, Line, Order, Request};
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 const CLOSE: Duration = Duration::from_secs(20);
 /// How long what was received may take to be applied (S7).
 const DRAIN: Duration = Duration::from_secs(300);
+/// How long opening waits for the search of what was changed behind the mount.
+const SEARCH: Duration = Duration::from_secs(2);
 
 /// Does it, and answers. True: the end was ordered and is reached.
 pub(super) fn carry_out(service: &Arc<Service>, Request { id, order }: Request) -> bool {
@@ -76,9 +78,14 @@ impl Service {
                 dir.begin_zones(from)?;
                 dir.validate()?;
             }
+            if before == Post::Closed {
+                behind::begin(dir)?;
+            }
             dir.known.settle(None).map_err(|e| e.to_string())?;
         }
         for dir in &self.dirs {
+            // What is written before it is found counts as found: a large file may be compared in vain.
+            dir.search.wait(SEARCH);
             if let Some(volume) = dir.volume() {
                 volume.primary(true);
             }
@@ -122,6 +129,7 @@ impl Service {
                 }
                 for dir in &self.dirs {
                     dir.replicator.detach();
+                    behind::closed(dir);
                 }
                 self.close();
                 Ok(())
@@ -142,7 +150,7 @@ impl Service {
             let settled = dir
                 .sync()
                 .and_then(|()| dir.validate())
-                .and_then(|()| dir.known.settle(Some(generation)).map_err(|e| e.to_string()));
+                .and_then(|()| dir.settle(generation));
             if let Err(why) = settled {
                 self.error(format!("{why}: the next reintegration compares hashes"));
             }
@@ -157,7 +165,7 @@ impl Service {
             let settled = receiver
                 .drain(Instant::now() + DRAIN)
                 .map_err(|e| e.to_string())
-                .and_then(|()| dir.known.settle(Some(generation)).map_err(|e| e.to_string()));
+                .and_then(|()| dir.settle(generation));
             if let Err(why) = settled {
                 self.error(format!("{}: {why}: the next reintegration compares hashes", dir.name()));
             }

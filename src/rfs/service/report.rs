@@ -1,6 +1,6 @@
 //! What the box says of its traffic and of a reintegration's progress, every few seconds.
 
-use super::{Service, join};
+use super::{Service, behind, join};
 use crate::rfs::control::{Line, Said, Traffic};
 use crate::rfs::resync::Progress;
 use std::sync::atomic::Ordering;
@@ -9,14 +9,19 @@ use std::time::Duration;
 
 /// Time between two reports, over which bandwidths are averaged too (RFS-42).
 const PERIOD: Duration = Duration::from_secs(3);
+/// Reports after which it is noted that only the mount changed files.
+const WATCH: u64 = 20;
 /// A reintegration that does not move for this long is said to stand still.
 const STALL: Duration = Duration::from_secs(15);
 
 /// Reports for ever.
 pub(super) fn run(service: &Service) {
     let (mut last, mut copied) = (Traffic::default(), 0);
-    loop {
+    for turn in 1u64.. {
         thread::sleep(PERIOD);
+        if turn.is_multiple_of(WATCH) {
+            service.dirs.iter().for_each(|dir| behind::watch(dir));
+        }
         let progress = join::progress(service);
         let now = progress.as_ref().map_or(0, |p| p.copied.load(Ordering::Relaxed));
         // A new reintegration counts from 0 again.

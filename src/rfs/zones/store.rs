@@ -202,13 +202,21 @@ impl Zones {
                 return Ok(());
             }
         }
-        self.commit(Mark { file, zones })
+        self.commit([Mark { file, zones }])
+    }
+
+    /// As [`mark`](Zones::mark), for all bytes of many files at once.
+    ///
+    /// # Errors
+    /// As for `mark`.
+    pub fn mark_whole(&self, files: impl IntoIterator<Item = FileKey>) -> io::Result<()> {
+        self.commit(files.into_iter().map(|file| Mark { file, zones: 0..u64::MAX }))
     }
 
     /// One of the waiting threads writes the marks of all.
-    fn commit(&self, mark: Mark) -> io::Result<()> {
+    fn commit(&self, marks: impl IntoIterator<Item = Mark>) -> io::Result<()> {
         let mut queue = lock(&self.queue);
-        queue.pending.push(mark);
+        queue.pending.extend(marks);
         let mine = queue.next;
         while queue.done < mine {
             if queue.busy {

@@ -67,6 +67,9 @@ pub struct Options {
     pub detail: Option<Detail>,
     /// What changed on this node while it was alone or crashed, for [`Plan::Zones`].
     pub own: Option<Arc<Zones>>,
+    /// This node's clock, ns since 1970, up to which nothing but replication changed files here: what
+    /// changed since is examined whatever any zone says.
+    pub settled_at: Option<u64>,
 }
 
 impl Default for Options {
@@ -83,6 +86,7 @@ impl Default for Options {
             resume: true,
             detail: None,
             own: None,
+            settled_at: None,
         }
     }
 }

@@ -226,7 +226,11 @@ impl<'a> Walk<'a> {
         let walked = self.walked.get(&entry.meta.key()) == Some(&own.ino);
         let named_here =
             first && self.shared.options.own.as_ref().is_some_and(|z| !z.dirty(own.key()).is_empty());
-        let trusted = trusted && (walked || first) && entry.verdict != Verdict::HashAll && !named_here;
+        let trusted = trusted
+            && (walked || first)
+            && entry.verdict != Verdict::HashAll
+            && !named_here
+            && !self.moved_here(dir, &own).map_err(local)?;
         if self.everything || !trusted {
             let trust = if trusted { Trust::Yes } else { Trust::No };
             self.todo.push((path.clone(), trust));

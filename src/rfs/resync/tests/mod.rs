@@ -1,4 +1,5 @@
 mod acts;
+mod behind;
 mod files;
 mod limits;
 mod moved;
