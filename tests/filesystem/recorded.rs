@@ -263,3 +263,34 @@ fn what_is_excluded_is_not_recorded() {
     }
     assert_eq!(errno(fs::hard_link(f.at("c"), f.at("log/c"))), Some(libc::EXDEV));
 }
+
+/// The secondary has something else under a name that is new: whatever gets one says so.
+#[test]
+fn every_new_name_is_said() {
+    let f = Fixture::new();
+    f.journal.attach(1);
+    let number = |name: &str| std::os::unix::fs::MetadataExt::ino(&fs::symlink_metadata(f.at(name)).unwrap());
+    let said = |what: &str, numbers: Vec<u64>| assert_eq!(f.journal.named_files(), numbers, "{what}");
+    fs::write(f.at("a"), b"1").unwrap();
+    said("create", vec![number("a")]);
+    fs::create_dir(f.at("d")).unwrap();
+    said("mkdir", vec![number("d")]);
+    symlink("a", f.at("s")).unwrap();
+    said("symlink", vec![number("s")]);
+    nix::sys::stat::mknod(
+        &f.at("p"),
+        nix::sys::stat::SFlag::S_IFIFO,
+        nix::sys::stat::Mode::from_bits_truncate(0o600),
+        0,
+    )
+    .unwrap();
+    said("mknod", vec![number("p")]);
+    fs::hard_link(f.at("a"), f.at("d/b")).unwrap();
+    said("link", vec![number("a")]);
+    fs::rename(f.at("d"), f.at("e")).unwrap();
+    said("rename", vec![number("e")]);
+    let (a, s) = (f.at("a"), f.at("s"));
+    let exchange = rustix::fs::RenameFlags::EXCHANGE;
+    rustix::fs::renameat_with(rustix::fs::CWD, &a, rustix::fs::CWD, &s, exchange).unwrap();
+    said("exchange", vec![number("s"), number("a")]);
+}

@@ -29,6 +29,7 @@ struct State {
     peer: u64,
     ops: Vec<Op>,
     touched: Vec<Range<u64>>,
+    named: Vec<u64>,
     failed: Vec<Range<u64>>,
     acknowledge_by_hand: bool,
     unacknowledged: Vec<Then>,
@@ -76,6 +77,11 @@ impl Recorder {
 
     pub fn touched(&self) -> Vec<Range<u64>> {
         std::mem::take(&mut self.lock().touched)
+    }
+
+    /// Inode numbers of what got a name.
+    pub fn named_files(&self) -> Vec<u64> {
+        std::mem::take(&mut self.lock().named)
     }
 
     pub fn failed_ranges(&self) -> Vec<Range<u64>> {
@@ -127,7 +133,8 @@ impl Journal for Recorder {
         }
     }
 
-    fn named(&self, _file: FileKey, _fresh: bool) -> io::Result<()> {
+    fn named(&self, file: FileKey, _fresh: bool) -> io::Result<()> {
+        self.lock().named.push(file.ino);
         Ok(())
     }
 

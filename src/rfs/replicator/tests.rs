@@ -1,7 +1,7 @@
 use super::*;
 use crate::rfs::journal::{Admission, Journal, Ticket};
 use crate::rfs::link::tests::{Halves, linked, soon};
-use crate::rfs::op::FileId;
+use crate::rfs::op::{FileId, Name};
 use crate::rfs::wire::Frame;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -290,4 +290,37 @@ fn failed_local_work_is_marked_and_ends_the_stream() {
     assert_eq!(next(&said), StreamEvent::LocalFailure { file: KEY, range: 0..9, unmarked: None });
     assert!(matches!(next(&said), StreamEvent::Lost { .. }));
     assert_eq!(*marks.lock().unwrap(), [(KEY, 0..9)]);
+}
+
+/// A file that gets a name has something else under it on the secondary: no zone of it can be trusted
+/// there once that is not acknowledged.
+#[test]
+fn what_has_an_unacknowledged_name_is_marked_whole() {
+    let (replicator, marks, said) = alone(options());
+    let mut secondary = attached(&replicator);
+    let other = FileKey { ino: 8, birth: 9 };
+    let rename = Op::Rename {
+        parent: FileId::ROOT,
+        name: Name::new(b"a").unwrap(),
+        to_parent: FileId::ROOT,
+        to_name: Name::new(b"b").unwrap(),
+        flags: 0,
+    };
+    let link = Op::Link { id: FileId(2), parent: FileId::ROOT, name: Name::new(b"c").unwrap() };
+    for (file, fresh, op) in [(KEY, false, rename), (other, true, link)] {
+        let Admission::Now(_permit) = replicator.admit() else { panic!("not admitted") };
+        replicator.named(file, fresh).unwrap();
+        replicator.record(op);
+    }
+    let under_way = FileKey { ino: 10, birth: 11 };
+    let Admission::Now(_permit) = replicator.admit() else { panic!("not admitted") };
+    replicator.named(under_way, false).unwrap();
+    read_to(&mut secondary, 2);
+    secondary.1.frame(&Frame::Ack { seq: 1 }).unwrap();
+    drop(secondary);
+    assert!(matches!(next(&said), StreamEvent::Lost { .. }));
+    replicator.mark_unacknowledged().unwrap();
+    let marks = marks.lock().unwrap();
+    let whole = |file| marks.contains(&(file, 0..u64::MAX));
+    assert!(whole(other) && whole(under_way), "{marks:?}");
 }
