@@ -70,6 +70,7 @@ pub(super) fn text(message: &Message) -> String {
         M::Copied(statistics) => format!("Copied {statistics}"),
         M::ReintegrationEnded(policy) => format!("Reintegration ended ({policy})"),
         M::ReintegrationProgress(how) => format!("Reintegration: {how}"),
+        M::Rescued { archive, files, bytes, left_out } => rescued(archive, *files, *bytes, *left_out),
         M::UptodateData => "Uptodate replicated file system".into(),
         M::AbnormalDelta => ABNORMAL_DELTA.into(),
         M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),
@@ -85,6 +86,18 @@ pub(super) fn text(message: &Message) -> String {
         M::SplitBrainExiting => "Split brain recovery: exiting alone".into(),
         M::HeartbeatsOnlySilent => ONLY_HEARTBEATS.into(),
     }
+}
+
+fn rescued(archive: &str, files: u64, bytes: u64, left_out: u64) -> String {
+    let room = match left_out {
+        0 => String::new(),
+        n => format!(", {n} of them without their bytes for want of room"),
+    };
+    let size = bytes.div_ceil(1024);
+    format!(
+        "Rescued {files} entries ({size} KB) that differ from the primary in archive {archive}{room}: \
+         see safekit rescue diff and restore"
+    )
 }
 
 fn action(command: Command, caller: &Caller) -> String {

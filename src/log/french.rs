@@ -62,6 +62,7 @@ pub(super) fn text(message: &Message) -> String {
         M::Copied(statistics) => format!("Copié {statistics}"),
         M::ReintegrationEnded(policy) => format!("Réintégration terminée ({policy})"),
         M::ReintegrationProgress(how) => format!("Réintégration : {how}"),
+        M::Rescued { archive, files, bytes, left_out } => rescued(archive, *files, *bytes, *left_out),
         M::UptodateData => "Système de fichiers répliqué à jour".into(),
         M::AbnormalDelta => ABNORMAL_DELTA.into(),
         M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),
@@ -77,6 +78,18 @@ pub(super) fn text(message: &Message) -> String {
         M::SplitBrainExiting => "Retour de split brain : ce serveur quitte ALONE".into(),
         M::HeartbeatsOnlySilent => ONLY_HEARTBEATS.into(),
     }
+}
+
+fn rescued(archive: &str, files: u64, bytes: u64, left_out: u64) -> String {
+    let room = match left_out {
+        0 => String::new(),
+        n => format!(", dont {n} sans leur contenu faute de place"),
+    };
+    let size = bytes.div_ceil(1024);
+    format!(
+        "{files} entrées ({size} Ko) différentes du primaire sauvées dans l'archive {archive}{room} : \
+         voir safekit rescue diff et restore"
+    )
 }
 
 fn action(command: Command, caller: &Caller) -> String {

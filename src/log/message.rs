@@ -88,6 +88,17 @@ pub enum Message {
     LinkRestored(String),
     /// Our own: how far a reintegration is, verbose.
     ReintegrationProgress(String),
+    /// Our own (S6): files that differed from those of the primary were kept before they were overwritten.
+    Rescued {
+        /// Name of the archive.
+        archive: String,
+        /// Files, directories and links.
+        files: u64,
+        /// Bytes of files.
+        bytes: u64,
+        /// Files whose bytes had no room.
+        left_out: u64,
+    },
     /// Our own: writes are no longer replicated; why.
     StreamLost(String),
     /// Our own: writes of that directory or module are replicated again.
@@ -206,6 +217,7 @@ impl Message {
             M::UpdatingTree(_) | M::Copied(_) | M::ReintegrationEnded(_) | M::UptodateData => Level::E,
             M::AbnormalDelta | M::LinkRestored(_) | M::StreamLost(_) | M::StreamResumed(_) => Level::E,
             M::ReintegrationProgress(_) => Level::I,
+            M::Rescued { .. } => Level::C,
             M::TlsHandshake(_) => Level::D,
             M::PrimAborted | M::SecondAborted | M::ScriptTimeout(..) => Level::C,
             M::PreviousHaltUnexpected | M::FailoverOff => Level::C,
@@ -229,7 +241,7 @@ impl Message {
             M::ReintegrationEnded(_) | M::UptodateData | M::LinkRestored(_) => "rfsplug",
             M::StreamLost(_) | M::StreamResumed(_) => "rfsplug",
             M::UpdatingTree(_) | M::Copied(_) | M::AbnormalDelta => "reintegre",
-            M::ReintegrationProgress(_) | M::TlsHandshake(_) => "reintegre",
+            M::ReintegrationProgress(_) | M::TlsHandshake(_) | M::Rescued { .. } => "reintegre",
             M::VipSet(_) => "vipplug",
             M::Script { .. } | M::ScriptTimeout(..) | M::ScriptFailed(..) | M::ScriptRunning(..) => {
                 "userplug"

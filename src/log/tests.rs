@@ -111,6 +111,8 @@ fn others() -> Vec<Message> {
         Message::AbnormalDelta,
         Message::TlsHandshake("7".into()),
         Message::LinkRestored("/replicated".into()),
+        Message::Rescued { archive: "2026-03-01T12-00-00Z".into(), files: 3, bytes: 5000, left_out: 0 },
+        Message::Rescued { archive: "2026-03-01T12-00-00Z".into(), files: 3, bytes: 5000, left_out: 2 },
         Message::StreamLost("no acknowledgement for 100 s".into()),
         Message::StreamResumed("/replicated".into()),
         Message::PrimAborted,

@@ -6,6 +6,7 @@
 //! goes on as it is, and never goes alone by itself (S8).
 
 use crate::fsm::mirror::Stream;
+use crate::fsm::start::Rescue;
 use crate::ids::ModuleName;
 use crate::node::replicated::Directory;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,10 @@ pub struct Setup {
     pub reitimeout: Duration,
     /// Where the zones and marks of the directories are kept.
     pub state: PathBuf,
+    /// Where rescue archives are kept.
+    pub rescue: PathBuf,
+    /// Bytes of all of them (`rescuelimit`).
+    pub rescue_limit: u64,
     /// File of the module's key; none: nothing is encrypted.
     pub key: Option<PathBuf>,
 }
@@ -115,6 +120,8 @@ pub enum Order {
         session: u64,
         /// What is copied.
         how: How,
+        /// What differs here is kept before it is overwritten (S6).
+        rescue: Option<Rescue>,
     },
     /// Stop following, apply and sync what was received (S7).
     Drain,
@@ -193,6 +200,17 @@ pub enum Line {
     Ended(String),
     /// Progress of a reintegration.
     Progress(String),
+    /// Files were kept in a rescue archive.
+    Rescued {
+        /// Name of the archive.
+        archive: String,
+        /// Files, directories and links.
+        files: u64,
+        /// Bytes of files.
+        bytes: u64,
+        /// Files that had no room.
+        left_out: u64,
+    },
     /// A link was put back (RFS-11).
     Link(String),
     /// MSG-R-11.

@@ -12,6 +12,7 @@ pub mod op;
 pub mod probe;
 pub mod receiver;
 pub mod replicator;
+pub mod rescue;
 pub mod resync;
 pub mod service;
 pub mod tree;

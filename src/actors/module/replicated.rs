@@ -45,6 +45,8 @@ pub(super) fn box_setup(setup: &Setup) -> Option<BoxSetup> {
         sendtimeout: rfs.sendtimeout,
         reitimeout: rfs.reitimeout,
         state: uservar.join("rfs"),
+        rescue: crate::rfs::rescue::dir(&uservar),
+        rescue_limit: u64::from(rfs.rescuelimit) << 20,
         key,
     };
     let program = setup.paths.safebin().join(PROGRAM);
@@ -93,14 +95,14 @@ impl Module {
             Effect::Unmount(id) => (id, Order::Quit),
             Effect::Writable(id, generation, full) => (id, Order::Writable { generation, full }),
             Effect::ReadOnly(id) => (id, Order::ReadOnly),
-            Effect::Reintegrate { id, session, full, .. } => {
+            Effect::Reintegrate { id, session, full, rescue, .. } => {
                 let how = self.how(full);
                 if let Some(why) = self.abnormal(how) {
                     self.log(&LogMessage::AbnormalDelta);
                     return self.refuse_reintegration(id, why, ctx);
                 }
                 self.reintegrating = Some(id);
-                (id, Order::Reintegrate { session, how })
+                (id, Order::Reintegrate { session, how, rescue })
             }
             Effect::Drain(id) => (id, Order::Drain),
             Effect::MarkDirty(id) => (id, Order::MarkDirty),
@@ -238,6 +240,9 @@ fn message(line: Line) -> LogMessage {
         Line::Copied(what) => LogMessage::Copied(what),
         Line::Ended(how) => LogMessage::ReintegrationEnded(how),
         Line::Progress(text) => LogMessage::ReintegrationProgress(text),
+        Line::Rescued { archive, files, bytes, left_out } => {
+            LogMessage::Rescued { archive, files, bytes, left_out }
+        }
         Line::Link(dir) => LogMessage::LinkRestored(dir),
         Line::Handshake(why) => LogMessage::TlsHandshake(why),
         Line::Error(what) => LogMessage::Error(what),

@@ -276,6 +276,7 @@ fn defaults_of_rfs() {
         checkintv: secs(120),
         scripts: false,
         reiallowedbw: None,
+        rescuelimit: 10_240,
         syncdelta: Duration::ZERO,
         syncat: None,
         flow: None,

@@ -61,6 +61,8 @@ pub struct Rfs {
     pub scripts: bool,
     /// Bandwidth of reintegration in KB/s; none: no limit (CFG-RFS-18).
     pub reiallowedbw: Option<u32>,
+    /// MB of all rescue archives of the module together, ours (S6).
+    pub rescuelimit: u32,
     /// Age of data that may still take over; 1 minute or less: ignored (CFG-RFS-19).
     pub syncdelta: Duration,
     /// Schedule of the synchronization, crontab syntax (CFG-RFS-20).
@@ -108,6 +110,8 @@ const IGNORED_DELTA: Duration = Duration::from_secs(synced::IGNORED);
 const SUFFIX: &str = "_For_SafeKit_Replication";
 /// Default size of reintegration packets and of zones, bytes.
 const PACKET: u32 = 8 << 20;
+/// Default of `rescuelimit`, MB.
+const RESCUE: u32 = 10_240;
 const SIZES: RangeInclusive<u32> = 4096..=1 << 30;
 const SECONDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 const DELTAS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(366 * 86_400);
@@ -131,6 +135,7 @@ const ATTRIBUTES: &[&str] = &[
     "checkintv",
     "scripts",
     "reiallowedbw",
+    "rescuelimit",
     "syncdelta",
     "syncat",
     "iotimeout",
@@ -175,6 +180,7 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context
         checkintv: seconds("checkintv", 120),
         scripts: tag.or("scripts", false, units::on_off),
         reiallowedbw: tag.get("reiallowedbw", units::integer(1..=u32::MAX)),
+        rescuelimit: tag.or("rescuelimit", RESCUE, units::integer(0..=1 << 30)),
         syncdelta: tag.or("syncdelta", Duration::ZERO, units::duration(Unit::M, DELTAS)),
         syncat: tag.get("syncat", crontab),
         flow: tag.one("flow").and_then(|e| read_flow(&tag, e, context)),

@@ -28,6 +28,7 @@ pub use state::{At, Goal, Order, Peer, State, Stream, Waits, Why};
 use super::command::{Caller, Command};
 use super::generation::Record;
 use super::scripts::{Call, Scripts};
+use super::start::Rescue;
 use crate::log::Message;
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +157,8 @@ pub enum Effect {
         full: bool,
         /// The node was PRIM until a swap: it has everything if its stream was in step to the end.
         swap: bool,
+        /// What differs here is kept before it is overwritten (S6).
+        rescue: Option<Rescue>,
     },
     /// Apply and sync what was received (S7).
     Drain(u64),

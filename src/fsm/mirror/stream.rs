@@ -6,6 +6,7 @@ use super::state::{At, Goal, Peer, Stream};
 use super::{Effect, Ignored, Outcome, Run};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::scripts::Action;
+use crate::fsm::start;
 use crate::fsm::state::Role;
 use crate::log::Message;
 
@@ -26,7 +27,12 @@ impl Run<'_> {
                 self.s.stream = Stream::None;
                 let primary = matches!(&self.s.peer, Peer::Heard { face, .. } if face.fullsync);
                 let full = self.s.fullsync || primary;
-                Effect::Reintegrate { id, session: self.s.session, full, swap: self.s.swapped }
+                let face = match &self.s.peer {
+                    Peer::Heard { face, .. } => Some(&**face),
+                    _ => None,
+                };
+                let rescue = start::rescue(&self.s.record, face);
+                Effect::Reintegrate { id, session: self.s.session, full, swap: self.s.swapped, rescue }
             }
             _ => Effect::ReadOnly(id),
         }

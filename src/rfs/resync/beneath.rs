@@ -58,6 +58,17 @@ impl TreePath {
         self.0.split(|&b| b == b'/').map(Name::new).collect()
     }
 
+    /// As bytes.
+    pub(in crate::rfs) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// From bytes; `None` if they are not the names of a path.
+    pub(in crate::rfs) fn from_bytes(bytes: Vec<u8>) -> Option<TreePath> {
+        let path = TreePath(bytes);
+        path.names().is_some().then_some(path)
+    }
+
     /// For messages.
     pub fn shown(&self) -> String {
         if self.0.is_empty() { ".".to_owned() } else { String::from_utf8_lossy(&self.0).into_owned() }
@@ -65,7 +76,7 @@ impl TreePath {
 }
 
 /// Whether an entry is gone or of another type than it was.
-pub(super) fn gone(e: &io::Error) -> bool {
+pub(in crate::rfs) fn gone(e: &io::Error) -> bool {
     let other = matches!(e.raw_os_error(), Some(libc::ELOOP | libc::EISDIR | libc::ENXIO));
     other || matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -75,13 +86,13 @@ fn inside() -> ResolveFlags {
 }
 
 /// Opens an entry of a directory; a name only.
-pub(super) fn open_at(dir: impl AsFd, name: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+pub(in crate::rfs) fn open_at(dir: impl AsFd, name: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     Ok(openat2(dir, name, flags, Mode::empty(), inside())?)
 }
 
 /// Opens a directory below `root`.
-pub(super) fn open_dir(root: BorrowedFd<'_>, path: &TreePath) -> io::Result<OwnedFd> {
+pub(in crate::rfs) fn open_dir(root: BorrowedFd<'_>, path: &TreePath) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY;
     let mut dir = open_at(root, b".", flags)?;
     let mut rest = path.0.as_slice();
@@ -97,7 +108,7 @@ pub(super) fn open_dir(root: BorrowedFd<'_>, path: &TreePath) -> io::Result<Owne
 }
 
 /// Names in a directory, sorted; neither `.` nor `..`, nor our own directory in the root.
-pub(super) fn list(dir: &OwnedFd, is_root: bool) -> io::Result<Vec<Name>> {
+pub(in crate::rfs) fn list(dir: &OwnedFd, is_root: bool) -> io::Result<Vec<Name>> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(dir)? {
         let entry = entry?;
@@ -113,18 +124,18 @@ pub(super) fn list(dir: &OwnedFd, is_root: bool) -> io::Result<Vec<Name>> {
 }
 
 /// What is known of an entry of a directory.
-pub(super) fn stat_at(dir: impl AsFd, name: &[u8]) -> io::Result<Statx> {
+pub(in crate::rfs) fn stat_at(dir: impl AsFd, name: &[u8]) -> io::Result<Statx> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     Ok(statx(dir, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, wanted)?)
 }
 
 /// What is known of an open file.
-pub(super) fn stat_fd(fd: impl AsFd) -> io::Result<Statx> {
+pub(in crate::rfs) fn stat_fd(fd: impl AsFd) -> io::Result<Statx> {
     Ok(statx(fd, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS | StatxFlags::BTIME)?)
 }
 
 /// A path for calls that know no directory descriptor; the last name is not followed by an `l` call.
-pub(super) fn proc_path(dir: impl AsFd, name: &[u8]) -> io::Result<CString> {
+pub(in crate::rfs) fn proc_path(dir: impl AsFd, name: &[u8]) -> io::Result<CString> {
     let mut path = format!("/proc/self/fd/{}/", dir.as_fd().as_raw_fd()).into_bytes();
     path.extend_from_slice(name);
     CString::new(path).map_err(|_| io::ErrorKind::InvalidInput.into())

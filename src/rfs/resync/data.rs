@@ -13,7 +13,7 @@ const HASH_MOST: u64 = 64 << 20;
 const PIECES_MOST: usize = 4096;
 
 /// The next data at or after `offset`; `None`: there is none.
-fn next_data(file: &File, offset: u64) -> io::Result<Option<u64>> {
+pub(in crate::rfs) fn next_data(file: &File, offset: u64) -> io::Result<Option<u64>> {
     match seek(file, SeekFrom::Data(offset)) {
         Ok(at) => Ok(Some(at)),
         Err(Errno::NXIO) => Ok(None),
@@ -160,7 +160,7 @@ pub(super) fn is_zero(file: &File, offset: u64, len: u64) -> io::Result<bool> {
 }
 
 /// Whether two files of this length hold the same bytes.
-pub(super) fn same(a: &File, b: &File, size: u64) -> io::Result<bool> {
+pub(in crate::rfs) fn same(a: &File, b: &File, size: u64) -> io::Result<bool> {
     const STEP: u64 = 1 << 20;
     let mut at = 0;
     loop {

@@ -161,7 +161,7 @@ impl Entry {
 }
 
 /// Extended attributes, sorted by name.
-pub(super) type Xattrs = Vec<(Vec<u8>, Blob)>;
+pub(in crate::rfs) type Xattrs = Vec<(Vec<u8>, Blob)>;
 
 /// ACLs only where they are replicated (RFS-17); other names of `system.` belong to the file system.
 fn wanted(name: &[u8], acl: bool) -> bool {
@@ -170,7 +170,7 @@ fn wanted(name: &[u8], acl: bool) -> bool {
 }
 
 /// The extended attributes of an entry that are replicated.
-pub(super) fn xattrs(dir: impl AsFd, name: &[u8], acl: bool) -> io::Result<Xattrs> {
+pub(in crate::rfs) fn xattrs(dir: impl AsFd, name: &[u8], acl: bool) -> io::Result<Xattrs> {
     let path = proc_path(dir, name)?;
     let mut names = Vec::with_capacity(1024);
     match rustix::fs::llistxattr(path.as_c_str(), rustix::buffer::spare_capacity(&mut names)) {
@@ -196,7 +196,7 @@ pub(super) fn xattrs(dir: impl AsFd, name: &[u8], acl: bool) -> io::Result<Xattr
 }
 
 /// Makes the extended attributes of an entry these.
-pub(super) fn set_xattrs(dir: impl AsFd, name: &[u8], acl: bool, wanted: &Xattrs) -> io::Result<()> {
+pub(in crate::rfs) fn set_xattrs(dir: impl AsFd, name: &[u8], acl: bool, wanted: &Xattrs) -> io::Result<()> {
     let dir = dir.as_fd();
     let path = proc_path(dir, name)?;
     let present = xattrs(dir, name, acl)?;
@@ -210,7 +210,7 @@ pub(super) fn set_xattrs(dir: impl AsFd, name: &[u8], acl: bool, wanted: &Xattrs
 }
 
 /// A digest that is 0 for none.
-pub(super) fn digest(xattrs: &Xattrs) -> u128 {
+pub(in crate::rfs) fn digest(xattrs: &Xattrs) -> u128 {
     if xattrs.is_empty() {
         return 0;
     }

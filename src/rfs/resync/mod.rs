@@ -11,11 +11,11 @@
 //! that were copied are listed in `.safekit_rfs/done`; the next full run compares them by hash instead
 //! of copying them, so that the list need not be trusted.
 
-mod beneath;
+pub(in crate::rfs) mod beneath;
 pub mod compare;
-mod data;
+pub(in crate::rfs) mod data;
 mod diff;
-mod meta;
+pub(in crate::rfs) mod meta;
 mod progress;
 mod source;
 mod target;
@@ -27,10 +27,11 @@ mod wire;
 
 pub use beneath::{OWN, TreePath, open_root};
 pub use diff::{Diff, diff};
+pub(in crate::rfs) use meta::Xattrs;
 pub use meta::{Entry, Meta, Verdict};
 pub use progress::Progress;
 pub use source::{Primary, Source};
-pub use target::{Detail, Open, Options, Outcome, Plan, Replicated, Target};
+pub use target::{Detail, Keep, Open, Options, Outcome, Plan, Replicated, Target};
 pub use touched::touched_since;
 pub use wire::{Channel, MESSAGE_MOST, PACKET_MOST};
 
@@ -57,6 +58,14 @@ pub enum ResyncError {
         path: String,
         /// Why.
         source: io::Error,
+    },
+    /// Files that only this node may have could not be kept; they are as they were.
+    #[error("{path} cannot be kept in the rescue archive: {why}; make room, or see safekit rescue --help")]
+    Rescue {
+        /// What.
+        path: String,
+        /// Why.
+        why: String,
     },
     /// The primary could not hold its modifications long enough, several times.
     #[error(

@@ -109,7 +109,8 @@ pub(super) fn closed(dir: &Directory) {
 /// While a primary is alone it notes now and then that only the mount changed files, so that little
 /// has to be examined after a crash.
 pub(super) fn watch(dir: &Directory) {
-    if matches!(dir.replicator.mode(), Mode::Alone) && dir.search.wait(Duration::ZERO)
+    if matches!(dir.replicator.mode(), Mode::Alone)
+        && dir.search.wait(Duration::ZERO)
         && let Err(error) = dir.known.watched(now())
     {
         tracing::warn!(%error, "more than is needed will be examined after a crash");

@@ -11,6 +11,7 @@ use crate::rfs::receiver::Receiver;
 use crate::rfs::replicator::{self, Events, Held, Marker, Replicator};
 use crate::rfs::volume::{Exclude, Volume, VolumeOptions};
 use crate::rfs::zones::{Marks as Zones, Tracker, Zones as Store};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::syncfs;
 use std::fs::File;
 use std::io;
@@ -29,8 +30,9 @@ const QUEUE_OPS: usize = 1 << 16;
 /// after, ns.
 const COARSE: u64 = 2_000_000_000;
 
-/// Longest time by which a stamp is behind the clock: it ticks with the kernel.
-const TICK: Duration = Duration::from_millis(10);
+/// How often it is looked whether the clock of stamps has ticked, and how many times at most.
+const TICK: Duration = Duration::from_millis(5);
+const TICKS: u32 = 400;
 /// How long a reintegration waits for the search of what was changed behind the mount.
 const SEARCH: Duration = Duration::from_secs(60);
 
@@ -220,6 +222,17 @@ impl Directory {
         self.marks.zones.invalidate().map_err(|e| e.to_string())
     }
 
+    /// Its files come from the primary from now on, if they do not yet: since when, and whether the clock
+    /// was set back behind that.
+    pub fn follow(&self) -> Result<(u64, bool), String> {
+        if let Some(since) = self.known.following() {
+            return Ok((since, now() < since));
+        }
+        let since = after();
+        self.known.follow(Some(since)).map_err(|e| e.to_string())?;
+        Ok((since, false))
+    }
+
     /// Nobody asks for changes any more.
     pub fn stop_tracking(&self) {
         self.marks.tracker.stop();
@@ -255,8 +268,19 @@ pub(super) fn now() -> u64 {
 }
 
 /// A time that is later than the stamps of all changes so far, and not later than those of all that
-/// follow.
+/// follow: stamps are taken from a clock that ticks with the kernel.
 pub(super) fn after() -> u64 {
-    std::thread::sleep(2 * TICK);
-    now().saturating_sub(u64::try_from(TICK.as_nanos()).unwrap_or(0))
+    let (start, ticks) = (now(), || {
+        let time = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).ok()?;
+        let ns = i128::from(time.tv_sec()) * 1_000_000_000 + i128::from(time.tv_nsec());
+        u64::try_from(ns).ok()
+    });
+    for _ in 0..TICKS {
+        if let Some(tick) = ticks().filter(|tick| *tick > start) {
+            return tick;
+        }
+        std::thread::sleep(TICK);
+    }
+    // The clock was set back just now: that is found when it is compared.
+    now()
 }

@@ -6,11 +6,13 @@ use super::directory::Directory;
 use super::marks::Settled;
 use super::{Post, Service, locked};
 use crate::fsm::mirror::Stream;
+use crate::fsm::start::Rescue;
 use crate::rfs::apply::Applier;
 use crate::rfs::control::{Fault, How, Line};
 use crate::rfs::link::{Closer, Link, LinkError, Reader, Writer};
 use crate::rfs::op::Name;
 use crate::rfs::receiver::{self, Receiver, ReceiverEvent};
+use crate::rfs::rescue::{Keeper, Kept, Room, Source};
 use crate::rfs::resync::{self, Plan, Progress, Target};
 use crate::rfs::wire::{Frame, Hello, Purpose, Welcome};
 use std::io;
@@ -44,11 +46,12 @@ pub(super) struct Joining {
 }
 
 /// Begins a reintegration on its own thread, which answers the order `id`.
-pub(super) fn begin(service: &Arc<Service>, id: u64, session: u64, how: How) {
+pub(super) fn begin(service: &Arc<Service>, id: u64, session: u64, how: How, rescue: Option<Rescue>) {
     end(service);
     let (progress, closers) = (Arc::new(Progress::default()), Closers::default());
+    let (shared, service) = (progress.clone(), service.clone());
     let work =
-        Work { closers: closers.clone(), service: service.clone(), session, how, progress: progress.clone() };
+        Work { closers: closers.clone(), service: service.clone(), session, how, rescue, progress: shared };
     let thread = thread::Builder::new().name("reintegre".to_owned()).spawn(move || {
         let result = work.run();
         let service = work.service.clone();
@@ -104,6 +107,7 @@ struct Work {
     service: Arc<Service>,
     session: u64,
     how: How,
+    rescue: Option<Rescue>,
     progress: Arc<Progress>,
 }
 
@@ -124,8 +128,12 @@ impl Work {
                 receiver.stop(Instant::now() + STOP).map_err(|e| Self::again(dir)(e.to_string()))?;
             }
         }
+        let keeper = self.keeper()?;
         for dir in &service.dirs {
-            self.directory(dir)?;
+            self.directory(dir, keeper.as_ref())?;
+        }
+        if let Some(keeper) = keeper {
+            service.rescued(keeper.finish().map_err(|e| Fault::Again(e.to_string()))?);
         }
         service.voice.log(Line::Ended("synchronize".to_owned()));
         let mut inner = locked(&service.inner);
@@ -141,7 +149,17 @@ impl Work {
         move |why| Fault::Again(format!("{name} cannot be synchronized: {why}"))
     }
 
-    fn directory(&self, dir: &Arc<Directory>) -> Result<(), Fault> {
+    /// Keeps what only this node may have.
+    fn keeper(&self) -> Result<Option<Arc<Keeper>>, Fault> {
+        let Some(why) = self.rescue else { return Ok(None) };
+        let setup = &self.service.setup;
+        let room = Room { limit: setup.rescue_limit, reserve: None };
+        let dirs = setup.dirs.iter().map(|d| d.place.dir.clone()).collect();
+        let keeper = Keeper::new(setup.rescue.clone(), room, why, setup.me, dirs);
+        keeper.map(|k| Some(Arc::new(k))).map_err(|e| Fault::Again(e.to_string()))
+    }
+
+    fn directory(&self, dir: &Arc<Directory>, keeper: Option<&Arc<Keeper>>) -> Result<(), Fault> {
         let again = Self::again(dir);
         let settled = dir.settled();
         let generation = settled.map_or(0, |s| s.generation);
@@ -150,10 +168,18 @@ impl Work {
         let hello = self.service.hello(Purpose::Stream, dir.index, self.session, generation);
         let (reader, writer, welcome) = self.service.connect(&hello).map_err(|e| e.about(&dir.name()))?;
         dir.forget_marks().map_err(&again)?;
+        let (before, doubtful) = dir.follow().map_err(&again)?;
+        let source = Source { dir: dir.index, before, doubtful };
+        let acl = self.service.setup.acl;
+        let keep = keeper.cloned().map(|keeper| -> resync::Keep {
+            Arc::new(move |dir, path, what| {
+                keeper.keep(source, dir, path, what, acl).map_err(|e| e.to_string())
+            })
+        });
         self.service.voice.log(Line::Updating(dir.name()));
         let began = Instant::now();
         let mut follow = Err("the stream was not attached".to_owned());
-        let outcome = self.copy(dir, settled, || follow = self.follow(dir, reader, writer))?;
+        let outcome = self.copy(dir, settled, keep, || follow = self.follow(dir, reader, writer))?;
         *locked(&dir.receiver) = Some(follow.map_err(&again)?);
         locked(&self.service.inner).post = Post::Following(welcome.generation);
         self.copied(dir, &outcome, began.elapsed());
@@ -164,6 +190,7 @@ impl Work {
         &self,
         dir: &Arc<Directory>,
         settled: Option<Settled>,
+        keep: Option<resync::Keep>,
         attached: impl FnOnce(),
     ) -> Result<resync::Outcome, Fault> {
         let again = Self::again(dir);
@@ -181,6 +208,7 @@ impl Work {
             detail: self.detail(),
             own: None,
             settled_at: settled.map(|s| s.at),
+            keep,
         };
         let plan = match self.how {
             How::Default if setup.policy == 0 => Plan::Hash,
@@ -247,6 +275,22 @@ impl Work {
 }
 
 impl Service {
+    /// What is in the archive, for the log.
+    pub(super) fn rescued(&self, kept: Option<Kept>) {
+        if let Some(Kept { name: archive, files, bytes, left_out }) = kept {
+            self.voice.log(Line::Rescued { archive, files, bytes, left_out });
+        }
+    }
+
+    /// This node's files are its own from now on: what an interrupted reintegration has kept is complete.
+    pub(super) fn close_rescue(&self) {
+        match Keeper::close_all(&self.setup.rescue) {
+            Ok(kept) => self.rescued(kept),
+            // No reason to keep an application waiting.
+            Err(error) => self.error(error.to_string()),
+        }
+    }
+
     fn hello(&self, purpose: Purpose, index: usize, session: u64, generation: u64) -> Hello {
         Hello {
             module: self.setup.module.as_str().to_owned(),

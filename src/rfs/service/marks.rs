@@ -9,6 +9,10 @@
 //!   attached, since nothing is marked then. It also carries the clock up to which nobody but the
 //!   mount changed anything; later changes are looked for before the zones are used again.
 //!
+//! - *following(t)*: since t, by this node's clock, its files come from the primary. Written before the
+//!   first reintegration changes anything, removed before the directory takes modifications: what is
+//!   stamped later is nothing that only this node has.
+//!
 //! A directory settled at g needs of a primary valid at g only the marked zones; in every other case
 //! both sides compare hashes.
 
@@ -43,6 +47,7 @@ pub struct Valid {
 pub struct Marks {
     settled: PathBuf,
     valid: PathBuf,
+    following: PathBuf,
     /// Held while `valid` is replaced by what depends on it.
     change: Mutex<()>,
 }
@@ -50,7 +55,12 @@ pub struct Marks {
 impl Marks {
     /// Those kept in `dir`.
     pub fn new(dir: &Path) -> Marks {
-        Marks { settled: dir.join("settled.json"), valid: dir.join("valid.json"), change: Mutex::default() }
+        Marks {
+            settled: dir.join("settled.json"),
+            valid: dir.join("valid.json"),
+            following: dir.join("following.json"),
+            change: Mutex::default(),
+        }
     }
 
     /// Where the directory is settled. A file that cannot be read says nothing.
@@ -61,6 +71,16 @@ impl Marks {
     /// What the zones are good for; none: nothing.
     pub fn valid(&self) -> Option<Valid> {
         read(&self.valid)
+    }
+
+    /// Since when its files come from the primary, ns since 1970; `None`: they are this node's own.
+    pub fn following(&self) -> Option<u64> {
+        read(&self.following)
+    }
+
+    /// Says since when its files come from the primary; `None`: it takes modifications from now on.
+    pub fn follow(&self, since: Option<u64>) -> Result<(), RecordError> {
+        write(&self.following, since)
     }
 
     /// Says that the directory is settled; `None`: it changes from now on.

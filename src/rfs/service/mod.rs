@@ -14,6 +14,8 @@ mod orders;
 mod primary;
 mod report;
 mod server;
+#[cfg(test)]
+mod tests;
 mod voice;
 
 use super::control::{Fault, Line, Said, Setup, Standing, setup_path, socket_path};

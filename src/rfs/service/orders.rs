@@ -30,8 +30,8 @@ pub(super) fn carry_out(service: &Arc<Service>, Request { id, order }: Request) 
         Order::Drain => again(service.drain()),
         Order::MarkDirty => again(service.mark_dirty()),
         Order::Release { generation } => again(service.release(generation)),
-        Order::Reintegrate { session, how } => {
-            join::begin(service, id, session, how);
+        Order::Reintegrate { session, how, rescue } => {
+            join::begin(service, id, session, how, rescue);
             return false;
         }
         Order::Quit => {
@@ -82,6 +82,10 @@ impl Service {
                 behind::begin(dir)?;
             }
             dir.known.settle(None).map_err(|e| e.to_string())?;
+        }
+        self.close_rescue();
+        for dir in &self.dirs {
+            dir.known.follow(None).map_err(|e| e.to_string())?;
         }
         for dir in &self.dirs {
             // What is written before it is found counts as found: a large file may be compared in vain.
@@ -147,10 +151,7 @@ impl Service {
     /// A primary that left with everything acknowledged holds what its secondary holds.
     fn settle_primary(&self, generation: u64) {
         for dir in &self.dirs {
-            let settled = dir
-                .sync()
-                .and_then(|()| dir.validate())
-                .and_then(|()| dir.settle(generation));
+            let settled = dir.sync().and_then(|()| dir.validate()).and_then(|()| dir.settle(generation));
             if let Err(why) = settled {
                 self.error(format!("{why}: the next reintegration compares hashes"));
             }

@@ -8,6 +8,7 @@ use super::super::wire::{PACKET_MOST, Piece, Which};
 use super::Plan;
 use super::client::Client;
 use super::shared::{Job, Shared, Work};
+use crate::rfs::rescue::What;
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid};
 use std::fs::File;
 use std::io;
@@ -72,11 +73,23 @@ fn settle(
 
 fn bytes(shared: &Shared<'_>, client: &mut Client, job: &Job) -> Result<bool, Trouble> {
     let (parent, name) = job.path.split().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-    let file = File::from(open_at(open_dir(shared.root, &parent)?, name, OFlags::RDWR)?);
+    let dir = open_dir(shared.root, &parent)?;
+    let file = File::from(open_at(&dir, name, OFlags::RDWR)?);
     let size = job.entry.meta.size;
     let before = file.metadata()?;
     if !before.is_file() {
         return Ok(false);
+    }
+    let key = job.entry.meta.key();
+    let which = Which { path: job.path.clone(), key: (key.ino, key.birth) };
+    let mut fetch = Fetch { shared, client, file: &file, which: &which, got: 0, committed: 0 };
+    if shared.keeps() {
+        match fetch.differs(before.len(), size)? {
+            None => return Ok(false),
+            Some(true) => shared.keep(&dir, &job.path, What::Changed)?,
+            Some(false) if job.work == Work::Hash => return Ok(true),
+            Some(false) => {}
+        }
     }
     if job.work == Work::Copy {
         file.set_len(0)?;
@@ -84,9 +97,6 @@ fn bytes(shared: &Shared<'_>, client: &mut Client, job: &Job) -> Result<bool, Tr
     if file.metadata()?.len() != size {
         file.set_len(size)?;
     }
-    let key = job.entry.meta.key();
-    let which = Which { path: job.path.clone(), key: (key.ino, key.birth) };
-    let mut fetch = Fetch { shared, client, file: &file, which: &which, got: 0, committed: 0 };
     let (how, done) = match &job.work {
         Work::Keep => return Ok(true),
         Work::Copy => ("copied whole", fetch.range(0, u64::MAX)?),
@@ -171,13 +181,49 @@ impl Fetch<'_, '_> {
         self.file.sync_data()
     }
 
+    /// Whether the file here, of `own` bytes, differs from the primary's of `size`; nothing is changed.
+    /// `None`: the primary has no such file any more.
+    fn differs(&mut self, own: u64, size: u64) -> Result<Option<bool>, Trouble> {
+        if own != size {
+            return Ok(Some(true));
+        }
+        let mut next = Some(0);
+        while let Some(mut at) = next.filter(|_| size > 0) {
+            self.alive()?;
+            let Some((pieces, more)) = self.client.hashes(self.which, at, self.block())? else {
+                return Ok(None);
+            };
+            for piece in pieces {
+                let (len, same) = match piece {
+                    Piece::Hole(len) => (len, data::is_zero(self.file, at, len)?),
+                    Piece::Hash(len, _) if len > 64 << 20 => return Err(mixed().into()),
+                    Piece::Hash(len, hash) => (len, data::hash(self.file, at, len)? == hash),
+                    Piece::Bytes(_) => return Err(mixed().into()),
+                };
+                self.shared.progress.compared.fetch_add(len, Ordering::Relaxed);
+                self.shared.progress.moved();
+                if !same {
+                    return Ok(Some(true));
+                }
+                at = at.saturating_add(len);
+            }
+            next = more;
+        }
+        Ok(Some(false))
+    }
+
+    fn block(&self) -> u32 {
+        self.shared.options.zone_bytes.clamp(4096, 64 << 20)
+    }
+
     /// Compares block by block and fetches what differs.
     fn differing(&mut self) -> Result<bool, Trouble> {
-        let block = self.shared.options.zone_bytes.clamp(4096, 64 << 20);
         let mut next = Some(0);
         while let Some(mut at) = next {
             self.alive()?;
-            let Some((pieces, more)) = self.client.hashes(self.which, at, block)? else { return Ok(false) };
+            let Some((pieces, more)) = self.client.hashes(self.which, at, self.block())? else {
+                return Ok(false);
+            };
             for piece in pieces {
                 match piece {
                     Piece::Hole(len) => {
@@ -233,12 +279,20 @@ fn set_attributes(
     if before.kind() != wanted.kind() {
         return Ok(false);
     }
+    // The date of a directory says nothing that its entries do not say.
+    let alike = match wanted.is_dir() {
+        true => (before.mode, before.uid, before.gid) == (wanted.mode, wanted.uid, wanted.gid),
+        false => before.same_attrs(wanted),
+    };
+    let acl = shared.options.acl;
+    if shared.keeps() && !(alike && digest(&xattrs(&dir, name, acl)?) == wanted_digest) {
+        shared.keep(&dir, path, What::Attributes)?;
+    }
     if (before.uid, before.gid) != (wanted.uid, wanted.gid) {
         let ids = (Some(Uid::from_raw(wanted.uid)), Some(Gid::from_raw(wanted.gid)));
         rustix::fs::chownat(&dir, name, ids.0, ids.1, AtFlags::SYMLINK_NOFOLLOW)?;
     }
     // After the owner, which takes capabilities away; before the permissions, which an ACL changes.
-    let acl = shared.options.acl;
     if digest(&xattrs(&dir, name, acl)?) != wanted_digest {
         let Some(wanted) = client.xattrs(path)? else { return Ok(false) };
         set_xattrs(&dir, name, acl, &wanted)?;

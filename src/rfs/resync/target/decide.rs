@@ -13,6 +13,8 @@ impl Walk<'_> {
     pub(super) fn work(&self, path: &TreePath, entry: &Entry, own: &Meta, trusted: bool) -> Work {
         let same = own.same_data(&entry.meta);
         match self.plan {
+            // Neither zones nor dates say anything of a node that went its own way.
+            Plan::Since(_) | Plan::Zones if self.round == 1 && self.shared.keeps() => Work::Hash,
             Plan::Full if self.shared.was_copied(path, entry) => Work::Hash,
             Plan::Full => Work::Copy,
             Plan::Since(date) if entry.meta.mtime.0 > date => Work::Copy,

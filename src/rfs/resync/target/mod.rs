@@ -16,6 +16,7 @@ pub(super) use client::{Client, Page};
 use super::beneath::TreePath;
 use super::{Progress, ResyncError};
 use crate::rfs::op::Name;
+use crate::rfs::rescue::What;
 use crate::rfs::zones::Zones;
 use shared::{Job, Shared};
 use std::fmt;
@@ -44,6 +45,10 @@ pub type Replicated = Arc<dyn Fn(&[Name]) -> bool + Send + Sync>;
 /// Is told of every file whose bytes were looked at.
 pub type Detail = Arc<dyn Fn(String) + Send + Sync>;
 
+/// Keeps what is at a path of this node's tree before it is changed (S6): its directory, its path, and
+/// how it differs from the primary's. What it refuses stays as it is.
+pub type Keep = Arc<dyn Fn(&OwnedFd, &TreePath, What) -> Result<(), String> + Send + Sync>;
+
 /// How a secondary reintegrates.
 #[derive(Clone)]
 pub struct Options {
@@ -70,6 +75,8 @@ pub struct Options {
     /// This node's clock, ns since 1970, up to which nothing but replication changed files here: what
     /// changed since is examined whatever any zone says.
     pub settled_at: Option<u64>,
+    /// For a node that may hold what nobody else has.
+    pub keep: Option<Keep>,
 }
 
 impl Default for Options {
@@ -87,6 +94,7 @@ impl Default for Options {
             detail: None,
             own: None,
             settled_at: None,
+            keep: None,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What the walk and the workers of one run share.
 
-use super::super::beneath::{OWN, TreePath, open_at};
+use super::super::beneath::{OWN, TreePath, list, open_at, open_dir, stat_at};
 use super::super::meta::{Entry, Meta};
 use super::{Options, Plan, Progress, ResyncError};
 use crate::rfs::op::FileKey;
+use crate::rfs::rescue::What;
 use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
@@ -104,6 +105,34 @@ impl<'a> Shared<'a> {
 
     pub fn local(&self, path: &TreePath, source: io::Error) -> ResyncError {
         ResyncError::Local { path: path.shown(), source }
+    }
+
+    /// Whether what differs is kept.
+    pub fn keeps(&self) -> bool {
+        self.options.keep.is_some()
+    }
+
+    /// Keeps what is at a path, if that is wanted.
+    pub fn keep(&self, dir: &OwnedFd, path: &TreePath, what: What) -> Result<(), ResyncError> {
+        let Some(keep) = &self.options.keep else { return Ok(()) };
+        keep(dir, path, what).map_err(|why| ResyncError::Rescue { path: path.shown(), why })
+    }
+
+    /// The same for all that is replicated at and below a path.
+    pub fn keep_tree(&self, path: &TreePath, what: What) -> Result<(), ResyncError> {
+        let mut todo = if self.keeps() { vec![path.clone()] } else { Vec::new() };
+        while let Some(path) = todo.pop() {
+            let local = |e| self.local(&path, e);
+            let Some((parent, name)) = path.split() else { continue };
+            let dir = open_dir(self.root, &parent).map_err(local)?;
+            self.keep(&dir, &path, what)?;
+            if Meta::of(&stat_at(&dir, name).map_err(local)?).is_dir() {
+                let inner = open_at(&dir, name, OFlags::RDONLY | OFlags::DIRECTORY).map_err(local)?;
+                let below = list(&inner, false).map_err(local)?.into_iter().map(|n| path.join(n.as_bytes()));
+                todo.extend(below.filter(|p| self.replicated(p)));
+            }
+        }
+        Ok(())
     }
 
     /// The first failure is the one that is told.

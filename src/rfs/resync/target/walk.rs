@@ -11,6 +11,7 @@ use super::shared::{Job, Shared, Work};
 use super::trash::Trash;
 use super::{Plan, ResyncError};
 use crate::rfs::op::{FileKey, Name};
+use crate::rfs::rescue::What;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -128,7 +129,12 @@ impl<'a> Walk<'a> {
         let Some(name) = name else { return Ok(()) };
         let path = path.join(name.as_bytes());
         self.shared.progress.moved();
-        discard(self.shared, &mut self.trash, dir, &path).map_err(|e| self.shared.local(&path, e))
+        self.take_away(dir, &path, What::OnlyHere)
+    }
+
+    fn take_away(&mut self, dir: &OwnedFd, path: &TreePath, what: What) -> Result<(), ResyncError> {
+        self.shared.keep_tree(path, what)?;
+        discard(self.shared, &mut self.trash, dir, path).map_err(|e| self.shared.local(path, e))
     }
 
     pub(super) fn entry(
@@ -166,7 +172,7 @@ impl<'a> Walk<'a> {
             let keep = fits(dir, meta, &entry).map_err(local)?
                 && (entry.meta.is_dir() || self.links.fits(entry.meta.key(), meta));
             if !keep {
-                discard(self.shared, &mut self.trash, dir, path).map_err(local)?;
+                self.take_away(dir, path, What::Changed)?;
                 own = None;
             }
         }
@@ -249,11 +255,11 @@ impl<'a> Walk<'a> {
         replace: bool,
         to: &TreePath,
     ) -> Result<(), ResyncError> {
-        let (local, key) = (|e| self.shared.local(path, e), entry.meta.key());
+        let key = entry.meta.key();
         if replace {
-            discard(self.shared, &mut self.trash, dir, path).map_err(local)?;
+            self.take_away(dir, path, What::Changed)?;
         }
-        link(self.shared.root, to, dir, &entry.name).map_err(local)?;
+        link(self.shared.root, to, dir, &entry.name).map_err(|e| self.shared.local(path, e))?;
         self.links.joined(path, key);
         if self.links.is_seen(key, self.round) {
             self.shared.file_done(0);

@@ -7,10 +7,17 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// After the stamps of what was done, before those of what follows.
-fn between() -> u64 {
-    std::thread::sleep(Duration::from_millis(20));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_nanos()).unwrap() - 10_000_000
+pub fn between() -> u64 {
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    loop {
+        let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_REALTIME_COARSE).unwrap();
+        let tick = u128::from(time.tv_sec().cast_unsigned()) * 1_000_000_000
+            + u128::from(time.tv_nsec().cast_unsigned());
+        if tick > start {
+            return u64::try_from(tick).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Other bytes under the same name, length and date.

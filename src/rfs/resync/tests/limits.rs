@@ -27,8 +27,18 @@ fn requests() -> Vec<Request> {
 }
 
 fn responses() -> Vec<Response> {
-    let meta =
-        Meta { ino: 1, birth: 2, mode: 3, uid: 4, gid: 5, size: 6, mtime: (-7, 8), rdev: (9, 10), nlink: 11, ctime: 0 };
+    let meta = Meta {
+        ino: 1,
+        birth: 2,
+        mode: 3,
+        uid: 4,
+        gid: 5,
+        size: 6,
+        mtime: (-7, 8),
+        rdev: (9, 10),
+        nlink: 11,
+        ctime: 0,
+    };
     let verdict = Verdict::Zones(vec![(1, 2)]);
     let entry = Entry { name: b"x".to_vec(), meta: meta.clone(), target: vec![1], xattrs: 77, verdict };
     vec![

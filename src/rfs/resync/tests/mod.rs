@@ -4,5 +4,6 @@ mod files;
 mod limits;
 mod moved;
 mod plans;
+mod rescue;
 mod rounds;
 mod world;
