@@ -7,6 +7,7 @@ use super::log::LogCommand;
 use super::module::ModuleFamily;
 use super::monitor::MonitorCommand;
 use super::node::NodeCommand;
+use super::rescue::RescueCommand;
 use super::rfs::RfsCommand;
 use super::sandbox::SandboxCommand;
 use crate::ids::ModuleName;
@@ -28,6 +29,12 @@ Examples:
   safekit sandbox up
   safekit sandbox exec node1 -- safekit state
   safekit sandbox down";
+
+const RESCUE_HELP: &str = "\
+Examples:
+  safekit rescue list -m mirror
+  safekit rescue diff -m mirror
+  safekit rescue restore --to /root/rescued -m mirror";
 
 /// SafeKit: high availability of an application on two servers
 #[derive(Debug, Parser)]
@@ -57,6 +64,9 @@ enum Family {
     Control(ControlCommand),
     #[command(flatten)]
     Rfs(RfsCommand),
+    /// Files that were kept before they were overwritten: after a split brain, or prim on old data
+    #[command(subcommand, after_help = RESCUE_HELP)]
+    Rescue(RescueCommand),
     #[command(flatten)]
     Monitor(MonitorCommand),
     #[command(flatten)]
@@ -88,6 +98,7 @@ impl Cli {
             None => Err(CliError::usage("no command: see safekit --help")),
             Some(Family::Control(c)) => c.job(context),
             Some(Family::Rfs(c)) => c.job(context),
+            Some(Family::Rescue(c)) => c.job(context),
             Some(Family::Monitor(c)) => c.job(context),
             Some(Family::Log(c)) => c.job(context),
             Some(Family::Module(c)) => c.job(context),

@@ -13,6 +13,7 @@ mod module;
 mod monitor;
 mod node;
 mod print;
+mod rescue;
 mod rfs;
 pub mod sandbox;
 mod show;

@@ -114,7 +114,7 @@ fn rfssync(no_detection: bool, words: &[String]) -> Result<RfsRequest, CliError>
 }
 
 /// Unix time of one of the three forms of a date (RFS-60), in seconds.
-fn unix_time(text: &str) -> Result<i64, String> {
+pub(super) fn unix_time(text: &str) -> Result<i64, String> {
     let wrong = || {
         "write YYYY-MM-DD, \"YYYY-MM-DD hh:mm:ss\" or YYYY-MM-DDThh:mm:ss, with Z at the end for UTC"
             .to_owned()

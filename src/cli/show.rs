@@ -21,6 +21,7 @@ pub fn text(reply: &Reply) -> String {
         Reply::Explain(report) => show_explain(report),
         Reply::Loop(l) => format!("Loop counter: {}, limit: {}\n", l.count, l.limit),
         Reply::Rfs(report) => show_rfs(report),
+        Reply::Rescue(report) => super::rescue::show(report),
         Reply::Modules(rows) => {
             let rows: Vec<_> = rows.iter().map(|m| [m.module.to_string(), m.id.to_string()]).collect();
             table(None, &rows)
@@ -54,6 +55,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Explain(v) => one(v),
         Reply::Loop(v) => one(v),
         Reply::Rfs(v) => one(v),
+        Reply::Rescue(v) => one(v),
         Reply::Modules(v) => one(v),
         Reply::Ports(v) => one(v),
         Reply::ConfInfo(v) => one(v),

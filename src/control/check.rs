@@ -1,9 +1,11 @@
 //! What a request says about itself: its module, its line in the command log, its limits.
 
-use super::request::{BootOp, ClusterSource, FirewallOp, InstallSource, Request, RfsRequest};
+use super::request::{BootOp, ClusterSource, FirewallOp, InstallSource, Request, RescueRequest, RfsRequest};
 use crate::fsm::command::Command;
 use crate::ids::ModuleName;
 use crate::node::rfssync::{Policy, Side, check_uid};
+use crate::rfs::rescue::Purge;
+use std::path::{Component, Path};
 
 /// Longest identity or user, bytes.
 const MOST_NAME: usize = 64;
@@ -39,6 +41,7 @@ impl Request {
             | Request::Print { module, .. }
             | Request::Loop { module, .. }
             | Request::Rfs { module, .. }
+            | Request::Rescue { module, .. }
             | Request::ModuleInstall { module, .. }
             | Request::ModulePackage { module }
             | Request::ModuleUninstall { module }
@@ -62,6 +65,7 @@ impl Request {
             Request::Clean { what, .. } => format!("clean {}", format!("{what:?}").to_lowercase()),
             Request::ModuleInstall { id, reinstall, source, .. } => install_line(*id, *reinstall, source),
             Request::Rfs { request, .. } => rfs_line(request)?,
+            Request::Rescue { request, .. } => rescue_line(request)?,
             Request::ModuleUninstall { .. } => "module uninstall".to_owned(),
             Request::ModuleGenKey { .. } => "module genkey".to_owned(),
             Request::ModuleDelKey { .. } => "module delkey".to_owned(),
@@ -98,6 +102,7 @@ impl Request {
             Request::Rfs { request: RfsRequest::SetPolicy(Policy::External { uid, .. }), .. } => {
                 check_uid(uid)
             }
+            Request::Rescue { request, .. } => rescue(request),
             Request::Loop { identity, .. } => optional("identity", identity),
             Request::Print { text, .. } => printable("message", text, MOST_TEXT),
             Request::ModuleInstall { source: InstallSource::Template(name), .. } => template(name),
@@ -137,6 +142,43 @@ fn rfs_line(request: &RfsRequest) -> Option<String> {
             let date = jiff::Timestamp::from_second(*after).map(|t| t.to_string()).unwrap_or_default();
             Some(format!("secondforce -d {date}"))
         }
+    }
+}
+
+fn rescue_line(request: &RescueRequest) -> Option<String> {
+    match request {
+        RescueRequest::List | RescueRequest::Diff { .. } => None,
+        RescueRequest::Restore { archive, to, paths } => {
+            let mut line = "rescue restore".to_owned();
+            line += &archive.as_ref().map(|a| format!(" {a}")).unwrap_or_default();
+            line += &to.as_ref().map_or(" --in-place".to_owned(), |to| format!(" --to {}", to.display()));
+            let paths = paths.iter().map(|p| format!(" --path {}", p.display()));
+            Some(line + &paths.collect::<String>())
+        }
+        RescueRequest::Purge(Purge::All) => Some("rescue purge --all".to_owned()),
+        RescueRequest::Purge(Purge::One(name)) => Some(format!("rescue purge {name}")),
+        RescueRequest::Purge(Purge::Before(second)) => {
+            let date = jiff::Timestamp::from_second(*second).map(|t| t.to_string()).unwrap_or_default();
+            Some(format!("rescue purge --before {date}"))
+        }
+    }
+}
+
+/// Names of archives are dates; paths are absolute and without `..`.
+fn rescue(request: &RescueRequest) -> Result<(), String> {
+    let (archive, to, paths) = match request {
+        RescueRequest::List | RescueRequest::Purge(Purge::All | Purge::Before(_)) => return Ok(()),
+        RescueRequest::Purge(Purge::One(name)) => (Some(name), None, [].as_slice()),
+        RescueRequest::Diff { archive } => (archive.as_ref(), None, [].as_slice()),
+        RescueRequest::Restore { archive, to, paths } => (archive.as_ref(), to.as_ref(), paths.as_slice()),
+    };
+    if let Some(name) = archive {
+        printable("name of the archive", name, MOST_NAME)?;
+    }
+    let normal = |p: &Path| p.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
+    match to.into_iter().chain(paths).find(|p| !p.is_absolute() || !normal(p)) {
+        Some(path) => Err(format!("{}: give an absolute path without ..", path.display())),
+        None => Ok(()),
     }
 }
 
@@ -230,6 +272,17 @@ mod tests {
                 "secondforce -d 2016-03-01T12:00:00Z -m mirror",
             ),
             (Request::Clean { module: None, what: CleanWhat::Log }, "clean log"),
+            (
+                Request::Rescue {
+                    module: am(),
+                    request: RescueRequest::Restore {
+                        archive: None,
+                        to: None,
+                        paths: vec!["/data/a".into()],
+                    },
+                },
+                "rescue restore --in-place --path /data/a -m mirror",
+            ),
             (
                 Request::ClusterConfig { source: ClusterSource::Keep, lock: Some(false) },
                 "cluster config unlock",

@@ -16,12 +16,12 @@ mod sink;
 pub use caller::Caller;
 pub use reply::{
     BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, DifferentFile,
-    ExplainReport, LevelReport, LogLine, LoopReport, ModuleRow, PortRow, Reply, ResourceRow, RfsReport,
-    Stamp, StateReport,
+    ExplainReport, LevelReport, LogLine, LoopReport, ModuleRow, PortRow, Reply, RescueReport, ResourceRow,
+    RfsReport, Stamp, StateReport,
 };
 pub use request::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,
-    Request, RfsRequest, Until,
+    Request, RescueRequest, RfsRequest, Until,
 };
 
 pub use sink::{Gone, ReplySink};

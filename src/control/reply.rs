@@ -5,6 +5,7 @@ use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::log::Level;
 use crate::node::rfssync::Policy;
+use crate::rfs::rescue::{Archive, Compared};
 use serde::{Deserialize, Serialize};
 
 /// One piece of an answer; [`Reply::End`] is the last one.
@@ -34,6 +35,8 @@ pub enum Reply {
     Loop(LoopReport),
     /// To `Rfs`; to a verification several times.
     Rfs(RfsReport),
+    /// To `Rescue`; to a comparison several times.
+    Rescue(RescueReport),
     /// To `ModuleList`.
     Modules(Vec<ModuleRow>),
     /// To `ModuleGetPorts`, in the order of printing.
@@ -160,6 +163,27 @@ pub struct LoopReport {
     pub limit: u32,
     /// The limit is reached.
     pub reached: bool,
+}
+
+/// What is said of rescue archives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RescueReport {
+    /// The archives, oldest first.
+    Archives(Vec<Archive>),
+    /// Files of an archive compared with what is there now.
+    Compared(Vec<Compared>),
+    /// What was given back.
+    Restored {
+        /// From this archive.
+        archive: String,
+        /// Files, directories and links.
+        files: u64,
+        /// Files whose bytes are not in the archive.
+        left_out: Vec<String>,
+    },
+    /// Names of the archives that were removed.
+    Purged(Vec<String>),
 }
 
 /// What is said of replicated directories.

@@ -6,7 +6,9 @@ use crate::fsm::state::Role;
 use crate::ids::{ModuleId, ModuleName};
 use crate::log::Lang;
 use crate::node::rfssync::Policy;
+use crate::rfs::rescue::Purge;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// One request; a connection carries exactly one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +110,13 @@ pub enum Request {
         module: ModuleName,
         /// What.
         request: RfsRequest,
+    },
+    /// Look at, restore or remove rescue archives of a module (S6).
+    Rescue {
+        /// The module.
+        module: ModuleName,
+        /// What.
+        request: RescueRequest,
     },
     /// Install a `.safe` (CLI-095).
     ModuleInstall {
@@ -220,6 +229,30 @@ pub enum RfsRequest {
         /// The date, Unix time in seconds.
         after: i64,
     },
+}
+
+/// What can be done with the rescue archives of a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RescueRequest {
+    /// List them.
+    List,
+    /// Compare one with what is there now.
+    Diff {
+        /// Its name; the newest without one.
+        archive: Option<String>,
+    },
+    /// Give back what is in one.
+    Restore {
+        /// Its name; the newest without one.
+        archive: Option<String>,
+        /// Below this directory; `None`: in place, on a primary.
+        to: Option<PathBuf>,
+        /// Only what is at and below these full paths; everything without one.
+        paths: Vec<PathBuf>,
+    },
+    /// Remove them.
+    Purge(Purge),
 }
 
 /// End of a wait.

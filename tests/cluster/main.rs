@@ -15,6 +15,7 @@ mod node;
 mod policies;
 mod replicated;
 mod replication;
+mod rescue;
 mod rules;
 mod scripts;
 mod suites;

@@ -14,6 +14,7 @@ use crate::node::identity::IdentityError;
 use crate::node::keys::KeyError;
 use crate::node::modules::ModuleError;
 use crate::node::record::RecordError;
+use crate::rfs::rescue::RescueError;
 use crate::store::StoreError;
 
 /// Seconds in which a module must answer.
@@ -62,6 +63,9 @@ pub enum AdminError {
     /// The replication refuses.
     #[error("{0}")]
     Rfs(String),
+    /// Rescue archives.
+    #[error(transparent)]
+    Rescue(#[from] RescueError),
     /// The work did not end.
     #[error("the work broke off: {0}; see the journal of safeadmin")]
     Broken(#[from] tokio::task::JoinError),

@@ -12,6 +12,7 @@ mod node;
 mod observe;
 mod pair;
 mod realtime;
+mod rescue;
 mod rfs;
 mod run;
 mod shutdown;
@@ -252,6 +253,7 @@ impl Admin {
                 self.loop_counter(call, module, *op, identity.clone()).await
             }
             Request::Rfs { module, request } => self.rfs(call, module, request).await,
+            Request::Rescue { module, request } => self.rescue(call, module, request).await,
             Request::Clean { module, what } => self.clean(module.as_ref(), *what).await,
             Request::Shutdown => self.shut_down(call).await,
             other => self.change(call, other).await,

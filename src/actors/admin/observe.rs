@@ -135,6 +135,7 @@ impl Admin {
         let explanation = ask(&instance.handle, Explain).await?;
         let shown = instance.handle.shown.borrow().clone();
         let mut advice = explanation.advice;
+        advice.extend(self.unread_rescues(module).await);
         if instance.stale {
             advice.push(
                 "the cluster has changed since the module started: it uses the new addresses after a stop and a start"
