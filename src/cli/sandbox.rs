@@ -1,9 +1,11 @@
 //! `safekit sandbox`: clusters on one machine (DESIGN 11). Needs no `safeadmin`.
 
-use crate::sandbox::{DEFAULT_DIR, Options, Result, Sandbox, SandboxError, exec, init};
+use crate::sandbox::disk::{self, What, Where, server};
+use crate::sandbox::{DEFAULT_DIR, Node, Options, Result, Sandbox, SandboxError, exec, init};
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Arguments of `safekit sandbox`.
 #[derive(Debug, Args)]
@@ -31,6 +33,10 @@ enum Action {
         /// A directory of which each node gets its own copy; may be repeated.
         #[arg(long)]
         private: Vec<PathBuf>,
+        /// Puts SAFEVAR and the private directories on a disk that forgets, at a power failure, what was
+        /// not flushed: lossy, or lossy:SIZE with a unit m or g.
+        #[arg(long, value_parser = lossy)]
+        disk: Option<u64>,
         /// Network and nodes only: no safeguard and safeadmin.
         #[arg(long)]
         no_daemons: bool,
@@ -66,11 +72,21 @@ enum Action {
     Poweroff {
         /// The node.
         node: String,
+        /// Of what a lossy disk has not flushed a random part survives, drawn from this number.
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Boot a node that is off.
     Poweron {
         /// The node.
         node: String,
+    },
+    /// Make a lossy disk fail, lie or slow, and heal it.
+    Disk {
+        /// The node.
+        node: String,
+        #[command(subcommand)]
+        fault: Fault,
     },
     /// Start or stop a program of a node, as systemctl does.
     Service {
@@ -94,6 +110,41 @@ enum Action {
     Boot { sandbox: PathBuf, machine: String },
     #[command(name = init::INIT, hide = true)]
     Init { sandbox: PathBuf, machine: String },
+    #[command(name = disk::DISK, hide = true)]
+    ServeDisk { sandbox: PathBuf, machine: String },
+}
+
+#[derive(Debug, Subcommand)]
+enum Fault {
+    /// Requests fail with EIO: of the whole disk, or of a part.
+    Fail {
+        /// Which requests.
+        #[arg(value_enum, default_value = "all")]
+        what: Requests,
+        /// Only from this byte of the disk on, and up to this one: FROM-TO.
+        #[arg(long, value_parser = range, conflicts_with = "file")]
+        at: Option<(u64, u64)>,
+        /// Only where the content of this file lies (of a replicated directory name the renamed one).
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Flushes are acknowledged, but a power failure takes what they were to make durable.
+    Lie,
+    /// Every request takes so many milliseconds longer; a "sync" of this whole machine waits for it too.
+    Slow {
+        /// How many.
+        #[arg(value_parser = clap::value_parser!(u64).range(..=60_000))]
+        milliseconds: u64,
+    },
+    /// All is well again.
+    Heal,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Requests {
+    Reads,
+    Writes,
+    All,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -108,8 +159,9 @@ pub fn run(command: SandboxCommand) -> Result<i32> {
     let SandboxCommand { name, dir, action } = command;
     let open = || Sandbox::open(&dir, &name);
     match action {
-        Action::Up { nodes, lans, private, no_daemons } => {
-            up(&Options { name, dir, nodes, lans, private, daemons: !no_daemons, programs: programs()? })?;
+        Action::Up { nodes, lans, private, disk, no_daemons } => {
+            let (daemons, programs) = (!no_daemons, programs()?);
+            up(&Options { name, dir, nodes, lans, private, disk, daemons, programs })?;
         }
         Action::Exec { node, command } => {
             let (sandbox, state) = open()?;
@@ -117,8 +169,13 @@ pub fn run(command: SandboxCommand) -> Result<i32> {
         }
         Action::Cut { node, lan, carrier } => open()?.0.cut(&node, lan.as_deref(), carrier)?,
         Action::Heal { node, lan } => open()?.0.heal(&node, lan.as_deref())?,
-        Action::Poweroff { node } => open()?.0.poweroff(&node)?,
+        Action::Poweroff { node, seed: None } => open()?.0.poweroff(&node)?,
+        Action::Poweroff { node, seed: Some(seed) } => open()?.0.poweroff_scattered(&node, seed)?,
         Action::Poweron { node } => open()?.0.poweron(&node)?,
+        Action::Disk { node, fault } => {
+            let (sandbox, state) = open()?;
+            spoil(&sandbox.machine(&state, &node)?, fault)?;
+        }
         Action::Service { node, order, program } => {
             let (sandbox, state) = open()?;
             let node = sandbox.machine(&state, &node)?;
@@ -131,6 +188,7 @@ pub fn run(command: SandboxCommand) -> Result<i32> {
         Action::Down => Sandbox::down(&dir, &name)?,
         Action::Boot { sandbox, machine } => init::boot(&sandbox, &machine)?,
         Action::Init { sandbox, machine } => init::run(&sandbox, &machine)?,
+        Action::ServeDisk { sandbox, machine } => server::run(&sandbox, &machine)?,
     }
     Ok(0)
 }
@@ -142,6 +200,50 @@ fn up(options: &Options) -> Result<()> {
     println!("look around: safekit sandbox exec{chosen} node1 -- bash");
     println!("clean up:    safekit sandbox down{chosen}");
     Ok(())
+}
+
+fn spoil(node: &Node, fault: Fault) -> Result<()> {
+    match fault {
+        Fault::Fail { what, at, file } => {
+            let what = match what {
+                Requests::Reads => What::Reads,
+                Requests::Writes => What::Writes,
+                Requests::All => What::All,
+            };
+            let place = match (at, file) {
+                (_, Some(file)) => Where::File(file),
+                (Some((from, to)), None) => Where::Between(from, to),
+                (None, None) => Where::Everywhere,
+            };
+            node.disk_fail(what, &place)
+        }
+        Fault::Lie => node.disk_lie(),
+        Fault::Slow { milliseconds } => node.disk_slow(Duration::from_millis(milliseconds)),
+        Fault::Heal => node.disk_heal(),
+    }
+}
+
+/// The size of `lossy` or `lossy:SIZE` in bytes.
+fn lossy(text: &str) -> std::result::Result<u64, String> {
+    let size = match text.split_once(':') {
+        None if text == "lossy" => return Ok(disk::DEFAULT_SIZE),
+        Some(("lossy", size)) => size,
+        _ => return Err("\"lossy\" or \"lossy:SIZE\" is expected".into()),
+    };
+    let unit = |letter: char, shift: u32| {
+        let number = size.strip_suffix([letter, letter.to_ascii_uppercase()])?;
+        number.parse::<u64>().ok()?.checked_mul(1 << shift)
+    };
+    unit('m', 20)
+        .or_else(|| unit('g', 30))
+        .ok_or_else(|| "a size is a number with m or g, as in lossy:512m".into())
+}
+
+/// `FROM-TO`.
+fn range(text: &str) -> std::result::Result<(u64, u64), String> {
+    let ends = text.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    ends.filter(|(from, to)| from < to)
+        .ok_or_else(|| "two numbers of bytes are expected, as in 0-4096".into())
 }
 
 fn status(sandbox: &Sandbox, json: bool) -> Result<()> {
@@ -195,10 +297,28 @@ mod tests {
     }
 
     #[test]
+    fn a_lossy_disk_has_a_size() {
+        assert_eq!(lossy("lossy"), Ok(disk::DEFAULT_SIZE));
+        assert_eq!(lossy("lossy:512m"), Ok(512 << 20));
+        assert_eq!(lossy("lossy:3G"), Ok(3 << 30));
+        for bad in
+            ["", "lossless", "lossy:", "lossy:512", "lossy:m", "lossy:-1m", "lossy:99999999999999999999g"]
+        {
+            assert!(lossy(bad).is_err(), "{bad}");
+        }
+        assert_eq!(range("0-4096"), Ok((0, 4096)));
+        for bad in ["", "4096", "5-5", "9-1", "a-b"] {
+            assert!(range(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn up_has_the_documented_defaults() {
         let command = parse("sandbox up --private /a --private /b");
         assert_eq!((command.name.as_str(), command.dir.as_path()), ("default", Path::new(DEFAULT_DIR)));
-        let Action::Up { nodes, lans, private, no_daemons } = command.action else { panic!("not up") };
+        let Action::Up { nodes, lans, private, disk: None, no_daemons } = command.action else {
+            panic!("not up")
+        };
         assert_eq!((nodes, no_daemons), (2, false));
         assert_eq!(lans, ["default", "repli"]);
         assert_eq!(private, [Path::new("/a"), Path::new("/b")]);

@@ -3,7 +3,7 @@
 use super::error::{During, Result, SandboxError};
 use super::node::{Node, SERVICES};
 use super::state::State;
-use super::{bounded::run_bounded, hex};
+use super::{bounded::run_bounded, disk, hex};
 use rustix::fs::IFlags;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ const COPY_PATIENCE: Duration = Duration::from_secs(300);
 
 /// Lays out a node as an installation would, configured for the cluster with `key`.
 pub(super) fn install(node: &Node, state: &State, key: &[u8; 32]) -> Result<()> {
-    let (safe, var) = (node.safe(), node.safevar());
+    let (safe, var) = (node.safe(), node.content(state).join("var"));
     let bin = safe.join("private/bin");
     let generic = safe.join("Application_Modules/generic");
     let cluster = var.join("cluster");
@@ -40,6 +40,11 @@ pub(super) fn install(node: &Node, state: &State, key: &[u8; 32]) -> Result<()> 
         if private.at.is_dir() {
             copy(&private.at, &private.copy)?;
         }
+    }
+    if let Some(size) = state.disk {
+        let var = node.safevar();
+        fs::create_dir(&var).during(|| format!("make {}", var.display()))?;
+        disk::make(node, size)?;
     }
     Ok(())
 }

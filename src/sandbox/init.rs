@@ -6,7 +6,7 @@ use super::error::{During, Result, SandboxError};
 use super::node::Node;
 use super::services::Services;
 use super::state::{self, Boot, State};
-use super::{Sandbox, cgroup, random_id, root};
+use super::{Sandbox, cgroup, disk, random_id, root};
 use nix::sched::{CloneFlags, unshare};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -47,6 +47,9 @@ pub struct ServiceStatus {
 pub fn boot(sandbox: &Path, machine: &str) -> Result<()> {
     let (sandbox, state) = Sandbox::at(sandbox)?;
     let machine = sandbox.machine_or_switch(&state, machine)?;
+    if machine.has_disk(&state) {
+        disk::start(&machine)?;
+    }
     if let Some(cgroup) = cgroup::of_machine(&state.name, machine.name()) {
         cgroup::join(&cgroup)?;
     }
@@ -91,6 +94,10 @@ pub fn run(sandbox: &Path, machine: &str) -> Result<()> {
     let new_root = machine.dir().join("root");
     fs::create_dir_all(&new_root).during(|| format!("make {}", new_root.display()))?;
     unshare(CloneFlags::CLONE_NEWNS).during(|| "make a mount namespace".into())?;
+    root::isolate()?;
+    if machine.has_disk(&state) {
+        disk::show(&machine)?;
+    }
     root::enter(&new_root, &machine.private(&state))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

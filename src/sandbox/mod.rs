@@ -8,6 +8,7 @@
 
 mod bounded;
 mod cgroup;
+pub mod disk;
 mod error;
 mod exec;
 mod files;
@@ -61,6 +62,9 @@ pub struct Options {
     pub lans: Vec<String>,
     /// Directories of which each node gets a private copy (absolute).
     pub private: Vec<PathBuf>,
+    /// Size in bytes of each node's lossy disk ([`disk`]), on which SAFEVAR and the private directories
+    /// then lie; none: they lie on the disk of this machine.
+    pub disk: Option<u64>,
     /// Whether nodes run `safeguard` and `safeadmin`.
     pub daemons: bool,
     /// Directory of the programs.
@@ -99,6 +103,7 @@ impl Sandbox {
             nodes: o.nodes,
             lans: o.lans,
             private: o.private,
+            disk: o.disk,
             daemons: o.daemons,
             programs: o.programs,
             cuts: Vec::new(),
@@ -217,14 +222,24 @@ impl Sandbox {
         state::write(&self.state_file(), &state)
     }
 
-    /// A power failure: the network goes first, then everything of the machine dies at once.
-    /// Its disk and its cut cables stay as they are.
+    /// A power failure: the network goes first, then everything of the machine dies at once. Its cut
+    /// cables stay as they are, and its files too; from a lossy disk all goes that was not flushed.
     pub fn poweroff(&self, machine: &str) -> Result<()> {
+        self.fail_power(machine, None)
+    }
+
+    /// The same, but a random part, drawn from `seed`, of what a lossy disk has not flushed survives:
+    /// a disk may write in any order.
+    pub fn poweroff_scattered(&self, machine: &str, seed: u64) -> Result<()> {
+        self.fail_power(machine, Some(seed))
+    }
+
+    fn fail_power(&self, machine: &str, seed: Option<u64>) -> Result<()> {
         let (_lock, state) = self.locked()?;
         let machine = self.machine(&state, machine)?;
         machine.running()?;
         network::detach(&self.switch(), &machine, &state)?;
-        machine.power_off(&state)?;
+        machine.power_off(&state, seed)?;
         network::remove_cables(&self.switch(), &machine, &state)
     }
 
@@ -273,7 +288,8 @@ impl Sandbox {
     }
 }
 
-/// Kills the first processes of a sandbox's machines wherever they are, and says how many there still were.
+/// Kills the first processes of a sandbox's machines, and the servers of its disks, wherever they are, and
+/// says how many there still were.
 fn kill_first_processes(sandbox: &Path) -> usize {
     let Ok(processes) = fs::read_dir("/proc") else { return 0 };
     let pids = processes.flatten().filter_map(|p| p.file_name().to_str()?.parse::<i32>().ok());
@@ -281,7 +297,7 @@ fn kill_first_processes(sandbox: &Path) -> usize {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line);
         let argv: Vec<_> = line.trim_end_matches('\0').split('\0').collect();
-        init::is_first_process(&argv, sandbox)
+        init::is_first_process(&argv, sandbox) || disk::is_server(&argv, sandbox)
     };
     let kill =
         |pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
@@ -311,6 +327,10 @@ fn check(options: &Options) -> Result<()> {
     }
     if !nix::unistd::geteuid().is_root() {
         return Err(SandboxError::NotRoot);
+    }
+    if options.disk.is_some_and(|size| !disk::SIZES.contains(&size)) {
+        let (least, most) = (disk::SIZES.start() >> 20, disk::SIZES.end() >> 30);
+        return refused(format!("a lossy disk has {least} MiB to {most} GiB"));
     }
     let longest = options.dir.join(&options.name).join("node253/var/run/safeadmin.sock");
     if !options.dir.is_absolute() || longest.as_os_str().len() >= SOCKET_PATH {

@@ -1,11 +1,11 @@
 //! One machine of a sandbox: a node, the client, or the switch between them.
 
 use super::bounded::{run_bounded, wait_until};
-use super::cgroup;
 use super::error::{During, Result, SandboxError};
 use super::init::{self, ServiceStatus};
 use super::root;
 use super::state::{self, Boot, State};
+use super::{cgroup, disk};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -53,7 +53,7 @@ impl Node {
         self.dir().join("safe")
     }
 
-    /// Its `SAFEVAR` directory.
+    /// Its `SAFEVAR` directory. On a lossy disk only the node itself sees what is in it.
     pub fn safevar(&self) -> PathBuf {
         self.dir().join("var")
     }
@@ -143,12 +143,22 @@ impl Node {
         vars
     }
 
+    pub(super) fn has_disk(&self, state: &State) -> bool {
+        state.disk.is_some() && self.is_node()
+    }
+
+    /// What holds `var` and the copies of private directories: its directory, or its disk.
+    pub(super) fn content(&self, state: &State) -> PathBuf {
+        if self.has_disk(state) { self.disk_mount() } else { self.dir() }
+    }
+
     /// The node's copies of private directories.
     pub(super) fn private(&self, state: &State) -> Vec<root::Private> {
         if !self.is_node() {
             return Vec::new();
         }
-        let copy = |at: &PathBuf| self.dir().join("private").join(at.to_string_lossy().replace('/', "%"));
+        let copies = self.content(state).join("private");
+        let copy = |at: &PathBuf| copies.join(at.to_string_lossy().replace('/', "%"));
         state.private.iter().map(|at| root::Private { copy: copy(at), at: at.clone() }).collect()
     }
 
@@ -171,12 +181,17 @@ impl Node {
         Err(SandboxError::Boot { machine: self.name.clone(), reason })
     }
 
-    /// SIGKILL to everything of the machine at once; returns when nothing of it is left.
-    pub(super) fn power_off(&self, state: &State) -> Result<()> {
+    /// SIGKILL to everything of the machine at once; returns when nothing of it is left. `seed`: what
+    /// survives on its disk ([`disk::cut`]).
+    pub(super) fn power_off(&self, state: &State, seed: Option<u64>) -> Result<()> {
         let Some(boot) = self.boot()? else { return Ok(()) };
+        // Kept until the disk has lost its power: unmounting would write and flush all of it.
+        let mounts = File::open(format!("/proc/{}/ns/mnt", boot.pid));
+        let mounts = mounts.during(|| format!("hold the mounts of {}", self.name))?;
         // ESRCH: it has just died. The kernel kills a pid namespace together with its first process, which
         // is gone only when every process in it is, those entered from outside included.
         let _ = kill(Pid::from_raw(boot.pid), Signal::SIGKILL);
+        disk::hurry(self)?;
         let gone = wait_until(ENTERED_PATIENCE, || !boot.alive());
         if let Some(cgroup) = cgroup::of_machine(&state.name, &self.name) {
             cgroup::kill(&cgroup)?;
@@ -185,9 +200,11 @@ impl Node {
             let what = format!("the end of {}", self.name);
             return Err(SandboxError::Timeout { what, within: PATIENCE });
         }
+        disk::cut(self, seed)?;
+        drop(mounts);
         // Left from this life: a new boot must not find it.
         let _ = fs::remove_file(self.socket());
-        Ok(())
+        disk::wait_end(self)
     }
 
     /// The programs ([`SERVICES`]) that the machine keeps running, and their pids as it sees them.

@@ -20,11 +20,15 @@ pub(super) struct Private {
     pub at: PathBuf,
 }
 
-/// Gives the calling process, which must be alone in its mount and pid namespaces, its own root.
-/// `new` is an empty directory.
-pub(super) fn enter(new: &Path, private: &[Private]) -> Result<()> {
+/// Keeps what the calling process mounts, and unmounts, to its mount namespace.
+pub(super) fn isolate() -> Result<()> {
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
-        .during(|| "make mounts private".into())?;
+        .during(|| "make mounts private".into())
+}
+
+/// Gives the calling process, which must be alone in its isolated mount and its pid namespace, its own
+/// root. `new` is an empty directory.
+pub(super) fn enter(new: &Path, private: &[Private]) -> Result<()> {
     mount(Some("tmpfs"), new, Some("tmpfs"), MsFlags::empty(), Some("mode=755,size=1m"))
         .during(|| format!("mount a root on {}", new.display()))?;
     for entry in fs::read_dir("/").during(|| "read /".into())? {

@@ -17,6 +17,8 @@ pub struct State {
     pub lans: Vec<String>,
     /// Directories of which each node has a private copy.
     pub private: Vec<PathBuf>,
+    /// Size in bytes of each node's lossy disk, if they have one.
+    pub disk: Option<u64>,
     /// Whether the nodes run `safeguard` and `safeadmin`.
     pub daemons: bool,
     /// Directory of the programs `safekit`, `safeadmin` and `safeguard`.

@@ -1,6 +1,7 @@
 //! What a sandbox looks like at present.
 
 use super::Sandbox;
+use super::disk::Faults;
 use super::error::Result;
 use super::init::ServiceStatus;
 use super::node::Node;
@@ -37,6 +38,8 @@ pub struct MachineStatus {
     pub addresses: Vec<String>,
     /// LANs from which it is cut.
     pub cut: Vec<String>,
+    /// What is wrong with its lossy disk, if it has one and is on.
+    pub disk: Option<Faults>,
     /// The programs it keeps running.
     pub services: Vec<ServiceStatus>,
 }
@@ -61,6 +64,7 @@ fn machine(machine: &Node, state: &State) -> Result<MachineStatus> {
         boot_id: boot.map(|b| b.id),
         addresses: (1..=state.lans.len()).map(|lan| machine.address(lan)).collect(),
         cut: cut.filter_map(|c| state.lans.get(c.lan).cloned()).collect(),
+        disk: if on { machine.disk_faults()? } else { None },
         services: if on { machine.services()? } else { Vec::new() },
     })
 }
@@ -76,6 +80,9 @@ impl fmt::Display for Status {
             write!(f, "{:<8} {power:<4} {}", machine.name, machine.addresses.join(" "))?;
             if !machine.cut.is_empty() {
                 write!(f, "  cut from {}", machine.cut.join(", "))?;
+            }
+            if let Some(faults) = &machine.disk {
+                write!(f, "  {faults}")?;
             }
             for service in &machine.services {
                 match service.pid {

@@ -22,6 +22,9 @@ fn remains(name: &str) -> Vec<String> {
         .map(|at| PathBuf::from(at).join(format!("safekit-sandbox-{name}")));
     let dir = Path::new(DEFAULT_DIR);
     let paths = cgroup.chain([dir.join(name), dir.join(name).with_extension("lock")]);
+    let files = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    let files = files.filter_map(|device| fs::read_to_string(device.path().join("loop/backing_file")).ok());
+    found.extend(files.filter(|file| file.contains(name)));
     found.extend(paths.filter(|path| path.exists()).map(|path| path.display().to_string()));
     found
 }
@@ -56,6 +59,35 @@ fn down_cleans_up_after_an_aborted_up() {
 }
 
 #[test]
+fn down_leaves_nothing_of_lossy_disks_whatever_was_killed() {
+    let options = Options { disk: Some(32 << 20), ..options("lossyleft") };
+    let name = &options.name;
+    let dir = options.dir.join(name);
+    let killed = |files: &[&str]| {
+        for file in files {
+            let text = fs::read_to_string(dir.join(file)).expect("it was made");
+            let pid = serde_json::from_str::<serde_json::Value>(&text).expect("it is JSON")["pid"].as_i64();
+            let pid = i32::try_from(pid.expect("a pid")).expect("a pid");
+            let pid = nix::unistd::Pid::from_raw(pid);
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("kill it");
+        }
+    };
+    for victims in
+        [&[][..], &["node1/disk.json"], &["node1/boot.json"], &["node2/disk.json", "node2/boot.json"]]
+    {
+        Sandbox::up(&options).expect("bring it up");
+        assert_eq!(
+            remains(name).iter().filter(|what| what.contains("media/disk")).count(),
+            2,
+            "loop devices"
+        );
+        killed(victims);
+        Sandbox::down(&options.dir, name).expect("take it down");
+        assert_eq!(remains(name), [""; 0], "killed: {victims:?}");
+    }
+}
+
+#[test]
 fn down_needs_no_memory_of_the_sandbox() {
     let options = options("amnesia");
     Sandbox::up(&options).expect("bring it up");
@@ -67,7 +99,7 @@ fn down_needs_no_memory_of_the_sandbox() {
 #[test]
 fn what_cannot_work_is_refused_before_anything_is_made() {
     let good = options("refused");
-    let mut bad = vec![good.clone(); 6];
+    let mut bad = vec![good.clone(); 7];
     bad[0].name = "../x".into();
     bad[1].lans = vec!["a".into(), "a".into()];
     bad[2].nodes = 0;
@@ -75,6 +107,7 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
     bad[4].daemons = true;
     bad[4].programs = "/nowhere".into();
     bad[5].dir = "relative".into();
+    bad[6].disk = Some(4096);
     for options in bad {
         assert!(Sandbox::up(&options).is_err(), "{options:?}");
     }

@@ -1,6 +1,7 @@
 //! The sandbox itself: its network, its power switch, its supervision, and that nothing is left of it.
 //! Needs root and iproute2.
 
+mod disk;
 mod leftovers;
 mod network;
 mod power;
@@ -64,6 +65,7 @@ fn options(test: &str) -> Options {
         nodes: 2,
         lans: vec!["default".into(), "repli".into()],
         private: Vec::new(),
+        disk: None,
         daemons: false,
         programs: safekit().parent().expect("it lies in a directory").to_path_buf(),
     }

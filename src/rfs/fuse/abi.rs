@@ -115,6 +115,8 @@ pub const OPEN_KILL_SUIDGID: u32 = 1 << 0;
 pub const SETXATTR_ACL_KILL_SGID: u32 = 1 << 0;
 /// `FSYNC` of data only.
 pub const FSYNC_FDATASYNC: u32 = 1 << 0;
+/// Reply to `OPEN`: reads and writes come here, none ends in the page cache.
+pub const FOPEN_DIRECT_IO: u32 = 1 << 0;
 /// Reply to `OPEN`: cached pages stay valid.
 pub const FOPEN_KEEP_CACHE: u32 = 1 << 1;
 

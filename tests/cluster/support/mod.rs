@@ -54,6 +54,7 @@ impl Cluster {
             nodes: 2,
             lans: vec!["default".into(), "repli".into()],
             private: Vec::new(),
+            disk: None,
             daemons: true,
             programs: programs.to_path_buf(),
         });
