@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A failover before your eyes: two nodes and a client on this machine, a web application behind a
-# virtual address, and a power failure of the server that runs it. May be repeated at any time.
+# A failover before your eyes: two nodes and a client on this machine, a PostgreSQL whose directory is
+# replicated, and a power failure of the server that runs it, in the middle of transactions. Where there is
+# no PostgreSQL (or with --short) a web application takes its place. May be repeated at any time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,16 +19,49 @@ on() { timeout 60 "$bin" sandbox exec --name demo "$1" -- "${@:2}"; }
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 now() { date +%s.%N; }
 
+# Returns when safeadmin answers.
+answers() {
+    timeout 20 bash -c 'until "$0" sandbox exec --name demo "$1" -- safekit state >/dev/null 2>&1; do :; done' "$bin" "$1"
+}
+# bring_up OPTION...: a new sandbox.
+bring_up() {
+    sandbox down
+    sandbox up "$@"
+    up=yes
+}
+# install_pair MODULE DIR: on both nodes; node1 becomes PRIM, node2 SECOND.
+install_pair() {
+    module=$1
+    (cd "$2" && python3 -m zipfile -c "$work/$module.safe" conf bin)
+    for node in node1 node2; do
+        answers "$node"
+        on "$node" safekit module install -m "$module" -M 1 -r "$work/$module.safe"
+        on "$node" safekit config -m "$module"
+    done
+    on node1 safekit prim -m "$module"
+    on node1 safekit waitstate ALONE -m "$module"
+    on node2 safekit second -m "$module"
+    on node2 safekit waitstate SECOND -m "$module"
+    on node1 safekit waitstate PRIM -m "$module"
+    states
+}
+states() {
+    for node in node1 node2; do
+        on "$node" safekit state -m "$module"
+    done
+}
+
 work=$(mktemp -d)
 client=
 up=
+module=
 finish() {
     local code=$?
     if [ -n "$client" ]; then kill "$client" 2>/dev/null || true; fi
     if [ "$code" != 0 ] && [ -n "$up" ]; then
         say "The demo has failed. What the nodes say:"
         for node in node1 node2; do
-            on "$node" safekit log -A -s 40 -m mirror || true
+            on "$node" safekit log -A -s 40 -m "$module" || true
             tail -n 20 "/var/lib/safekit-sandbox/demo/$node/safeadmin.out" || true
         done
         echo "clean up with: $bin sandbox down --name demo"
@@ -36,65 +70,22 @@ finish() {
 }
 trap finish EXIT
 
-say "A cluster: node1, node2, a client, two networks"
-sandbox down
-sandbox up
-up=yes
-
-say "The module \"mirror\": a web application on 10.77.1.100, on whichever node is primary"
-(cd scripts/demo/module && python3 -m zipfile -c "$work/mirror.safe" conf bin)
-for node in node1 node2; do
-    timeout 20 bash -c 'until "$0" sandbox exec --name demo "$1" -- safekit state >/dev/null 2>&1; do :; done' "$bin" "$node"
-    on "$node" safekit module install -m mirror -M 1 -r "$work/mirror.safe"
-    on "$node" safekit config -m mirror
-done
-on node1 safekit prim -m mirror
-on node1 safekit waitstate ALONE -m mirror
-on node2 safekit second -m mirror
-on node2 safekit waitstate SECOND -m mirror
-on node1 safekit waitstate PRIM -m mirror
-for node in node1 node2; do
-    on "$node" safekit state -m mirror
-done
-
-say "A client asks every 20 ms"
-begin=$(now)
-"$bin" sandbox exec --name demo client -- python3 scripts/demo/client.py ask "$work/seen" &
-client=$!
-until [ -s "$work/seen" ]; do kill -0 "$client"; done
-python3 scripts/demo/client.py wait "$work/seen" "$begin"
-echo "it is answered by $(tail -n 1 "$work/seen" | cut -d' ' -f2)"
-
-say "Power failure of node1, the primary"
-off=$(now)
-sandbox poweroff node1
-on node2 safekit waitstate ALONE -m mirror
-python3 scripts/demo/client.py wait "$work/seen" "$off"
-on node2 safekit log -A -m mirror | python3 scripts/demo/client.py show "$work/seen" "$off"
-
-say "node1 gets its power back: it becomes the secondary, nothing is interrupted"
-sandbox poweron node1
-timeout 20 bash -c 'until "$0" sandbox exec --name demo node1 -- safekit state >/dev/null 2>&1; do :; done' "$bin"
-on node1 safekit waitstate SECOND -m mirror
-on node2 safekit waitstate PRIM -m mirror
-for node in node1 node2; do
-    on "$node" safekit state -m mirror
-done
-
-say "Back to node1, by a swap"
-swap=$(now)
-on node2 safekit swap -m mirror
-on node1 safekit waitstate PRIM -m mirror
-on node2 safekit waitstate SECOND -m mirror
-python3 scripts/demo/client.py wait "$work/seen" "$swap"
-on node1 safekit log -A -m mirror | python3 scripts/demo/client.py show "$work/seen" "$swap"
+postgres=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+if [ "${1:-}" = --short ]; then
+    . scripts/demo/web.sh
+elif [ -z "$postgres" ] || ! command -v psql >/dev/null; then
+    say "No PostgreSQL here (apt-get install postgresql): the short demo, with a web application"
+    . scripts/demo/web.sh
+else
+    . scripts/demo/database.sh
+fi
 
 say "It stays up. Look around:"
 cat <<END
   $bin sandbox status --name demo
-  $bin sandbox exec --name demo node1 -- safekit state -v -m mirror
-  $bin sandbox exec --name demo node2 -- safekit logview -m mirror
-  $bin sandbox exec --name demo client -- curl -s http://10.77.1.100:8080
+  $bin sandbox exec --name demo node1 -- safekit state -v -m $module
+  $bin sandbox exec --name demo node2 -- safekit logview -m $module
+  $bin sandbox ${look[0]}
   $bin sandbox cut node2 --name demo       (and heal: a split brain and its end)
   $bin sandbox exec --name demo node1 -- bash
 Clean up:

@@ -3,6 +3,7 @@
     client.py ask FILE            until it is killed; a line per request: <seconds> <answer, or ->
     client.py wait FILE SINCE     until it is answered again after SINCE, or was not interrupted for 2 s
     client.py show FILE SINCE     what it saw and what the module log on standard input says, in order of time
+    client.py log - SINCE         only the log
 """
 
 import datetime
@@ -15,7 +16,7 @@ ADDRESS = ("10.77.1.100", 8080)
 PERIOD = 0.02
 PATIENCE = 0.1
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
-TELLING = re.compile(r"heartbeat|Local state|Remote state|^Action|Virtual IP|Script (start|stop)_prim|Begin of Swap")
+TELLING = re.compile(r"heartbeat|Local state|Remote state|^Action|Virtual IP|Script (start|stop)_prim|Begin of Swap|^Updating|^Copied|^Reintegration")
 
 
 def answer():
@@ -65,22 +66,30 @@ def wait(path, since):
     sys.exit("the client had no answer within 30 s")
 
 
+def log(_, since):
+    print_events([], since)
+
+
 def show(path, since):
     events = []
     gap = interruption(path, since)
     if gap:
         length, (last, before), (first, after) = gap
         events += [(last, f"CLIENT  last answer, from {before}"), (first, f"CLIENT  first answer, from {after}")]
-    for line in sys.stdin:
-        parts = [part.strip() for part in line.split("|", 4)]
-        if len(parts) == 5 and TELLING.search(parts[4]):
-            at = datetime.datetime.fromisoformat(parts[1]).timestamp()
-            events.append((at, f"{parts[2]:<7} {parts[4].rstrip('|').strip()}"))
-    for at, text in sorted(event for event in events if event[0] >= since - 0.5):
-        print(f"  {at - since:+8.3f} s  {text}")
+    print_events(events, since)
     if gap:
         print(f"  the client was without an answer for {length:.2f} s")
 
 
+def print_events(events, since):
+    for line in sys.stdin:
+        parts = [part.strip() for part in line.split("|", 4)]
+        if len(parts) == 5 and TELLING.search(parts[4]) and "terminated" not in parts[4]:
+            at = datetime.datetime.fromisoformat(parts[1]).timestamp()
+            events.append((at, f"{parts[2]:<9} {parts[4].rstrip('|').strip()}"))
+    for at, text in sorted(event for event in events if event[0] >= since - 0.5):
+        print(f"  {at - since:+8.3f} s  {text}")
+
+
 what, path, *since = sys.argv[1:]
-{"ask": ask, "wait": wait, "show": show}[what](path, *map(float, since))
+{"ask": ask, "wait": wait, "show": show, "log": log}[what](path, *map(float, since))
