@@ -4,7 +4,11 @@
 set -euo pipefail
 
 # command:package
-needed=(ip:iproute2 ping:iputils-ping python3:python3 zip:zip pkill:procps pidof:sysvinit-utils)
+needed=(ip:iproute2 ping:iputils-ping python3:python3 zip:zip pkill:procps pidof:sysvinit-utils mkfs.ext4:e2fsprogs)
+# Databases, which the cluster tests run in replicated directories.
+if [ "${1:-}" = --tests ]; then
+    needed+=(psql:postgresql)
+fi
 
 missing=()
 for entry in "${needed[@]}"; do
@@ -26,5 +30,12 @@ if ! command -v apt-get >/dev/null; then
     exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
+# The tests and the demo start databases themselves: none is to be started by its package.
+policy=/usr/sbin/policy-rc.d
+if ! [ -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+    trap 'rm -f $policy' EXIT
+fi
 apt-get update -q
 apt-get install -q -y --no-install-recommends "${missing[@]}"

@@ -2,6 +2,7 @@
 //! sandbox of its own. Needs root and iproute2, and all programs built.
 
 mod administration;
+mod audits;
 mod behind;
 mod boot;
 mod checkers;
@@ -18,6 +19,7 @@ mod replication;
 mod rescue;
 mod rules;
 mod scripts;
+mod sqlite;
 mod suites;
 mod support;
 mod tcp;

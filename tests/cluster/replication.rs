@@ -8,7 +8,24 @@ pub const DIR: &str = "/data/replicated";
 
 /// A cluster whose nodes have the module with a replicated directory, in STOP.
 pub fn installed(test: &str, rfs: &str, inside: &str) -> Cluster {
-    let cluster = Cluster::with(test, |o| safekit::sandbox::Options { private: vec!["/data".into()], ..o });
+    installed_on(test, None, rfs, inside)
+}
+
+/// The same on lossy disks of 512 MiB: what is not flushed when a node loses its power is gone.
+pub fn installed_lossy(test: &str) -> Cluster {
+    installed_on(test, Some(512 << 20), "", "")
+}
+
+/// The same, node 1 PRIM and node 2 SECOND.
+pub fn lossy_pair(test: &str) -> Cluster {
+    let cluster = installed_lossy(test);
+    cluster.start_pair(MODULE);
+    cluster
+}
+
+fn installed_on(test: &str, disk: Option<u64>, rfs: &str, inside: &str) -> Cluster {
+    let private = vec!["/data".into()];
+    let cluster = Cluster::with(test, |o| safekit::sandbox::Options { private, disk, ..o });
     let more = format!(r#"<rfs {rfs}><replicated dir="{DIR}" mode="read_only">{inside}</replicated></rfs>"#);
     let mirror = Mirror { more: &more, ..Mirror::default() };
     for node in cluster.nodes() {
@@ -229,7 +246,7 @@ const WRITER: &str = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); \
 
 #[test]
 fn m_4_2_9_with_data_nothing_acknowledged_is_lost() {
-    let cluster = pair("m_4_2_9d");
+    let cluster = lossy_pair("m_4_2_9d");
     let (node1, node2) = (cluster.node(1), cluster.node(2));
     let acks = cluster.dir().join("acks");
     let script = format!("ACKS={}; {WRITER}", acks.display());
@@ -332,7 +349,7 @@ fn a_5_4a_only_modified_zones_are_copied() {
 
 #[test]
 fn a_5_4b_after_a_crash_only_what_differs_is_sent() {
-    let cluster = pair("a_5_4b");
+    let cluster = lossy_pair("a_5_4b");
     let (node1, node2) = (cluster.node(1), cluster.node(2));
     sh(node1, &format!("dd if=/dev/urandom of={DIR}/big bs=1M count=96 status=none && sync {DIR}/big"));
     settled(&cluster);

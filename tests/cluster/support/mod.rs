@@ -149,6 +149,11 @@ impl Cluster {
         self.sandbox.poweroff(node.name()).unwrap_or_else(|e| panic!("{e}"));
     }
 
+    /// The same, but a random part of what its lossy disk has not flushed survives.
+    pub fn poweroff_scattered(&self, node: &Node, seed: u64) {
+        self.sandbox.poweroff_scattered(node.name(), seed).unwrap_or_else(|e| panic!("{e}"));
+    }
+
     /// Boots it; returns when its `safeadmin` answers.
     pub fn poweron(&self, node: &Node) {
         self.sandbox.poweron(node.name()).unwrap_or_else(|e| panic!("{e}"));
