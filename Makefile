@@ -10,8 +10,9 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 DENY := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 
 DENY_CHECKS = bans licenses sources
-# Deep searches of the model, a million seeds of the simulation, a thousand rounds of random kills.
-DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000
+# Deep searches of the model, a million seeds of the simulation, a thousand rounds of random kills,
+# a million files.
+DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000 SAFEKIT_FILES=1000000
 
 .PHONY: demo check test nightly fuzz bench deny
 

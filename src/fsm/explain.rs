@@ -2,6 +2,7 @@
 
 use super::generation::Flag;
 use super::mirror::{At, Config, Face, Goal, Peer, Posture, State, Waits, Why, difference};
+use super::state::Role;
 
 /// Causes, the main one first, and what can be done, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,10 +159,16 @@ fn alone(e: &mut Explanation, cfg: &Config, s: &State, module: &str, peer: &str)
     if cfg.data && s.record.flag == Flag::Up {
         e.because("only this node has the newest data");
     }
-    if !matches!(s.peer, Peer::Heard { .. }) {
-        e.advise(format!("repair {peer} or its networks: safekit cluster check"));
-    } else {
-        e.advise(format!("safekit start -m {module} on {peer}"));
+    match &s.peer {
+        Peer::Heard { face, .. } if face.role != Role::Stop => {
+            e.advise(format!("safekit explain -m {module} on {peer}"));
+        }
+        Peer::Heard { .. } => {
+            e.advise(format!("safekit start -m {module} on {peer}"));
+        }
+        _ => {
+            e.advise(format!("repair {peer} or its networks: safekit cluster check"));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! does them locally, and the replication, which sends or tracks them.
 
 use super::op::{FileKey, Op};
+use rustix::io::Errno;
 use std::io;
 use std::ops::Range;
 
@@ -63,6 +64,10 @@ pub trait Journal: Send + Sync + 'static {
     /// what is on this node's disk has to be sent again for this range.
     fn failed(&self, file: FileKey, range: Range<u64>);
 
+    /// The disk of this node did not do what it was asked, for this reason, and the caller is told so.
+    /// What was recorded of it, if anything, says what is there.
+    fn refused(&self, reason: Errno);
+
     /// Runs `then` when everything up to `ticket` is acknowledged, or released by the automaton;
     /// at once when there is no peer.
     fn when_acknowledged(&self, ticket: Ticket, then: Then);
@@ -100,6 +105,8 @@ impl Journal for Local {
     }
 
     fn failed(&self, _file: FileKey, _range: Range<u64>) {}
+
+    fn refused(&self, _reason: Errno) {}
 
     fn when_acknowledged(&self, _ticket: Ticket, then: Then) {
         then();

@@ -3,9 +3,9 @@
 //!
 //! `SAFEKIT_KILLS` is the number of rounds (30), `SAFEKIT_KILLS_SEED` replays the faults of a run.
 
+use crate::faults_peer::same;
 use crate::replication::{DIR, sh};
 use crate::support::{Cluster, MODULE, Mirror, Node, eventually};
-use safekit::rfs::resync::compare::same_tree;
 use safekit::sandbox::Options;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -165,14 +165,13 @@ impl Trial {
             (self.history.acknowledged >= before + 20).then_some(())
         });
         carry_out(&self.cluster, steps);
-        let (primary, secondary) = whole(&self.cluster);
+        let (primary, _) = whole(&self.cluster);
         fs::write(&self.pause, "").expect("it is writable");
         eventually("the application at rest", || {
             let text = fs::read_to_string(&self.acks).unwrap_or_default();
             text.lines().next_back().is_some_and(|l| l.starts_with("P ")).then_some(())
         });
-        let (one, two) = (backing(primary), backing(secondary));
-        same(&one, &two);
+        same(&self.cluster);
         self.history.read(&self.acks);
         let there = sh(primary, &format!("python3 {} read {DIR}", self.script.display()));
         self.history.check(&there);
@@ -189,26 +188,6 @@ fn whole(cluster: &Cluster) -> (&Node, &Node) {
         let found = [(one, two), (two, one)].into_iter().find(|(p, s)| is(p, "PRIM") && is(s, "SECOND"));
         found.filter(|(p, s)| is(p, "PRIM") && is(s, "SECOND"))
     })
-}
-
-/// The files of a node, beside the mount.
-fn backing(node: &Node) -> PathBuf {
-    node.inside().dir().join("private/%data").join("replicated_For_SafeKit_Replication")
-}
-
-/// Waits until both trees are equal: with async="second" the last writes may still be applied.
-fn same(one: &Path, two: &Path) {
-    let end = Instant::now() + Duration::from_secs(20);
-    loop {
-        let mut found = same_tree(one, two).unwrap_or_else(|e| vec![e.to_string()]);
-        // The dates of directories are each node's own until the next reintegration.
-        found.retain(|line| !(line.starts_with('d') && line.ends_with(": date")));
-        if found.is_empty() {
-            return;
-        }
-        assert!(Instant::now() < end, "the trees differ: {found:#?}");
-        thread::sleep(Duration::from_millis(100));
-    }
 }
 
 fn number(variable: &str) -> Option<u64> {

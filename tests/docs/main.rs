@@ -192,3 +192,32 @@ fn named_source_files_exist() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(named > 20, "only {named} source files were found");
 }
+
+/// Every line of the table of faults names tests that there are.
+#[test]
+fn each_fault_of_replication_has_its_test() {
+    let page = fs::read_to_string(root().join("docs/failures/replication-faults.md")).unwrap();
+    let (mut sources, mut dirs) = (String::new(), vec![root().join("src"), root().join("tests")]);
+    while let Some(dir) = dirs.pop() {
+        for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                sources += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let name = Regex::new("`([a-z0-9_]+)`").unwrap();
+    let mut rows = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let cell = row.trim_end_matches([' ', '|']).rsplit(" | ").next().unwrap_or_default();
+        let tests: Vec<_> = name.captures_iter(cell).map(|c| c[1].to_owned()).collect();
+        assert!(!tests.is_empty(), "no test: {row}");
+        for test in tests {
+            let there = Regex::new(&format!(r"#\[test\]\s+fn {test}\(")).unwrap();
+            assert!(there.is_match(&sources), "no such test: {test}");
+        }
+        rows += 1;
+    }
+    assert!(rows > 10, "only {rows} faults were read");
+}

@@ -294,3 +294,29 @@ fn every_new_name_is_said() {
     rustix::fs::renameat_with(rustix::fs::CWD, &a, rustix::fs::CWD, &s, exchange).unwrap();
     said("exchange", vec![number("s"), number("a")]);
 }
+
+/// The secondary hears of a write before the disk has it; what the disk did not take it must not keep.
+#[test]
+fn fault_a_write_that_the_disk_does_not_take_is_mended() {
+    let f = Fixture::small("80m");
+    f.journal.attach(1);
+    fs::write(f.at("a"), vec![1; 8192]).unwrap();
+    let mut fill = File::create(f.backing.join("fill")).unwrap();
+    let full = std::iter::repeat_with(|| fill.write(&[7; 4096])).find_map(Result::err).unwrap();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    f.journal.ops();
+    let file = OpenOptions::new().write(true).open(f.at("a")).unwrap();
+    assert_eq!(file.write_at(&[2; 8192], 4096).unwrap(), 4096, "the second half has no room");
+    assert_eq!(words(&f.journal.ops()), ["write 4096+8192", "write 4096+4096", "truncate 8192"]);
+    // From now on the disk is asked first.
+    assert_eq!(errno(file.write_at(&[3; 4096], 8192)), Some(libc::ENOSPC));
+    assert_eq!(f.journal.ops(), [], "what the disk does not take is not sent");
+    file.write_at(&[4; 4096], 0).unwrap();
+    assert_eq!(words(&f.journal.ops()), ["write 0+4096"]);
+    assert_eq!(errno(fs::write(f.at("b"), [1; 4096])), Some(libc::ENOSPC));
+    assert_eq!(words(&f.journal.ops()), ["create \"b\" 100644"]);
+    assert_eq!(f.journal.refusals(), [rustix::io::Errno::NOSPC; 2]);
+    assert_eq!(f.journal.failed_ranges(), []);
+    let expected = [vec![4; 4096], vec![2; 4096]].concat();
+    assert_eq!(fs::read(f.backing.join("a")).unwrap(), expected);
+}

@@ -1,6 +1,7 @@
 //! A namespace of mounts, a directory on the disk, a volume mounted over it, and a journal that keeps
 //! what it is given.
 
+use rustix::io::Errno;
 use safekit::rfs::journal::{Admission, Journal, Then, Ticket};
 use safekit::rfs::op::{FileKey, Op};
 use safekit::rfs::volume::{Exclude, Volume, VolumeOptions};
@@ -31,6 +32,7 @@ struct State {
     touched: Vec<Range<u64>>,
     named: Vec<u64>,
     failed: Vec<Range<u64>>,
+    refusals: Vec<Errno>,
     acknowledge_by_hand: bool,
     unacknowledged: Vec<Then>,
 }
@@ -86,6 +88,10 @@ impl Recorder {
 
     pub fn failed_ranges(&self) -> Vec<Range<u64>> {
         std::mem::take(&mut self.lock().failed)
+    }
+
+    pub fn refusals(&self) -> Vec<Errno> {
+        std::mem::take(&mut self.lock().refusals)
     }
 
     pub fn acknowledge_by_hand(&self) {
@@ -158,6 +164,10 @@ impl Journal for Recorder {
         self.lock().failed.push(range);
     }
 
+    fn refused(&self, reason: Errno) {
+        self.lock().refusals.push(reason);
+    }
+
     fn when_acknowledged(&self, _ticket: Ticket, then: Then) {
         let mut s = self.lock();
         if s.acknowledge_by_hand {
@@ -195,7 +205,20 @@ impl Fixture {
     pub fn with(exclude: Exclude, acl: bool) -> Fixture {
         private_mounts();
         // On the disk: a file system in memory behaves differently.
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Fixture::of(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(), exclude, acl)
+    }
+
+    /// On a file system of this size.
+    pub fn small(size: &str) -> Fixture {
+        private_mounts();
+        let dir = tempfile::tempdir().unwrap();
+        let flags = nix::mount::MsFlags::empty();
+        let size = format!("size={size}");
+        nix::mount::mount(Some("none"), dir.path(), Some("tmpfs"), flags, Some(size.as_str())).unwrap();
+        Fixture::of(dir, Exclude::default(), false)
+    }
+
+    fn of(dir: tempfile::TempDir, exclude: Exclude, acl: bool) -> Fixture {
         let (backing, mnt) = (dir.path().join("back"), dir.path().join("mnt"));
         std::fs::create_dir(&backing).unwrap();
         std::fs::create_dir(&mnt).unwrap();

@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 const KILL_WAIT: Duration = Duration::from_secs(10);
 /// Timer `Retry`.
 const RETRY: Duration = Duration::from_secs(1);
+/// The same after many reintegrations that failed: each may read all of both disks.
+const RETRY_MOST: Duration = Duration::from_secs(60);
 
 impl Module {
     pub(super) fn run(&mut self, effect: Effect, ctx: &mut Context<Self>) {
@@ -116,7 +118,11 @@ impl Module {
         match timer {
             Timer::Answer => timeout,
             Timer::Swap => timeout * 2,
-            Timer::Retry => RETRY,
+            Timer::Retry => match &self.uncopied {
+                Some(failure) => RETRY * (1 << (failure.times - 1).min(6)),
+                None => RETRY,
+            }
+            .min(RETRY_MOST),
         }
     }
 

@@ -237,6 +237,7 @@ impl Module {
             counted: None,
             dates: p.dates,
             reintegrating: None,
+            uncopied: None,
             groups: p.groups,
             guard,
             last_sent,

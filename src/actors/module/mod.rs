@@ -63,6 +63,8 @@ pub struct Module {
     dates: synced::Dates,
     /// The effect of the reintegration that is under way.
     reintegrating: Option<u64>,
+    /// The reintegrations that have failed one after the other.
+    uncopied: Option<replicated::Uncopied>,
     groups: Groups,
     guard: Recipient<GuardEvent>,
     last_sent: Arc<AtomicU64>,
@@ -213,6 +215,10 @@ impl Module {
                 1.min(e.reasons.len()),
                 format!("the script {script} has been running for {seconds} s"),
             );
+        }
+        if let Some(failure) = &self.uncopied {
+            let place = 1.min(e.reasons.len());
+            e.reasons.insert(place, format!("{}; it is tried again", failure.why));
         }
         if let Some(p) = self.machine.pending(super::cluster::now_ms()) {
             e.reasons.push(format!(

@@ -80,6 +80,15 @@ fn digest(value: &impl Serialize) -> [u8; 32] {
     *blake3::hash(&serde_json::to_vec(value).unwrap_or_default()).as_bytes()
 }
 
+/// Reintegrations that have failed and are tried again.
+#[derive(Clone, Debug)]
+pub(super) struct Uncopied {
+    /// How many, at least 1.
+    pub times: u32,
+    /// Why the last one did.
+    pub why: String,
+}
+
 /// What a box counted last, and when.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counted {
@@ -90,6 +99,9 @@ pub(super) struct Counted {
 impl Module {
     /// An effect for the data plane.
     pub(super) fn replicate(&mut self, effect: Effect, ctx: &mut Context<Self>) {
+        if !matches!(effect, Effect::Reintegrate { .. }) {
+            self.uncopied = None;
+        }
         let (id, order) = match effect {
             Effect::Mount(id) => (id, Order::Mount),
             Effect::Unmount(id) => (id, Order::Quit),
@@ -127,7 +139,15 @@ impl Module {
     }
 
     /// RES-32, RFS-58: a policy is for one synchronization.
-    fn reintegrated(&mut self, good: bool) {
+    fn reintegrated(&mut self, result: &Result<(), Fault>) {
+        let good = result.is_ok();
+        self.uncopied = match result {
+            Err(Fault::Again(why)) => {
+                let times = self.uncopied.take().map_or(1, |u| u.times.saturating_add(1));
+                Some(Uncopied { times, why: why.clone() })
+            }
+            _ => None,
+        };
         let failed = Value::Text(if good { "false" } else { "true" }.to_owned());
         self.assign(&name("rfs", "reintegre_failed"), failed);
         if !good || self.setup.rfssync == Policy::Default {
@@ -216,7 +236,7 @@ impl Handler<BoxEvent> for Module {
             && self.reintegrating == Some(*id)
         {
             self.reintegrating = None;
-            self.reintegrated(result.is_ok());
+            self.reintegrated(result);
         }
         match event {
             BoxEvent::Done(id, Ok(())) => {

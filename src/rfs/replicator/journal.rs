@@ -6,6 +6,7 @@ use super::state::{Gate, Line};
 use super::{Replicator, StreamEvent};
 use crate::rfs::journal::{Admission, Journal, Then, Ticket};
 use crate::rfs::op::{FileKey, Op};
+use rustix::io::Errno;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -90,6 +91,10 @@ impl Journal for Replicator {
         let attachment = self.shared.lock().attachment;
         (self.shared.events)(StreamEvent::LocalFailure { file, range, unmarked });
         self.shared.lose(attachment, "local work failed after it was sent");
+    }
+
+    fn refused(&self, reason: Errno) {
+        (self.shared.events)(StreamEvent::Refused { reason });
     }
 
     fn when_acknowledged(&self, ticket: Ticket, then: Then) {

@@ -14,6 +14,7 @@ pub(crate) mod tests;
 
 use super::link::{Reader, Writer};
 use super::op::{FileKey, Op};
+use rustix::io::Errno;
 use shared::{Shared, wait};
 use state::{Gate, Line};
 use std::io;
@@ -84,6 +85,11 @@ pub enum StreamEvent {
         range: Range<u64>,
         /// Why the zones could not be marked, if they could not: only a full reintegration helps then.
         unmarked: Option<String>,
+    },
+    /// The disk of this node refused a modification; its caller is told.
+    Refused {
+        /// Why.
+        reason: Errno,
     },
 }
 

@@ -36,6 +36,9 @@ const TICKS: u32 = 400;
 /// How long a reintegration waits for the search of what was changed behind the mount.
 const SEARCH: Duration = Duration::from_secs(60);
 
+/// A disk that refuses modifications is complained of once in this time.
+const COMPLAINTS: Duration = Duration::from_secs(60);
+
 /// A stop of modifications for the end of a reintegration.
 pub(super) struct Hold {
     /// Of which session.
@@ -98,6 +101,8 @@ pub(super) struct Directory {
     since: Arc<AtomicU64>,
     /// The search for what was changed behind the mount.
     pub search: Search,
+    /// When its disk was last complained of.
+    complained: Mutex<Option<Instant>>,
 }
 
 impl Directory {
@@ -130,7 +135,18 @@ impl Directory {
             volume: Mutex::new(None),
             since,
             search: Search::default(),
+            complained: Mutex::new(None),
         })
+    }
+
+    /// Whether it is time to say again that its disk refuses something.
+    pub fn may_complain(&self) -> bool {
+        let mut last = locked(&self.complained);
+        let due = last.is_none_or(|at| at.elapsed() >= COMPLAINTS);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
     }
 
     /// Name for messages.

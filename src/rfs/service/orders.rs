@@ -150,7 +150,8 @@ impl Service {
 
     /// A primary that left with everything acknowledged holds what its secondary holds.
     fn settle_primary(&self, generation: u64) {
-        for dir in &self.dirs {
+        // Nothing is known of a directory whose disk has failed.
+        for dir in self.dirs.iter().filter(|dir| dir.marks.zones.base().is_some()) {
             let settled = dir.sync().and_then(|()| dir.validate()).and_then(|()| dir.settle(generation));
             if let Err(why) = settled {
                 self.error(format!("{why}: the next reintegration compares hashes"));

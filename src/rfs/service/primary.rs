@@ -92,6 +92,8 @@ impl Primary for Lender {
             true => Verdict::CopyAll,
             // It may have been made since: then the secondary has something else under its name.
             false if !self.zones || self.dir.is_new(file) => Verdict::HashAll,
+            // They were given up: its disk has refused something meanwhile.
+            false if self.dir.marks.zones.base().is_none() => Verdict::HashAll,
             false => Verdict::of(&self.dir.marks.zones, file),
         }
     }

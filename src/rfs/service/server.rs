@@ -11,6 +11,7 @@ use crate::rfs::link::{LinkError, Listener, Reader, Writer};
 use crate::rfs::replicator::StreamEvent;
 use crate::rfs::resync;
 use crate::rfs::wire::{Frame, Hello, Purpose, Welcome, WireError};
+use rustix::io::Errno;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -163,6 +164,25 @@ impl Service {
         }
     }
 
+    /// The disk of this node refused a modification, and the application knows. The secondary stays: it
+    /// has all that was acknowledged. But if it was no matter of space, nothing that was written
+    /// before can be taken for durable: the next reintegration compares hashes.
+    fn refused(&self, dir: &Directory, reason: Errno) {
+        let sound = matches!(reason, Errno::NOSPC | Errno::DQUOT);
+        let mut text = format!("{}: the disk of this node refuses modifications: {reason}", dir.name());
+        if !sound {
+            text.push_str("; check it, or move the application: safekit swap");
+            if dir.marks.zones.base().is_some()
+                && let Err(why) = dir.forget_marks()
+            {
+                text.push_str(&format!("; what was known of the directory stays: {why}"));
+            }
+        }
+        if dir.may_complain() {
+            self.error(text);
+        }
+    }
+
     /// The stream of one directory was lost: then those of the others are given up too.
     pub(super) fn stream_event(&self, index: usize, event: StreamEvent) {
         let why = match event {
@@ -176,6 +196,7 @@ impl Service {
                 }
                 return;
             }
+            StreamEvent::Refused { reason } => return self.refused(&self.dirs[index], reason),
         };
         {
             let mut inner = locked(&self.inner);

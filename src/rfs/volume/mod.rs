@@ -13,6 +13,7 @@ mod modify;
 mod names;
 mod open;
 mod read;
+mod room;
 
 pub use exclude::{Exclude, ExcludeError};
 
@@ -26,6 +27,7 @@ use super::tree::attr::Stat;
 use super::tree::dir::Dir;
 use super::tree::{Node, Tree, lock};
 use open::Open;
+use room::Room;
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -99,6 +101,7 @@ pub struct Volume<J: Journal> {
     files: RwLock<HashMap<u64, Arc<Open>>>,
     dirs: RwLock<HashMap<u64, Arc<Dir>>>,
     next_handle: AtomicU64,
+    room: Room,
     held: Mutex<Option<Sender<Held>>>,
     holder: Mutex<Option<JoinHandle<()>>>,
     session: OnceLock<Session>,
@@ -132,6 +135,7 @@ impl<J: Journal> Volume<J> {
             files: RwLock::default(),
             dirs: RwLock::default(),
             next_handle: AtomicU64::new(1),
+            room: Room::default(),
             held: Mutex::new(Some(sender)),
             holder: Mutex::new(None),
             session: OnceLock::new(),

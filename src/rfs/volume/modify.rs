@@ -156,6 +156,9 @@ impl<J: Journal> Volume<J> {
     /// Answers when what was recorded is acknowledged.
     fn finish(&self, done: Done, reply: Reply) {
         let Done { answer, ticket } = done;
+        if let Err(e @ (Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::ROFS | Errno::UCLEAN)) = answer {
+            self.journal.refused(e);
+        }
         let Some(ticket) = ticket else { return self.answer(answer, reply) };
         let me = self.me.clone();
         let then = move || {
