@@ -152,7 +152,7 @@ impl Run<'_> {
             }
             Todo::Drain => {
                 self.log(Message::Error(why));
-                self.leave_second();
+                self.leave_unapplied();
             }
             todo => {
                 let stuck = matches!(todo, Todo::VipOff | Todo::Kill { .. } | Todo::ReadOnly);
@@ -246,6 +246,7 @@ impl Run<'_> {
             Change::Asked => Record { history: old.history.with(self.generation()), ..old },
             Change::WentAlone => Record { term: old.term + 1, holder: true, flag: Flag::Up, ..old },
             Change::HandedOver | Change::Yielded => Record { flag: Flag::Down, ..old },
+            Change::Unapplied => Record { flag: Flag::Down, reintegrating: true, ..old },
             Change::Kept => Record { flag: Flag::Up, ..old },
             Change::Halted => Record { clean: true, ..old },
             Change::Same => old,
@@ -258,6 +259,7 @@ impl Run<'_> {
 
     /// What follows from a record that is durable now.
     fn stored(&mut self, change: Change) {
+        self.s.outdated &= self.s.record.flag == Flag::Up && change != Change::Promoted;
         match change {
             Change::Promoted => {
                 self.s.order = None;

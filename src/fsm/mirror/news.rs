@@ -3,6 +3,7 @@
 use super::plan::{Move, Moving};
 use super::state::{At, Goal, Peer, Waits};
 use super::{Effect, Face, Ignored, Outcome, Posture, Run};
+use crate::fsm::generation::Relation;
 use crate::fsm::state::Role;
 use crate::log::Message;
 
@@ -26,6 +27,9 @@ impl Run<'_> {
         if said != Some((face.role, face.readiness)) && self.s.at != At::Stopped {
             self.log(Message::RemoteState(face.role, face.readiness));
         }
+        // Histories only grow: whatever it answers, and also if it falls silent before this node settles.
+        self.s.outdated |=
+            self.cfg.data && self.s.record.history.relation(&face.history) == Relation::Ancestor;
         self.s.peer = Peer::Heard { face: Box::new(face), counts };
         self.s.tolerated = false;
         if self.posture_of_peer() != Some(Posture::Running) {

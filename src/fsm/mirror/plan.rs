@@ -36,7 +36,8 @@ pub enum Move {
     Finish,
     /// PRIM: first half of a swap.
     SwapOut,
-    /// A claim of the peer was heard: *down* is stored before it is answered (S10).
+    /// A claim of the peer was heard, or that it went on from here: *down* is stored before that is
+    /// answered (S10, S6).
     Yield,
     /// After a crash of the control plane in a move, or a fencing: all is stopped and seen stopped.
     Recover,
@@ -76,8 +77,11 @@ pub enum Change {
     HandedOver,
     /// S does not take over (S5): *up*.
     Kept,
-    /// A claim of the peer was heard (S10): *down*.
+    /// A claim of the peer was heard (S10), or that it went on from here (S6): *down*.
     Yielded,
+    /// What was received could not be applied at a takeover (S7): inconsistent until it is
+    /// reintegrated (ST-41).
+    Unapplied,
     /// Halted cleanly.
     Halted,
     /// As it is: after a store whose end nobody waited for.
@@ -126,7 +130,8 @@ pub struct Moving {
     pub action: Option<Action>,
     /// Part of a swap.
     pub swap: bool,
-    /// What is to be stored without asking S, because S runs already (S6); or its answer (S5).
+    /// What is to be stored without asking S, because S runs already (S6); or its answer (S5); or, of
+    /// a SECOND, first of all: that its data is not whole (S7).
     pub store: Option<Change>,
     /// Able to acknowledge to clients.
     pub running: bool,
@@ -306,14 +311,18 @@ impl Moving {
 
     fn halting(&self, data: bool) -> Vec<Todo> {
         let armed = self.ran && (!data || self.from == Role::Prim);
-        stopping(self.from)
+        let second = self.from == Role::Second;
+        let (first, last) = (self.store.filter(|_| second), self.store.filter(|_| !second));
+        first
+            .map(Todo::Store)
             .into_iter()
+            .chain(stopping(self.from))
             .chain(self.ran.then_some(Todo::VipOff))
             .chain([Todo::Kill { swap: false }])
             .chain(data.then_some(Todo::ReadOnly))
             .chain(armed.then_some(Todo::Disarm))
             .chain([Todo::Running(false), Todo::Script(Script::Transition, false)])
-            .chain(self.store.map(Todo::Store))
+            .chain(last.map(Todo::Store))
             .collect()
     }
 

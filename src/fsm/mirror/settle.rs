@@ -1,7 +1,7 @@
 //! What a settled state does with all that the node knows: edges wake, levels decide.
 
 use super::face::{Face, Posture};
-use super::plan::{Move, Moving};
+use super::plan::{Change, Move, Moving};
 use super::state::{At, Goal, Peer, Stream};
 use super::{DefaultPrim, Run, Timer};
 use crate::fsm::scripts::Action;
@@ -165,6 +165,12 @@ impl Run<'_> {
         self.halt(Role::Second, Goal::Wait, None);
     }
 
+    /// The same when what was received could not be applied (S7): the primary's word that all of it
+    /// is there holds no more, and `prim` must not serve it.
+    pub(super) fn leave_unapplied(&mut self) {
+        self.leave_role(Role::Second, Goal::Wait, None, Some(Change::Unapplied));
+    }
+
     /// The same before the end of the move to SECOND: for want of a primary, or by an order.
     pub(super) fn leave_join(&mut self) {
         match self.s.pending.take() {
@@ -181,10 +187,14 @@ impl Run<'_> {
 
     /// ALONE, PRIM or SECOND -> WAIT or STOP.
     pub(super) fn halt(&mut self, from: Role, goal: Goal, action: Option<Action>) {
+        self.leave_role(from, goal, action, None);
+    }
+
+    fn leave_role(&mut self, from: Role, goal: Goal, action: Option<Action>, store: Option<Change>) {
         self.s.promotable = false;
         self.s.adopted = false;
         self.s.swap = None;
-        let to = Role::Wait;
-        self.begin(Moving { goal, action, ..Moving::new(Move::Halt, from, to) });
+        let halt = Moving::new(Move::Halt, from, Role::Wait);
+        self.begin(Moving { goal, action, store, ..halt });
     }
 }

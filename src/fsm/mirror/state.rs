@@ -194,6 +194,9 @@ pub struct State {
     /// `syncdelta` allows a start with data that may be not up to date (ST-35).
     #[serde(default)]
     pub tolerated: bool,
+    /// The peer showed that it went on from this node's history (S6); until that is in the record.
+    #[serde(default)]
+    pub outdated: bool,
     /// The operator's word at start.
     pub order: Option<Order>,
     /// `fullsync` of that word: kept in the record by a promotion, passed to its own reintegration.
@@ -245,6 +248,7 @@ impl State {
             promotable: false,
             parted: false,
             tolerated: false,
+            outdated: false,
             order: None,
             fullsync: false,
             doubt: false,

@@ -14,15 +14,18 @@ use crate::log::Message;
 
 impl Run<'_> {
     /// Who hears a claim stores *down* before answering it (S10); so does who meets a primary that it
-    /// did not go on from (S6), or it would start beside it once that one falls silent.
+    /// did not go on from, or anybody who went on from here (S6), or it would start once the other
+    /// falls silent.
     pub(super) fn hear_claim(&mut self, role: Role) {
-        let newer = |f: &Face| self.s.record.history.relation(&f.history) == Relation::Descendant;
+        let relation = |f: &Face| self.s.record.history.relation(&f.history);
         let gives_up = self.peer().is_some_and(|f| match f.posture {
             Posture::Claim => true,
-            Posture::Running if matches!(f.role, Role::Alone | Role::Prim) => self.cfg.data && !newer(&f),
+            Posture::Running if matches!(f.role, Role::Alone | Role::Prim) => {
+                self.cfg.data && relation(&f) != Relation::Descendant
+            }
             _ => false,
         });
-        if gives_up && self.s.record.flag == Flag::Up {
+        if (gives_up || self.s.outdated) && self.s.record.flag == Flag::Up {
             self.begin(Moving::new(Move::Yield, role, role));
         }
     }

@@ -2,8 +2,8 @@
 
 use super::pair::{Did, Pair};
 use crate::fsm::command::Command;
-use crate::fsm::generation::Flag;
-use crate::fsm::mirror::{At, Effect, Event, Outcome, Stream, Why, step};
+use crate::fsm::generation::{Flag, Generation, Record};
+use crate::fsm::mirror::{At, Effect, Event, Outcome, Refused, Stream, Waits, Why, step};
 use crate::fsm::scripts::Script;
 
 /// What x did with record, data plane, address and application, in order.
@@ -272,6 +272,41 @@ fn an_apply_error_during_the_drain_ends_in_wait() {
     p.order(0, Command::Stop);
     assert_eq!(p.shown()[1], "WAIT NotReady");
     assert!(p.log(1).contains(&"it fails"), "{:?}", p.log(1));
+    assert!(p.n[1].disk.reintegrating && p.n[1].disk.flag == Flag::Down);
+    assert_eq!(deeds(&p, 1)[..2], ["drain", "store"], "it is durable before anything else is done");
+}
+
+/// ST-41: what was received and not applied may be missing anywhere.
+#[test]
+fn data_that_could_not_be_applied_is_not_served_by_prim() {
+    let mut p = Pair::whole(true);
+    p.n[1].fail.push("drain");
+    p.n[0].vip = false;
+    p.lose(1);
+    p.order(1, Command::Stop);
+    let refused = p.order(1, Command::Prim { fullsync: false });
+    assert_eq!(refused, Outcome::Refused(Refused::Inconsistent));
+    assert_eq!(p.shown()[1], "STOP NotReady");
+    p.order(1, Command::PrimForce);
+    assert_eq!(p.shown()[1], "ALONE Ready");
+    assert!(!p.n[1].disk.reintegrating);
+}
+
+/// S6: it would start with its old data once the other is silent.
+#[test]
+fn who_hears_of_a_newer_history_is_not_up_to_date_any_more() {
+    let old = Record { term: 1, holder: true, flag: Flag::Up, ..Record::first() };
+    let old = Record { history: old.history.with(Generation { id: 7, by: 0 }), ..old };
+    let newer = old.history.with(Generation { id: 8, by: 1 });
+    let new = Record { term: 2, history: newer, flag: Flag::Down, ..old.clone() };
+    let mut p = Pair::of(true, [old, new]);
+    // The other is held back by its rules, so it only waits.
+    p.n[1].waits = Waits::Blocked("rule".to_owned());
+    p.start_both();
+    assert_eq!(p.shown(), ["WAIT NotReady", "WAIT NotReady"]);
+    assert_eq!(p.n[0].disk.flag, Flag::Down);
+    p.lose(0);
+    assert_eq!(p.shown()[0], "WAIT NotReady");
 }
 
 /// The effect carries what the data plane cannot know.
