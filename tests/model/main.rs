@@ -4,17 +4,20 @@
 //! acknowledged write. I3: from every world in which both nodes live and no operator stopped one,
 //! one of them can come to run by what goes on by itself.
 
+mod bounds;
 mod plane;
 mod planted;
+mod print;
 mod start;
 mod steps;
 mod world;
 
+use bounds::{Bounds, CALM};
 use start::Start;
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use steps::next;
-use world::{Bounds, CALM, World};
+use world::World;
 
 /// What a search found.
 struct Verdict {
@@ -325,8 +328,25 @@ fn damaged_zones_and_foreign_changes() {
     holds("foreign changes", Bounds { edits: 1, admin: 2, ..CALM }, false);
 }
 
+/// Everything that a node does for itself can fail.
+#[test]
+fn failing_effects() {
+    let b = Bounds { fails: 1 + deep(1), ..CALM };
+    holds("failing effects", b, true);
+    holds("failing effects and power", Bounds { crashes: 1, cache: true, ..b }, deep(1) > 0);
+}
+
+/// The secondary cannot apply what it received when it takes over: nobody serves that data.
+#[test]
+fn failed_takeovers() {
+    let b = Bounds { start: Start::Pair, drains: 1, prim: true, crashes: 1, ..CALM };
+    holds("failed takeovers", Bounds { admin: 1 + deep(1), ..b }, false);
+}
+
 /// A former primary that takes itself for up to date meets the node on which `prim` was given meanwhile.
 #[test]
 fn stale_node() {
-    holds("stale node", Bounds { start: Start::Stale, admin: 1 + deep(1), writes: 2, ..CALM }, true);
+    let b = Bounds { start: Start::Stale, ..CALM };
+    holds("stale node", Bounds { admin: 1 + deep(1), writes: 2, ..b }, true);
+    holds("stale node and power", Bounds { crashes: 1 + deep(1), ..b }, true);
 }

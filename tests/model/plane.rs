@@ -1,6 +1,7 @@
 //! The data plane of the model: every write has a zone of its own, so a set of writes is a set of zones.
 
-use crate::world::{Bounds, Fault, World};
+use crate::bounds::{Bounds, Fault};
+use crate::world::World;
 use safekit::fsm::mirror::{Effect, Event, Stream};
 
 /// The zone that is changed while the module is stopped.
@@ -33,6 +34,8 @@ pub struct Plane {
     pub queue: u8,
     /// Durable: written, maybe not on the disk.
     pub hot: u8,
+    /// Durable: hot when the power failed.
+    pub feared: u8,
     /// Durable: changed, and the peer does not have it.
     pub dirty: u8,
     /// Primary: done here, unanswered.
@@ -41,7 +44,7 @@ pub struct Plane {
     pub changed: u8,
     /// The durable zones were damaged: all may have changed.
     pub torn: bool,
-    /// A part of a reintegration was copied.
+    /// A part of a reintegration was copied, or not all that was received could be applied.
     pub mixed: bool,
 }
 
@@ -68,8 +71,8 @@ impl Plane {
 
     /// For the trace.
     pub fn brief(&self) -> String {
-        let Plane { data, safe, queue, hot, dirty, held, .. } = self;
-        format!("{:?} d{data} s{safe} q{queue} h{hot} z{dirty} u{held}", self.link)
+        let Plane { data, safe, queue, hot, feared, dirty, held, .. } = self;
+        format!("{:?} d{data} s{safe} q{queue} h{hot} f{feared} z{dirty} u{held}", self.link)
     }
 
     fn sync(&mut self) {
@@ -141,9 +144,7 @@ impl World {
         let p = &mut self.n[x].plane;
         Some(match *effect {
             Effect::Mount(id) => {
-                if b.fault != Some(Fault::HotPrimary) {
-                    p.dirty |= p.hot;
-                }
+                p.feared |= p.hot;
                 (p.hot, p.queue, p.held) = (0, 0, 0);
                 (p.up, p.open, p.link) = (true, false, Link::None);
                 ("mounted", id)
@@ -204,27 +205,49 @@ impl World {
         }
         let but = |fault: Fault, zones: u8| if b.fault == Some(fault) { 0 } else { zones };
         let (s, p) = (self.n[x].plane, self.n[1 - x].plane);
-        let torn = (s.torn || p.torn) && b.fault != Some(Fault::Torn);
-        let zones = but(Fault::Dirty, p.dirty)
-            | p.hot
-            | but(Fault::DirtySecond, s.dirty | s.hot)
-            | but(Fault::Changed, p.changed | s.changed);
+        let torn =
+            (s.torn && b.fault != Some(Fault::TornSecond)) || (p.torn && b.fault != Some(Fault::TornPrimary));
+        let zones = but(Fault::DirtyPrimary, p.dirty)
+            | but(Fault::DirtySecond, s.dirty)
+            | but(Fault::HotPrimary, p.hot | p.feared)
+            | but(Fault::HotSecond, s.hot | s.feared)
+            | but(Fault::ChangedPrimary, p.changed)
+            | but(Fault::ChangedSecond, s.changed);
         let zones = if torn { u8::MAX } else { zones };
         let data = (s.data & !zones) | (p.data & zones);
         let s = &mut self.n[x].plane;
-        (s.data, s.safe, s.hot, s.dirty, s.changed) = (data, data, 0, 0, 0);
+        (s.data, s.safe) = (data, data);
+        (s.hot, s.feared, s.dirty, s.changed) = (0, 0, 0, 0);
         (s.torn, s.mixed, s.link) = (false, false, Link::Second(session));
         let p = &mut self.n[1 - x].plane;
-        (p.dirty, p.changed, p.torn, p.link) = (0, 0, false, Link::Primary(session));
+        (p.feared, p.dirty, p.changed, p.torn) = (0, 0, 0, false);
+        p.link = Link::Primary(session);
         Some(())
     }
 
-    /// A part is copied.
+    /// A part is copied: of the zones that differ, the first.
     pub fn half_copied(&mut self, x: usize) -> bool {
         let copies = matches!(self.n[x].todo, Some(Effect::Reintegrate { .. }));
         let new = copies && self.may_copy(x) && !self.n[x].plane.mixed;
-        self.n[x].plane.mixed |= new;
+        if new {
+            let other = self.n[1 - x].plane.data;
+            let p = &mut self.n[x].plane;
+            let differs = p.data ^ other;
+            p.data ^= differs & differs.wrapping_neg();
+            (p.safe, p.mixed) = (p.data, true);
+        }
         new
+    }
+
+    /// The order does not work. What it had done until then is there.
+    pub fn fails(&mut self, x: usize, effect: &Effect) {
+        self.half_copied(x);
+        let p = &mut self.n[x].plane;
+        if matches!(effect, Effect::Drain(_)) {
+            // Nothing of it was applied, and its zones are marked.
+            p.dirty |= p.queue;
+            (p.queue, p.link, p.mixed) = (0, Link::Broken, true);
+        }
     }
 
     /// x finds that the other end is gone.

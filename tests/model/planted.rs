@@ -1,7 +1,7 @@
 //! Each rule of safety switched off: the search must find what it prevents.
 
+use crate::bounds::{Bounds, CALM, Fault};
 use crate::start::Start;
-use crate::world::{Bounds, CALM, Fault};
 use crate::{heals, search};
 
 /// The search finds what goes wrong.
@@ -27,19 +27,24 @@ fn planted_s3() {
 #[test]
 fn planted_s7() {
     finds("S7", Bounds { cache: true, crashes: 1, fault: Some(Fault::Drain), ..CALM }, false);
+    let failed = Bounds { start: Start::Pair, drains: 1, prim: true, admin: 2, crashes: 1, ..CALM };
+    finds("S7, failed", Bounds { fault: Some(Fault::Unapplied), ..failed }, false);
 }
 
 /// What the secondary misses for each source that reintegration does not look at.
 #[test]
 fn planted_omissions() {
     let b = Bounds { cache: true, crashes: 2, writes: 2, ..CALM };
-    finds("dirty zones of P", Bounds { fault: Some(Fault::Dirty), ..b }, false);
+    finds("dirty zones of P", Bounds { fault: Some(Fault::DirtyPrimary), ..b }, false);
     finds("zones of S", Bounds { fault: Some(Fault::DirtySecond), ..b }, false);
     finds("hot zones of P", Bounds { fault: Some(Fault::HotPrimary), ..b }, false);
+    finds("hot zones of S", Bounds { fault: Some(Fault::HotSecond), ..b }, false);
     let b = Bounds { edits: 1, admin: 2, ..CALM };
-    finds("foreign changes", Bounds { fault: Some(Fault::Changed), ..b }, false);
+    finds("foreign changes on P", Bounds { fault: Some(Fault::ChangedPrimary), ..b }, false);
+    finds("foreign changes on S", Bounds { fault: Some(Fault::ChangedSecond), ..b }, false);
     let b = Bounds { cache: true, torn: 1, crashes: 2, writes: 2, ..CALM };
-    finds("damaged zones", Bounds { fault: Some(Fault::Torn), ..b }, false);
+    finds("damaged zones of P", Bounds { fault: Some(Fault::TornPrimary), ..b }, false);
+    finds("damaged zones of S", Bounds { fault: Some(Fault::TornSecond), ..b }, false);
 }
 
 #[test]

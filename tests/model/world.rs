@@ -1,99 +1,12 @@
 //! A world of two nodes: the automata as they are, what is durable, what the kernel holds, one
 //! delayed heartbeat per direction, and the ghosts of the check.
 
-use crate::plane::{Link, Plane};
-use crate::start::Start;
+use crate::bounds::{Bounds, Fault};
+use crate::plane::Plane;
+use crate::steps::KINDS;
 use safekit::fsm::generation::{Flag, History, Record};
 use safekit::fsm::mirror::{
-    At, Change, Config, Effect, Event, Face, Move, Peer, Posture, State, Step, Stream, Todo, Waits, step,
-};
-use std::hash::{Hash, Hasher};
-
-/// A rule switched off: the check must find each of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// S1: a crashed PRIM takes itself for up to date.
-    Proven,
-    /// S2: *in step* without *paired* on disk, and for any session.
-    InStep,
-    /// S3: callers are answered as soon as the stream is lost.
-    Release,
-    /// S4: a node does not notice that it slept.
-    OwnPause,
-    /// S5: a former PRIM takes silence for `not taking over`.
-    Leaving,
-    /// S6: the history and the term of the peer are not looked at.
-    Histories,
-    /// S7: promoted before what was received is applied.
-    Drain,
-    /// S8: the guard does nothing.
-    Guard,
-    /// S9: the stop is announced before it has stopped.
-    Stopped,
-    /// S10: every heartbeat counts.
-    Echo,
-    /// What comes during a move is lost.
-    LostEdges,
-    /// Reintegration does not look at what the primary wrote alone.
-    Dirty,
-    /// ... at what the secondary wrote or received.
-    DirtySecond,
-    /// ... at what a node may have lost with its power.
-    HotPrimary,
-    /// ... at what others changed while the module was stopped.
-    Changed,
-    /// ... at everything when the zones are damaged.
-    Torn,
-    /// A node that was stopped in a reintegration takes itself for whole.
-    Partial,
-}
-
-/// Bounds of the search.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    pub start: Start,
-    pub data: bool,
-    pub crashes: u8,
-    /// Crashes of the control plane alone, which is restarted at once.
-    pub restarts: u8,
-    pub hangs: u8,
-    pub admin: u8,
-    pub delays: u8,
-    pub writes: u8,
-    pub cuts: u8,
-    pub losses: u8,
-    /// Writes are in memory first; without, they are on the disk at once.
-    pub cache: bool,
-    /// One end of the stream is lost.
-    pub breaks: u8,
-    /// Files are changed while the module is stopped.
-    pub edits: u8,
-    /// The durable zones are damaged by a power failure.
-    pub torn: u8,
-    /// Reintegrations can be seen half done.
-    pub partial: bool,
-    pub prim: bool,
-    pub fault: Option<Fault>,
-}
-
-pub const CALM: Bounds = Bounds {
-    start: Start::First,
-    data: true,
-    crashes: 0,
-    restarts: 0,
-    hangs: 0,
-    admin: 0,
-    delays: 0,
-    writes: 1,
-    cuts: 0,
-    losses: 0,
-    cache: false,
-    breaks: 0,
-    edits: 0,
-    torn: 0,
-    partial: false,
-    prim: false,
-    fault: None,
+    At, Change, Config, Effect, Event, Face, Move, Peer, Posture, State, Step, Todo, Waits, step,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -125,6 +38,8 @@ pub struct Node {
     pub knows: bool,
     /// An operator stopped it.
     pub stopped: bool,
+    /// It heard that the other went on from its history: it must not start, whoever said `prim` there.
+    pub told: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +60,7 @@ pub struct World {
     pub acked: u8,
     /// Answered writes that went with the power of the primary: only its secondary can save them.
     pub orphan: u8,
-    pub used: [u8; 10],
+    pub used: [u8; KINDS],
     /// An operator forced a start on a node that had heard nothing of its peer: I2 is his.
     pub blind: bool,
     pub bad: Option<&'static str>,
@@ -199,6 +114,7 @@ impl World {
                 plane: Plane { up: b.data, ..Plane::default() },
                 knows: false,
                 stopped: false,
+                told: false,
             }
         };
         World {
@@ -209,7 +125,7 @@ impl World {
             issued: 0,
             acked: 0,
             orphan: 0,
-            used: [0; 10],
+            used: [0; KINDS],
             blind: false,
             bad: None,
         }
@@ -242,6 +158,7 @@ impl World {
     pub fn take(&mut self, b: &Bounds, x: usize, out: Step) {
         let before = self.n[x].s.face();
         self.n[x].s = out.state;
+        let stores = out.effects.iter().any(|e| matches!(e, Effect::Store(..)));
         for effect in out.effects {
             match &effect {
                 Effect::Store(..)
@@ -272,9 +189,13 @@ impl World {
                 l.echo = false;
             }
         }
-        self.check_promotion(b, x);
-        // Nothing depends on when these two end.
-        if let Some(effect @ (Effect::Mount(id) | Effect::Unmount(id))) = self.n[x].todo.clone() {
+        if stores {
+            self.check_promotion(b, x);
+        }
+        // Nothing depends on when these two end, if they work.
+        if b.fails == 0
+            && let Some(effect @ (Effect::Mount(id) | Effect::Unmount(id))) = self.n[x].todo.clone()
+        {
             self.n[x].todo = None;
             self.carry(b, x, &effect);
             self.feed(b, x, Event::ok(id));
@@ -300,9 +221,11 @@ impl World {
             self.bad = Some("I2");
         }
         if n.s.order.is_some() {
-            self.blind |= n.s.peer == Peer::Silent;
+            let silent = n.s.peer == Peer::Silent;
             self.acked &= n.plane.data;
-        } else if needed & !n.plane.data != 0 && !self.blind {
+            self.blind |= silent;
+            self.n.iter_mut().for_each(|n| n.told &= !silent);
+        } else if needed & !n.plane.data != 0 && (n.told || !self.blind) {
             self.bad = Some("I2");
         }
     }
@@ -334,6 +257,7 @@ impl World {
         n.todo = None;
         n.knows = false;
         n.stopped = false;
+        n.told = false;
         let lost = n.plane.crash(self.acked);
         n.s = State::stopped(n.disk.clone(), true, n.s.seed + 10);
         let y = &mut self.n[1 - x];
@@ -345,99 +269,8 @@ impl World {
             l.echo = false;
         }
     }
-
-    pub fn print(&self) -> u64 {
-        let mut names: Vec<u64> = vec![0];
-        let mut h = std::collections::hash_map::DefaultHasher::new();
-        for n in &self.n {
-            renamed(&n.s, &mut names).hash(&mut h);
-            record(&n.disk, &mut names).hash(&mut h);
-            (n.power, n.hung, n.pause, n.lost, n.vip, n.late_off, n.guard, n.knows, n.stopped).hash(&mut h);
-            plane(&n.plane, &mut names).hash(&mut h);
-            n.todo.as_ref().map(std::mem::discriminant).hash(&mut h);
-        }
-        for l in self.late.iter().flatten() {
-            (face(&l.face, &mut names), l.echo, l.old).hash(&mut h);
-        }
-        (
-            self.late.each_ref().map(Option::is_some),
-            self.cut,
-            self.parted,
-            self.issued,
-            self.acked,
-            self.orphan,
-            self.used,
-            self.blind,
-        )
-            .hash(&mut h);
-        h.finish()
-    }
-}
-
-fn name(id: u64, names: &mut Vec<u64>) -> u64 {
-    match names.iter().position(|&n| n == id) {
-        Some(i) => i as u64,
-        None => {
-            names.push(id);
-            names.len() as u64 - 1
-        }
-    }
-}
-
-fn plane(p: &Plane, names: &mut Vec<u64>) -> Plane {
-    let link = match p.link {
-        Link::Primary(n) => Link::Primary(name(n, names)),
-        Link::Second(n) => Link::Second(name(n, names)),
-        other => other,
-    };
-    Plane { link, ..*p }
-}
-
-fn stream(s: Stream, names: &mut Vec<u64>) -> Stream {
-    match s {
-        Stream::Syncing(n) => Stream::Syncing(name(n, names)),
-        Stream::InStep(n) => Stream::InStep(name(n, names)),
-        other => other,
-    }
 }
 
 fn awaits(s: &State, id: u64) -> bool {
     matches!(&s.at, At::Moving(m) if m.awaited.as_ref().is_some_and(|a| a.0 == id))
-}
-
-fn record(r: &Record, names: &mut Vec<u64>) -> Record {
-    Record { history: r.history.renamed(|id| name(id, names)), ..r.clone() }
-}
-
-fn face(f: &Face, names: &mut Vec<u64>) -> Face {
-    Face {
-        history: f.history.renamed(|id| name(id, names)),
-        session: name(f.session, names),
-        in_step: f.in_step.map(|(g, n)| (name(g, names), name(n, names))),
-        ask: f.ask.map(|g| name(g, names)),
-        stream: stream(f.stream, names),
-        ..f.clone()
-    }
-}
-
-/// The state with every identity renamed by first appearance and every count dropped.
-fn renamed(s: &State, names: &mut Vec<u64>) -> State {
-    let mut s = s.clone();
-    s.record = record(&s.record, names);
-    s.session = name(s.session, names);
-    s.stream = stream(s.stream, names);
-    if let Peer::Heard { face: f, .. } = &mut s.peer {
-        **f = face(f, names);
-    }
-    if let At::Moving(m) = &mut s.at
-        && let Some((id, r)) = &mut m.awaited
-    {
-        *id = 0;
-        if let Some(r) = r {
-            *r = record(r, names);
-        }
-    }
-    (s.seed, s.drawn, s.ids) = (0, 0, 0);
-    s.timer = s.timer.map(|_| 0);
-    s
 }
