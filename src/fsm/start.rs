@@ -23,8 +23,9 @@ pub fn may_claim(data: bool, me: u8, mine: &Record, peer: &Face) -> bool {
     match relation {
         // Nobody was ever synchronized: an operator has to say where the data is (ST-33).
         Relation::Equal if mine.history.current() == 0 => false,
-        // It was ALONE in this generation: what it wrote after this node joined or left is not here.
-        Relation::Equal if peer.flag == Flag::Up && mine.flag != Flag::Up => false,
+        // It was ALONE in this generation: what it wrote after this node joined or left is not here. Or
+        // it was PRIM, and has what this node received and may have lost with its power.
+        Relation::Equal if peer.flag > mine.flag => false,
         Relation::Equal if peer.posture == Posture::Stopped => {
             mine.flag == Flag::Up || (rank(me, mine) > peer_rank(me, peer))
         }

@@ -332,3 +332,20 @@ fn a_release_names_the_generation_that_is_durable() {
     assert_eq!(ids, [s.record.history.current()]);
     assert_ne!(ids, [generation]);
 }
+
+/// It was SECOND and lost its power, with what it had received and not written to its disk.
+#[test]
+fn who_was_secondary_does_not_start_beside_its_primary_that_is_held_back() {
+    let prim = Record { term: 3, holder: true, flag: Flag::Paired, ..Record::first() };
+    let prim = Record { history: prim.history.with(Generation { id: 7, by: 0 }), ..prim };
+    let second = Record { holder: false, flag: Flag::Down, ..prim.clone() };
+    let mut p = Pair::of(true, [prim, second]);
+    p.n[0].waits = Waits::Blocked("rule".to_owned());
+    p.start_both();
+    assert_eq!(p.shown(), ["WAIT NotReady", "WAIT NotReady"]);
+    assert_eq!(p.n[1].s.why, Some(Why::NotUptodate));
+    p.n[0].waits = Waits::Clear;
+    p.feed(0, Event::Waits(Waits::Clear));
+    p.run();
+    assert_eq!(p.shown(), ["PRIM Ready", "SECOND Ready"]);
+}
