@@ -1,12 +1,11 @@
-//! The file that keeps the zones: a header, then records that are only appended. A new file takes
-//! the place of the old one by a rename, so a header is never half written.
+//! The log that keeps the zones: a header, then records that are only appended. A new log takes the
+//! place of the old one at once, so a header is never half written.
 
+use super::medium::{Append, Medium};
 use super::set::Files;
 use crate::rfs::op::FileKey;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 
 /// Bytes of the header and of each record.
 pub(super) const RECORD: usize = 48;
@@ -20,10 +19,10 @@ pub(super) struct Mark {
     pub zones: Range<u64>,
 }
 
-/// A file that is open for more marks.
+/// A log that is open for more marks.
 #[derive(Debug)]
 pub(super) struct Log {
-    file: File,
+    out: Box<dyn Append>,
     /// Records in it.
     pub records: usize,
 }
@@ -33,10 +32,6 @@ pub(super) struct Log {
 pub(super) struct Loaded {
     pub generation: u64,
     pub files: Files,
-}
-
-pub(super) fn path(dir: &Path) -> PathBuf {
-    dir.join("zones")
 }
 
 fn sealed(words: [u64; 5]) -> [u8; RECORD] {
@@ -67,37 +62,26 @@ fn record(mark: &Mark, batch: usize) -> [u8; RECORD] {
     sealed([mark.file.ino, mark.file.birth, mark.zones.start, mark.zones.end, batch as u64])
 }
 
-/// Makes a directory's entries durable.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
 impl Log {
-    /// Writes a file that holds `files` and puts it in the place of the old one.
-    pub fn create(dir: &Path, zone_bytes: u64, generation: u64, files: &Files) -> io::Result<Log> {
-        let new = dir.join("zones.new");
-        let mut file = File::create(&new)?;
+    /// Writes a log that holds `files` and puts it in the place of the old one.
+    pub fn create(medium: &dyn Medium, zone_bytes: u64, generation: u64, files: &Files) -> io::Result<Log> {
         let header = [u64::from_le_bytes(MAGIC), zone_bytes, generation, files.ranges as u64, 0];
-        let mut out = io::BufWriter::new(&mut file);
-        out.write_all(&sealed(header))?;
-        for (&file, set) in &files.files {
-            for zones in set.ranges() {
-                out.write_all(&record(&Mark { file, zones }, 0))?;
+        let out = medium.replace(&mut |out| {
+            out.write_all(&sealed(header))?;
+            for (&file, set) in &files.files {
+                for zones in set.ranges() {
+                    out.write_all(&record(&Mark { file, zones }, 0))?;
+                }
             }
-        }
-        out.flush()?;
-        drop(out);
-        file.sync_all()?;
-        fs::rename(&new, path(dir))?;
-        sync_dir(dir)?;
-        Ok(Log { file, records: files.ranges })
+            Ok(())
+        })?;
+        Ok(Log { out, records: files.ranges })
     }
 
     /// Appends a batch; it is on disk when this returns.
     pub fn append(&mut self, marks: &[Mark]) -> io::Result<()> {
         let bytes: Vec<u8> = marks.iter().flat_map(|m| record(m, self.records)).collect();
-        self.file.write_all(&bytes)?;
-        self.file.sync_data()?;
+        self.out.append(&bytes)?;
         self.records += marks.len();
         Ok(())
     }

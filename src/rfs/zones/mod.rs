@@ -10,12 +10,14 @@
 //! file is marked once and for all.
 
 mod log;
+mod medium;
 mod set;
 mod store;
 #[cfg(test)]
 mod tests;
 mod tracker;
 
+pub use medium::{Append, Fill, Medium};
 pub use set::ZoneSet;
 pub use store::{Limits, Zones, ZonesError};
 pub use tracker::{Changes, GRAIN, Tracker};

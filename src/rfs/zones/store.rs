@@ -1,6 +1,7 @@
 //! Zones on disk and in memory; marks of many threads share one sync.
 
-use super::log::{self, Log, Mark, load};
+use super::log::{Log, Mark, load};
+use super::medium::{Disk, Medium};
 use super::set::{Files, ZoneSet, zones_of};
 use crate::rfs::op::FileKey;
 use std::fs;
@@ -72,7 +73,7 @@ struct Queue {
 /// While its base is unknown nothing is kept: reintegration examines everything then.
 #[derive(Debug)]
 pub struct Zones {
-    dir: PathBuf,
+    medium: Box<dyn Medium>,
     zone_bytes: u64,
     limits: Limits,
     state: RwLock<State>,
@@ -102,12 +103,21 @@ impl Zones {
     /// # Errors
     /// As for `open`.
     pub fn with_limits(dir: &Path, zone_bytes: u64, limits: Limits) -> Result<Zones, ZonesError> {
+        fs::create_dir_all(dir).map_err(|source| ZonesError::Open { path: dir.to_owned(), source })?;
+        Zones::over(Box::new(Disk::new(dir)), zone_bytes, limits)
+    }
+
+    /// As [`open`](Zones::open), kept on `medium`.
+    ///
+    /// # Errors
+    /// As for `open`.
+    pub fn over(medium: Box<dyn Medium>, zone_bytes: u64, limits: Limits) -> Result<Zones, ZonesError> {
         if zone_bytes < 4096 {
             return Err(ZonesError::ZoneBytes(zone_bytes));
         }
         let queue = Queue { pending: Vec::new(), next: 1, done: 0, busy: false, failed: (0, 0) };
         let zones = Zones {
-            dir: dir.to_owned(),
+            medium,
             zone_bytes,
             limits,
             state: RwLock::default(),
@@ -115,22 +125,17 @@ impl Zones {
             turned: Condvar::new(),
             log: Mutex::new(None),
         };
-        zones.restore().map_err(|source| ZonesError::Open { path: dir.to_owned(), source })?;
+        zones.restore().map_err(|source| ZonesError::Open { path: zones.medium.name(), source })?;
         Ok(zones)
     }
 
     fn restore(&self) -> io::Result<()> {
-        fs::create_dir_all(&self.dir)?;
-        let bytes = match fs::read(log::path(&self.dir)) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(e),
-        };
+        let Some(bytes) = self.medium.read()? else { return Ok(()) };
         match load(&bytes, self.zone_bytes) {
             // Written anew, so that a torn record is never followed by a good one.
             Ok(loaded) => self.replace(loaded.generation, loaded.files),
             Err(why) => {
-                tracing::warn!("the zone bitmap in {} is not used: {why}", self.dir.display());
+                tracing::warn!("the zone bitmap in {} is not used: {why}", self.medium.name().display());
                 self.invalidate()
             }
         }
@@ -165,7 +170,7 @@ impl Zones {
 
     fn replace(&self, generation: u64, files: Files) -> io::Result<()> {
         let mut log = lock(&self.log);
-        *log = Some(Log::create(&self.dir, self.zone_bytes, generation, &files)?);
+        *log = Some(Log::create(&*self.medium, self.zone_bytes, generation, &files)?);
         self.set(State { base: Some(generation), files });
         Ok(())
     }
@@ -179,10 +184,7 @@ impl Zones {
     }
 
     fn forget(&self, log: &mut Option<Log>) -> io::Result<()> {
-        match fs::remove_file(log::path(&self.dir)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => log::sync_dir(&self.dir)?,
-        }
+        self.medium.remove()?;
         *log = None;
         self.set(State::default());
         Ok(())
@@ -259,7 +261,7 @@ impl Zones {
         if records > COMPACT && records / 4 > ranges {
             let state = self.read();
             let generation = state.base.unwrap_or_default();
-            match Log::create(&self.dir, self.zone_bytes, generation, &state.files) {
+            match Log::create(&*self.medium, self.zone_bytes, generation, &state.files) {
                 Ok(new) => *slot = Some(new),
                 // Which of the two files a restart would find is not known.
                 Err(e) => {
@@ -276,7 +278,7 @@ impl Zones {
         self.forget(log)?;
         tracing::warn!(
             "the zone bitmap in {} is given up: {why}; the next reintegration compares everything",
-            self.dir.display()
+            self.medium.name().display()
         );
         Ok(())
     }

@@ -1,4 +1,5 @@
-use super::log::{RECORD, path};
+use super::log::RECORD;
+use super::medium::{Disk, path};
 use super::*;
 use crate::rfs::op::FileId;
 use proptest::prelude::*;
@@ -59,7 +60,7 @@ proptest! {
         let before = fs::metadata(path(dir.path())).unwrap().len() as usize;
         let batch: Vec<_> = flying.iter()
             .map(|&(f, s, n)| log::Mark { file: key(f), zones: s..s + n }).collect();
-        let mut open = log::Log::create(dir.path(), ZONE, 9, &set::Files {
+        let mut open = log::Log::create(&Disk::new(dir.path()), ZONE, 9, &set::Files {
             ranges: model.values().map(ZoneSet::len).sum(), files: model.clone(),
         }).unwrap();
         open.append(&batch).unwrap();
