@@ -1,18 +1,22 @@
 //! What must hold: after every event (I1, S9, I2), after a partition (I5), at the end (I4).
 
+use crate::disk::{Content, Disk, Page};
 use crate::node::Node;
 use crate::world::{Profile, World};
 use safekit::fsm::generation::Flag;
 use safekit::fsm::mirror::{At, Change, Move, Order, Peer, Step, Todo};
 use safekit::fsm::state::{Readiness, Role};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub struct Check {
     /// What was found first.
     pub violation: Option<String>,
-    pub written: u32,
-    pub acked: BTreeSet<u32>,
+    pub written: Content,
+    /// What clients were told last of each page: a takeover must hold it, or what came later.
+    acked: BTreeMap<Page, Content>,
+    /// The same without what a primary lost with its power, which only its secondary can save.
+    firm: BTreeMap<Page, Content>,
     /// Two primaries are no violation until then.
     pub exempt_until: u64,
     /// An operator forced a start that the peer could not be told of: lost writes are his.
@@ -24,6 +28,7 @@ pub struct Check {
     /// How often each thing happened, to see that a run meant something.
     pub takeovers: u64,
     pub splits: u64,
+    pub reintegrations: u64,
 }
 
 impl Check {
@@ -42,15 +47,54 @@ impl Check {
             return;
         }
         self.takeovers += 1;
-        let data = &nodes[x].data;
-        if out.state.order == Some(Order::Prim) {
-            if out.state.peer == Peer::Silent {
-                self.blind = true;
-                self.exempt_until = now + 60_000;
-            }
-            self.acked.retain(|w| data.contains(w));
-        } else if profile.data && !profile.partitions && !self.blind && !self.acked.is_subset(data) {
+        let store = &mut nodes[x].store;
+        let ordered = out.state.order == Some(Order::Prim);
+        if ordered && out.state.peer == Peer::Silent {
+            self.blind = true;
+            self.exempt_until = now + 60_000;
+        }
+        // `primforce` is the operator's word that it is whole.
+        store.mixed &= !(ordered && out.state.fullsync);
+        if store.mixed {
+            self.bad("I2: a node becomes primary with data that is not whole");
+        }
+        let needed = if m.mv == Move::Takeover { &self.acked } else { &self.firm };
+        let missing = needed.iter().any(|(page, content)| store.disk.read(*page) < *content);
+        if missing && profile.data && !profile.partitions && !self.blind && !ordered {
             self.bad("I2: a node becomes primary by itself without every acknowledged write");
+        }
+    }
+
+    /// Clients were told that these are done.
+    pub fn answered(&mut self, writes: &[(Page, Content)]) {
+        for map in [&mut self.acked, &mut self.firm] {
+            for (page, content) in writes {
+                let last = map.entry(*page).or_insert(0);
+                *last = (*last).max(*content);
+            }
+        }
+    }
+
+    /// This is what clients see from now on.
+    pub fn opened(&mut self, disk: &Disk) {
+        for (page, content) in &mut self.acked {
+            *content = disk.read(*page).min(*content);
+        }
+        self.firm = self.acked.clone();
+    }
+
+    /// The pages of which this disk has what clients were told last.
+    pub fn holds(&self, disk: &Disk) -> Vec<(Page, Content)> {
+        let held = |(page, content): &(&Page, &Content)| disk.read(**page) >= **content;
+        self.firm.iter().filter(held).map(|(page, content)| (*page, *content)).collect()
+    }
+
+    /// Of these pages this disk lost what it had, and nobody else has to keep it.
+    pub fn lost(&mut self, held: &[(Page, Content)], disk: &Disk) {
+        for (page, _) in held {
+            if let Some(content) = self.firm.get_mut(page) {
+                *content = disk.read(*page).min(*content);
+            }
         }
     }
 }
@@ -109,10 +153,7 @@ impl World {
         let prim = (Role::Prim, Readiness::Ready);
         let second = (Role::Second, Readiness::Ready);
         let whole = shown == [prim, second] || shown == [second, prim];
-        if whole && self.profile.data && self.nodes[0].data != self.nodes[1].data {
-            self.check.bad("I2: the pair is in step and its data differs");
-        }
-        whole
+        whole && self.verify_same()
     }
 
     /// Runs to the end; what was violated, if anything.

@@ -32,7 +32,8 @@ impl World {
                 self.after(ms, Happening::DiskRecovers(x));
             }
             46..50 => self.normal_network(),
-            50..65 => self.toggle(x),
+            50..60 => self.toggle(x),
+            60..65 => self.damage(x),
             _ => self.command(x),
         }
     }
@@ -49,7 +50,7 @@ impl World {
         if !self.nodes[x].power {
             return;
         }
-        self.nodes[x].power_off();
+        self.lose_power(x);
         self.say(|| format!("{} loses its power", NAMES[x]));
         let ms = self.rng.range(100, 10_000);
         self.after(ms, Happening::PowerOn(x));
@@ -126,6 +127,20 @@ impl World {
         }
     }
 
+    /// The stream alone breaks, files are changed behind the module, or zones cannot be kept.
+    fn damage(&mut self, x: usize) {
+        let stopped = self.nodes[x].power && self.nodes[x].state.at == At::Stopped;
+        match self.rng.range(0, 3) {
+            _ if !self.profile.data => {}
+            _ if stopped => self.edit(x),
+            0 => self.fill_zones(x),
+            _ => {
+                self.break_stream(x);
+                self.say(|| format!("the stream breaks at {}", NAMES[x]));
+            }
+        }
+    }
+
     fn toggle(&mut self, x: usize) {
         let i = self.rng.range(0, CHECKED.len() as u64 - 1) as usize;
         let t = &mut self.nodes[x].truth[i];
@@ -182,6 +197,7 @@ impl World {
             let n = &mut self.nodes[x];
             n.truth = [true; CHECKED.len()];
             n.disk_slow = false;
+            n.store.flash.fill(false);
             let life = n.life;
             match (n.power, n.plane) {
                 (false, _) => self.boot(x),

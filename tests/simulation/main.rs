@@ -5,12 +5,15 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod check;
+mod disk;
+mod effects;
 mod faults;
 mod network;
 mod node;
 mod plane;
 mod rng;
 mod store;
+mod stream;
 mod world;
 
 use std::time::Instant;
@@ -89,7 +92,7 @@ fn a_seed_gives_the_same_trace_twice() {
 }
 
 fn finds(planted: Planted, data: bool) {
-    let found = (0..3000).find_map(|seed| {
+    let found = (0..2000).find_map(|seed| {
         let profile = Profile { data, partitions: false, heavy: seed & 1 == 0, planted: Some(planted) };
         run(seed, profile, false).0.map(|what| (seed, what))
     });
@@ -110,4 +113,21 @@ fn planted_own_pause() {
 #[test]
 fn planted_proven() {
     finds(Planted::Proven, true);
+}
+
+#[test]
+fn planted_release() {
+    finds(Planted::Release, true);
+}
+
+#[test]
+fn planted_drain() {
+    finds(Planted::Drain, true);
+}
+
+/// What reintegration may skip rests on two marks (docs/adr/0007).
+#[test]
+fn planted_marks() {
+    finds(Planted::Settled, true);
+    finds(Planted::Synced, true);
 }

@@ -2,7 +2,7 @@
 //! what its kernel and its disk hold.
 
 use crate::rng::Rng;
-use crate::store::Store;
+use crate::store::{Omits, Store};
 use crate::world::Happening;
 use safekit::fsm::generation::{Generation, History, Record};
 use safekit::fsm::maxloop::Loops;
@@ -86,7 +86,6 @@ pub struct Node {
     // Durable.
     pub disk: Record,
     pub failover: bool,
-    pub data: BTreeSet<u32>,
     pub disk_free: u64,
     pub disk_slow: bool,
     // Kernel.
@@ -103,7 +102,7 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new(me: usize, data: bool, rng: &mut Rng) -> Node {
+    pub fn new(me: usize, data: bool, omits: Omits, rng: &mut Rng) -> Node {
         let first = data && me == 0;
         let record = Record {
             term: u64::from(first),
@@ -145,7 +144,6 @@ impl Node {
             works: Vec::new(),
             disk: record,
             failover: true,
-            data: BTreeSet::new(),
             disk_free: 0,
             disk_slow: false,
             vip: false,
@@ -153,7 +151,7 @@ impl Node {
             script: None,
             guard: None,
             fenced: false,
-            store: Store::default(),
+            store: Store::new(omits),
             truth: [true; CHECKED.len()],
             drift: rng.range(0, 10_000),
         }
@@ -190,7 +188,7 @@ impl Node {
         self.app = false;
     }
 
-    pub fn power_off(&mut self) {
+    pub fn power_off(&mut self, rng: &mut Rng) {
         self.power = false;
         self.frozen = false;
         self.plane = Plane::Down;
@@ -204,7 +202,7 @@ impl Node {
         self.script = None;
         self.guard = None;
         self.fenced = false;
-        self.store = Store::default();
+        self.store.power_off(rng);
         self.disk_free = 0;
         self.state = State::stopped(self.disk.clone(), self.failover, 1);
     }

@@ -4,6 +4,7 @@ use crate::check::Check;
 use crate::network::{Kind, Network};
 use crate::node::{Node, Plane};
 use crate::rng::Rng;
+use crate::store::Omits;
 use safekit::fsm::command::{Caller, Command};
 use safekit::fsm::mirror::Event;
 use safekit::fsm::peer::Beat;
@@ -38,6 +39,7 @@ pub enum Happening {
     Resume(usize, u64),
     Heal,
     DiskRecovers(usize),
+    ZonesRecover(usize),
     /// A client writes.
     Write,
     /// The next fault, command or change of a resource.
@@ -62,6 +64,14 @@ pub enum Planted {
     OwnPause,
     /// S1: a record is lost at each power failure, and the flag says *up*.
     Proven,
+    /// S3: callers are answered as soon as the stream is lost.
+    Release,
+    /// S7: promoted before what was received is applied.
+    Drain,
+    /// Reintegration trusts a directory that was opened since it was settled.
+    Settled,
+    /// ... and zones though a power failure may still take back what was written before them.
+    Synced,
 }
 
 pub struct World {
@@ -110,7 +120,10 @@ impl World {
     /// `traced`: keep the last lines of the trace.
     pub fn new(seed: u64, profile: Profile, traced: bool) -> World {
         let mut rng = Rng::new(seed);
-        let nodes = [Node::new(0, profile.data, &mut rng), Node::new(1, profile.data, &mut rng)];
+        let is = |p: Planted| profile.planted == Some(p);
+        let omits =
+            Omits { drain: is(Planted::Drain), settled: is(Planted::Settled), synced: is(Planted::Synced) };
+        let nodes = [0, 1].map(|x| Node::new(x, profile.data, omits, &mut rng));
         let mut world = World {
             now: 0,
             profile,
@@ -213,6 +226,7 @@ impl World {
             Happening::Resume(x, life) => self.resume(x, life),
             Happening::Heal => self.heal(),
             Happening::DiskRecovers(x) => self.nodes[x].disk_slow = false,
+            Happening::ZonesRecover(x) => self.nodes[x].store.flash.fill(false),
             Happening::Write => self.write(),
             Happening::Fault => self.fault(),
             Happening::Wake(x, life) => {
