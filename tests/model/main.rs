@@ -5,6 +5,7 @@
 //! one of them can come to run by what goes on by itself.
 
 mod bounds;
+mod fails;
 mod plane;
 mod planted;
 mod print;

@@ -31,18 +31,36 @@ fn planted_s7() {
     finds("S7, failed", Bounds { fault: Some(Fault::Unapplied), ..failed }, false);
 }
 
-/// What the secondary misses for each source that reintegration does not look at.
+// What the secondary misses for each source that reintegration does not look at.
+
+fn two_power_failures() -> Bounds {
+    Bounds { cache: true, crashes: 2, writes: 2, ..CALM }
+}
+
 #[test]
-fn planted_omissions() {
-    let b = Bounds { cache: true, crashes: 2, writes: 2, ..CALM };
+fn planted_dirty_zones() {
+    let b = two_power_failures();
     finds("dirty zones of P", Bounds { fault: Some(Fault::DirtyPrimary), ..b }, false);
-    finds("zones of S", Bounds { fault: Some(Fault::DirtySecond), ..b }, false);
+    finds("dirty zones of S", Bounds { fault: Some(Fault::DirtySecond), ..b }, false);
+}
+
+#[test]
+fn planted_hot_zones() {
+    let b = two_power_failures();
     finds("hot zones of P", Bounds { fault: Some(Fault::HotPrimary), ..b }, false);
     finds("hot zones of S", Bounds { fault: Some(Fault::HotSecond), ..b }, false);
+}
+
+#[test]
+fn planted_foreign_changes() {
     let b = Bounds { edits: 1, admin: 2, ..CALM };
     finds("foreign changes on P", Bounds { fault: Some(Fault::ChangedPrimary), ..b }, false);
     finds("foreign changes on S", Bounds { fault: Some(Fault::ChangedSecond), ..b }, false);
-    let b = Bounds { cache: true, torn: 1, crashes: 2, writes: 2, ..CALM };
+}
+
+#[test]
+fn planted_damaged_zones() {
+    let b = Bounds { torn: 1, ..two_power_failures() };
     finds("damaged zones of P", Bounds { fault: Some(Fault::TornPrimary), ..b }, false);
     finds("damaged zones of S", Bounds { fault: Some(Fault::TornSecond), ..b }, false);
 }
