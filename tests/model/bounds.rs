@@ -78,6 +78,8 @@ pub struct Bounds {
     /// Drains that do not work.
     pub drains: u8,
     pub prim: bool,
+    /// `syncdelta` says that data which is not up to date may be served.
+    pub tolerates: u8,
     pub fault: Option<Fault>,
 }
 
@@ -100,5 +102,6 @@ pub const CALM: Bounds = Bounds {
     fails: 0,
     drains: 0,
     prim: false,
+    tolerates: 0,
     fault: None,
 };

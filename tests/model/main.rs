@@ -337,6 +337,13 @@ fn failing_effects() {
     holds("failing effects and power", Bounds { crashes: 1, cache: true, ..b }, deep(1) > 0);
 }
 
+/// What an operator allowed by `syncdelta` is his; data that is not whole is never served.
+#[test]
+fn syncdelta() {
+    let b = Bounds { tolerates: 1, partial: true, ..CALM };
+    holds("syncdelta", Bounds { crashes: 1 + deep(1), ..b }, true);
+}
+
 /// The secondary cannot apply what it received when it takes over: nobody serves that data.
 #[test]
 fn failed_takeovers() {

@@ -21,8 +21,9 @@ const BREAK: usize = 7;
 const EDIT: usize = 8;
 const TORN: usize = 9;
 pub const FAIL: usize = 10;
+const TOLERATE: usize = 11;
 /// Kinds of things that a search has a bound for.
-pub const KINDS: usize = 11;
+pub const KINDS: usize = 12;
 
 /// Generations of a history, beyond which nothing new happens in a search: a secondary that joins with
 /// an old heartbeat each time could go on for ever.
@@ -117,6 +118,10 @@ fn restart(b: &Bounds, v: &mut World, x: usize) {
 fn commands(b: &Bounds, w: &World, x: usize, out: &mut Next) {
     if !w.live(x) {
         return;
+    }
+    if let Some(mut v) = spend(w, TOLERATE, b.tolerates) {
+        v.feed(b, x, Event::Tolerated(true));
+        out.push(("syncdelta tolerates", x, v));
     }
     let mut give = |name, command, stopped| {
         if let Some(mut v) = spend(w, ADMIN, b.admin) {

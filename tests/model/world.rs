@@ -220,7 +220,8 @@ impl World {
         if n.plane.mixed {
             self.bad = Some("I2");
         }
-        if n.s.order.is_some() {
+        // `syncdelta` is the operator's word given before.
+        if n.s.order.is_some() || n.s.tolerated {
             let silent = n.s.peer == Peer::Silent;
             self.acked &= n.plane.data;
             self.blind |= silent;
