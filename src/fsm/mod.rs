@@ -8,6 +8,7 @@ pub mod dot;
 pub mod explain;
 pub mod gate;
 pub mod generation;
+pub mod losses;
 pub mod maxloop;
 pub mod membership;
 pub mod mirror;

@@ -75,6 +75,7 @@ pub(super) fn text(message: &Message) -> String {
         M::AbnormalDelta => ABNORMAL_DELTA.into(),
         M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),
         M::LinkRestored(dir) => format!("Link {dir} restored after an unexpected halt"),
+        M::BoxReplaced(how) => format!("Replication process replaced: {how}"),
         M::StreamLost(why) => format!("Replication to the secondary stopped: {why}"),
         M::StreamResumed(what) => format!("Replication to the secondary resumed: {what}"),
         M::PrimAborted => "Requested prim start aborted".into(),

@@ -67,6 +67,7 @@ pub(super) fn text(message: &Message) -> String {
         M::AbnormalDelta => ABNORMAL_DELTA.into(),
         M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),
         M::LinkRestored(dir) => format!("Lien {dir} rétabli après un arrêt inattendu"),
+        M::BoxReplaced(how) => format!("Processus de réplication remplacé : {how}"),
         M::StreamLost(why) => format!("Réplication vers le secondaire arrêtée : {why}"),
         M::StreamResumed(what) => format!("Réplication vers le secondaire reprise : {what}"),
         M::PrimAborted => "Démarrage en primaire demandé abandonné".into(),

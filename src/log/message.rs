@@ -103,6 +103,8 @@ pub enum Message {
     StreamLost(String),
     /// Our own: writes of that directory or module are replicated again.
     StreamResumed(String),
+    /// Our own: another process of replication has taken the place of one that was lost; how.
+    BoxReplaced(String),
     /// MSG-R-09: `Requested prim start aborted`; the reason goes to `explain`.
     PrimAborted,
     /// ST-44: `Requested second start aborted`.
@@ -215,7 +217,11 @@ impl Message {
             M::StopstartFromFailoverOff | M::TransitionFromRule(..) => Level::C,
             M::NotUptodate | M::RunPrim | M::Inconsistent | M::RunPrimforce => Level::C,
             M::UpdatingTree(_) | M::Copied(_) | M::ReintegrationEnded(_) | M::UptodateData => Level::E,
-            M::AbnormalDelta | M::LinkRestored(_) | M::StreamLost(_) | M::StreamResumed(_) => Level::E,
+            M::AbnormalDelta
+            | M::LinkRestored(_)
+            | M::StreamLost(_)
+            | M::StreamResumed(_)
+            | M::BoxReplaced(_) => Level::E,
             M::ReintegrationProgress(_) => Level::I,
             M::Rescued { .. } => Level::C,
             M::TlsHandshake(_) => Level::D,
@@ -239,7 +245,7 @@ impl Message {
             M::Resource(_, _, setter) => setter,
             M::NotUptodate | M::RunPrim | M::Inconsistent | M::RunPrimforce => "rfsplug",
             M::ReintegrationEnded(_) | M::UptodateData | M::LinkRestored(_) => "rfsplug",
-            M::StreamLost(_) | M::StreamResumed(_) => "rfsplug",
+            M::StreamLost(_) | M::StreamResumed(_) | M::BoxReplaced(_) => "rfsplug",
             M::UpdatingTree(_) | M::Copied(_) | M::AbnormalDelta => "reintegre",
             M::ReintegrationProgress(_) | M::TlsHandshake(_) | M::Rescued { .. } => "reintegre",
             M::VipSet(_) => "vipplug",

@@ -113,6 +113,7 @@ fn others() -> Vec<Message> {
         Message::LinkRestored("/replicated".into()),
         Message::Rescued { archive: "2026-03-01T12-00-00Z".into(), files: 3, bytes: 5000, left_out: 0 },
         Message::Rescued { archive: "2026-03-01T12-00-00Z".into(), files: 3, bytes: 5000, left_out: 2 },
+        Message::BoxReplaced("its mounts were taken over".into()),
         Message::StreamLost("no acknowledgement for 100 s".into()),
         Message::StreamResumed("/replicated".into()),
         Message::PrimAborted,

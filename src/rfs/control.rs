@@ -66,6 +66,10 @@ pub struct Setup {
     pub rescue_limit: u64,
     /// File of the module's key; none: nothing is encrypted.
     pub key: Option<PathBuf>,
+    /// Socket of safeguard.
+    pub guard: PathBuf,
+    /// Goes on with the mounts of a box that is lost, without replication (ST-29).
+    pub degraded: bool,
 }
 
 /// One replicated directory.
@@ -150,7 +154,7 @@ pub enum How {
 }
 
 /// How the directories stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// They are mounted.
     pub mounted: bool,
@@ -158,6 +162,8 @@ pub struct Standing {
     pub writable: bool,
     /// The stream to or from the peer.
     pub stream: Stream,
+    /// How it went on with the mounts of another box, for the module log.
+    pub note: Option<String>,
 }
 
 /// What a box tells.

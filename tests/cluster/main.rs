@@ -11,6 +11,7 @@ mod configuration;
 mod control_plane;
 mod faults_kills;
 mod input;
+mod lost_box;
 mod mirror;
 mod node;
 mod policies;

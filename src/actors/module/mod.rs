@@ -26,8 +26,10 @@ use super::heart::{Guarded, Heart, Publish, Show};
 use super::replication::Replication;
 use super::script::ScriptRunner;
 use super::vip::Vip;
+use crate::control::LogChoice;
 use crate::fsm::explain::{Explanation, explain};
 use crate::fsm::generation::Record;
+use crate::fsm::losses::Losses;
 use crate::fsm::maxloop::Loops;
 use crate::fsm::mirror::{self, At, Event, Face, Outcome, State, Step, Waits};
 use crate::fsm::resource::{ResourceName, Resources, Value};
@@ -61,6 +63,10 @@ pub struct Module {
     counted: Option<replicated::Counted>,
     /// Of the last synchronizations.
     dates: synced::Dates,
+    /// How often its box was lost of late.
+    losses: Losses,
+    /// A box that was lost is being replaced.
+    replaced: bool,
     /// The effect of the reintegration that is under way.
     reintegrating: Option<u64>,
     groups: Groups,
@@ -112,6 +118,7 @@ impl Module {
         let Step { state, effects, outcome } = step;
         let changed = state != self.state;
         let remote = remote_of(&self.state) != remote_of(&state);
+        let degraded = self.state.degraded != state.degraded;
         if self.state.shown().0 == Role::Stop && state.shown().0 != Role::Stop {
             self.truncate_userlogs();
         }
@@ -129,6 +136,10 @@ impl Module {
         }
         for effect in effects {
             self.run(effect, ctx);
+        }
+        if degraded {
+            let value = if self.state.degraded { Value::Up } else { Value::Down };
+            self.set(&name("rfs", "degraded"), value, "nfsadmin", LogChoice::Always);
         }
         if changed {
             self.publish_state();

@@ -1,16 +1,18 @@
 //! The module's part in replication: what its box is told, and what becomes of its words.
 
 use super::{Module, Setup, name};
-use crate::actors::replication::{BoxEvent, BoxSetup, Give, Replication};
+use crate::actors::cluster::now_ms;
+use crate::actors::replication::{Abandon, BoxEvent, BoxSetup, Give, Replace, Replication};
 use crate::config::module::{Async, Replicated, Rfs};
 use crate::config::ports;
+use crate::fsm::losses::Fate;
 use crate::fsm::mirror::{Alike, Effect, Event, Stream};
 use crate::fsm::resource::Value;
 use crate::log::Message as LogMessage;
 use crate::node::keys;
 use crate::node::replicated::{self, Directory};
 use crate::node::rfssync::{self, Policy};
-use crate::rfs::control::{DirSetup, Fault, How, Line, Order, Said, Setup as BoxConfig, Traffic};
+use crate::rfs::control::{DirSetup, Fault, How, Line, Order, Said, Setup as BoxConfig, Standing, Traffic};
 use actix::prelude::*;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -48,6 +50,8 @@ pub(super) fn box_setup(setup: &Setup) -> Option<BoxSetup> {
         rescue: crate::rfs::rescue::dir(&uservar),
         rescue_limit: u64::from(rfs.rescuelimit) << 20,
         key,
+        guard: setup.paths.run().join("safeguard.sock"),
+        degraded: false,
     };
     let program = setup.paths.safebin().join(PROGRAM);
     Some(BoxSetup { setup: config, program, uservar })
@@ -163,9 +167,7 @@ impl Module {
 
     fn said(&mut self, said: Said, ctx: &mut Context<Self>) {
         match said {
-            Said::Standing(standing) => {
-                self.feed(Event::Stream(standing.stream), ctx);
-            }
+            Said::Standing(standing) => self.stands(standing, ctx),
             Said::Stream(stream, why) => {
                 if stream == Stream::Broken {
                     self.log(&LogMessage::StreamLost(why));
@@ -192,18 +194,40 @@ impl Module {
         self.assign(&name("rfs", "netin_bandwidth"), rate(traffic.received, t.received));
     }
 
+    /// The automaton hears what it means, then another box is started, or the rest is taken away.
     fn box_lost(&mut self, why: &str, ctx: &mut Context<Self>) {
         self.counted = None;
-        let expected = self.state.shown().0 == crate::fsm::state::Role::Stop;
-        if expected {
+        let Some(replication) = self.replication.clone() else { return };
+        let stopped = self.state.shown().0 == crate::fsm::state::Role::Stop;
+        if !stopped {
+            self.log(&LogMessage::Error(format!("the process of replication is lost: {why}")));
+        }
+        let restarts = self.setup.config.rfs.as_ref().map_or(0, |r| r.restarts);
+        let (running, degraded) = (self.state.running(), self.state.degraded);
+        let fate = match stopped {
+            true => Fate::Gone,
+            false => self.losses.note(now_ms(), restarts, running, degraded),
+        };
+        if fate == Fate::Gone {
+            // What runs there waits for an answer and cannot even be killed before this.
+            drop(replication.try_send(Abandon));
             return;
         }
-        self.log(&LogMessage::Error(format!("the process of replication is lost: {why}")));
-        if self.state.running() {
-            // Its mount is dead: this node cannot go on.
-            self.feed(Event::Fenced(format!("stopped here: {why}")), ctx);
+        self.replaced = true;
+        drop(replication.try_send(Replace { degraded: fate == Fate::Degraded }));
+        self.feed(Event::BoxLost(fate), ctx);
+    }
+
+    /// A box says how things stand: a successor, or the one that an earlier safeadmin had started.
+    fn stands(&mut self, standing: Standing, ctx: &mut Context<Self>) {
+        let replaced = std::mem::take(&mut self.replaced);
+        if let Some(note) = standing.note {
+            self.log(&LogMessage::BoxReplaced(note));
+        }
+        if replaced && !standing.mounted && self.state.running() {
+            self.feed(Event::BoxLost(Fate::Gone), ctx);
         } else {
-            self.feed(Event::Stream(Stream::Broken), ctx);
+            self.feed(Event::Stream(standing.stream), ctx);
         }
     }
 }
@@ -230,6 +254,9 @@ impl Handler<BoxEvent> for Module {
             }
             BoxEvent::Said(said) => self.said(said, ctx),
             BoxEvent::Lost(why) => self.box_lost(&why, ctx),
+            BoxEvent::Gone => {
+                self.feed(Event::BoxLost(Fate::Gone), ctx);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use super::plan::{Move, Moving, Todo};
 use super::state::{At, Goal, Peer, Stream};
 use super::{Effect, Ignored, Outcome, Run};
 use crate::fsm::command::{Caller, Command};
+use crate::fsm::losses::Fate;
 use crate::fsm::scripts::Action;
 use crate::fsm::start;
 use crate::fsm::state::Role;
@@ -56,6 +57,30 @@ impl Run<'_> {
         }
         self.s.stream = stream;
         Outcome::Taken
+    }
+
+    /// The process of replication is lost, with all that it had in memory. A secondary does not hold all
+    /// that was answered any more. A primary that had one goes alone, in the order of S3: its callers wait
+    /// in the kernel until then. If its mounts are dead it cannot go on at all.
+    pub(super) fn box_lost(&mut self, fate: Fate) -> Outcome {
+        self.s.stream = match self.s.stream {
+            Stream::InStep(_) | Stream::Broken => Stream::Broken,
+            Stream::None | Stream::Syncing(_) => Stream::None,
+        };
+        self.s.promotable = false;
+        if !self.s.running() {
+            return Outcome::Taken;
+        }
+        match fate {
+            Fate::Replaced => Outcome::Taken,
+            Fate::Degraded => {
+                self.s.degraded = true;
+                Outcome::Taken
+            }
+            Fate::Gone => {
+                self.fenced("stopped here: the replicated directories are not mounted any more".to_owned())
+            }
+        }
     }
 
     /// Another attempt would end in the same way (ST-37): no secondary until somebody does something

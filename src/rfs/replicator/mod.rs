@@ -219,6 +219,17 @@ impl Replicator {
         Ok(())
     }
 
+    /// Takes the place of a replicator whose process was killed while a secondary was attached: as after
+    /// the loss of its stream, callers wait until the automaton has spoken. What that process had not
+    /// sent is not known here.
+    pub fn lost(&self) {
+        let mut state = self.shared.lock();
+        (state.gate, state.line, state.marked) = (Gate::Open, Line::Broken, false);
+        let changed = state.next_number();
+        drop(state);
+        shared::run(changed);
+    }
+
     /// Lets modifications wait, for the last step of a reintegration; when it returns none is under way and
     /// all are recorded.
     ///

@@ -6,7 +6,8 @@ use super::{Post, Service, behind, join, locked};
 use crate::fsm::mirror::Stream;
 use crate::node::replicated;
 use crate::rfs::control::{Fault, Line, Order, Request};
-use crate::rfs::replicator::Mode;
+use crate::rfs::ledger::Mode;
+use crate::rfs::replicator::Mode as Taking;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -93,6 +94,7 @@ impl Service {
             if let Some(volume) = dir.volume() {
                 volume.primary(true);
             }
+            dir.note(Mode::Alone(generation, full));
             dir.replicator.alone().map_err(|e| format!("{} cannot be opened: {e}", dir.name()))?;
         }
         locked(&self.inner).post = Post::Writable { generation, full };
@@ -122,6 +124,7 @@ impl Service {
                         let why = "modifications were refused that the secondary may not have".to_owned();
                         self.set_stream(&mut locked(&self.inner), Stream::Broken, why);
                     }
+                    dir.note(Mode::Closed);
                     if let Some(volume) = dir.volume() {
                         volume.primary(false);
                     }
@@ -195,10 +198,10 @@ impl Service {
     fn mark_dirty(&self) -> Result<(), String> {
         for dir in &self.dirs {
             // The automaton goes alone also when only the heartbeats are lost.
-            if matches!(dir.replicator.mode(), Mode::Synchronous) {
+            if matches!(dir.replicator.mode(), Taking::Synchronous) {
                 dir.replicator.detach();
             }
-            if matches!(dir.replicator.mode(), Mode::Broken) {
+            if matches!(dir.replicator.mode(), Taking::Broken) {
                 dir.replicator
                     .mark_unacknowledged()
                     .map_err(|e| format!("{}: the modified zones cannot be kept: {e}", dir.name()))?;
@@ -220,9 +223,10 @@ impl Service {
         self.mark_dirty()?;
         for dir in &self.dirs {
             // A directory that was not attached has nobody to release.
-            if matches!(dir.replicator.mode(), Mode::Broken) {
+            if matches!(dir.replicator.mode(), Taking::Broken) {
                 dir.replicator.release().map_err(|e| format!("{}: {e}", dir.name()))?;
             }
+            dir.note(Mode::Alone(generation, full));
         }
         {
             let mut inner = locked(&self.inner);
@@ -237,7 +241,7 @@ impl Service {
             for dir in &service.dirs {
                 // Only if nobody was attached meanwhile: then nothing is marked any more.
                 if dir.marks.zones.base() == Some(from)
-                    && matches!(dir.replicator.mode(), Mode::Alone)
+                    && matches!(dir.replicator.mode(), Taking::Alone)
                     && let Err(why) = dir.validate()
                 {
                     service.error(format!("{why}: the next reintegration compares hashes"));

@@ -3,6 +3,7 @@
 use super::directory::{Directory, Hold};
 use super::{Inner, Post, Service, locked};
 use crate::fsm::mirror::Stream;
+use crate::rfs::ledger::Mode;
 use crate::rfs::op::{FileId, FileKey, Name};
 use crate::rfs::resync::{Meta, Primary, Verdict};
 use crate::rfs::zones::Changes;
@@ -53,7 +54,13 @@ impl Lender {
         // stream that is attached now.
         let mut inner = locked(&self.service.inner);
         self.is_under_way(&inner)?;
-        hold.held.attach(parked.writer, parked.reader, self.session).map_err(|e| e.to_string())?;
+        // Before a caller has to wait for the secondary.
+        let full = matches!(inner.post, Post::Writable { full: true, .. });
+        self.dir.note(Mode::Paired(generation, full));
+        if let Err(error) = hold.held.attach(parked.writer, parked.reader, self.session) {
+            self.dir.note(Mode::Alone(generation, full));
+            return Err(error.to_string());
+        }
         self.dir.stop_tracking();
         inner.attached[self.dir.index] = true;
         if inner.attached.iter().all(|a| *a) {

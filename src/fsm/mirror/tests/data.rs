@@ -3,6 +3,7 @@
 use super::pair::{Did, Pair};
 use crate::fsm::command::Command;
 use crate::fsm::generation::Flag;
+use crate::fsm::losses::Fate;
 use crate::fsm::mirror::{At, Effect, Event, Outcome, Stream, Why, step};
 use crate::fsm::scripts::Script;
 
@@ -253,8 +254,7 @@ fn a_full_copy_is_asked_for_by_either_side() {
 fn a_degraded_primary_takes_no_secondary_until_it_is_started_anew() {
     let mut p = Pair::whole(true);
     p.did.clear();
-    p.feed(0, Event::Stream(Stream::Broken));
-    p.feed(0, Event::Degraded(true));
+    p.feed(0, Event::BoxLost(Fate::Degraded));
     p.feed(1, Event::Stream(Stream::Broken));
     p.stream = None;
     p.run();
