@@ -178,7 +178,7 @@ pub enum Said {
 pub enum Fault {
     /// It may work later.
     Again(String),
-    /// It will not without somebody's help (ST-37).
+    /// It will not without somebody's help, and nothing was changed (ST-37).
     Refused(String),
 }
 

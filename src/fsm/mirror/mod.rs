@@ -97,7 +97,8 @@ pub enum Event {
     OwnPause(u64),
     /// The data plane's word on the stream changed (S3).
     Stream(Stream),
-    /// The reintegration with this id is refused, and would be again: the reason (ST-37).
+    /// The reintegration with this id is refused before it has changed anything, and would be again: the
+    /// reason (ST-37).
     ReintegrationRefused(u64, String),
     /// Primary: its replication process was lost, the directories go on without replication (ST-29).
     Degraded(bool),

@@ -1,7 +1,7 @@
 //! The data plane: what it is told, what it says, and moves that must not outlast a broken stream.
 
 use super::alike::difference;
-use super::plan::{Move, Moving, Todo};
+use super::plan::{Change, Move, Moving, Todo};
 use super::state::{At, Goal, Peer, Stream};
 use super::{Effect, Ignored, Outcome, Run};
 use crate::fsm::command::{Caller, Command};
@@ -52,16 +52,22 @@ impl Run<'_> {
         Outcome::Taken
     }
 
-    /// Another attempt would end in the same way (ST-37): no secondary until somebody does something
+    /// Nothing was changed, and another attempt would end in the same way (ST-37): no secondary until somebody does something
     /// here or on the primary.
     pub(super) fn not_reintegrated(&mut self, id: u64, why: String) -> Outcome {
         let awaited = |m: &Moving| m.mv == Move::Join && m.awaited.as_ref().is_some_and(|a| a.0 == id);
-        if !matches!(&self.s.at, At::Moving(m) if awaited(m)) {
-            return Outcome::Ignored(Ignored::Late);
-        }
+        let whole = match &self.s.at {
+            At::Moving(m) if awaited(m) => m.whole,
+            _ => return Outcome::Ignored(Ignored::Late),
+        };
         self.log(Message::Error(format!("the reintegration is refused: {why}")));
         self.s.refusal = Some(why);
         self.leave_join();
+        if let At::Moving(m) = &mut self.s.at
+            && whole
+        {
+            m.store = Some(Change::Untouched);
+        }
         Outcome::Taken
     }
 

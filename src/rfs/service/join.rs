@@ -92,9 +92,10 @@ impl From<LinkError> for NotAdmitted {
 }
 
 impl NotAdmitted {
-    fn about(self, dir: &str) -> Fault {
-        let why = format!("{dir} cannot be synchronized: {}", self.0);
-        if self.1 { Fault::Refused(why) } else { Fault::Again(why) }
+    /// Refused is only what has changed nothing yet: with the first directory.
+    fn about(self, dir: &Directory) -> Fault {
+        let why = format!("{} cannot be synchronized: {}", dir.name(), self.0);
+        if self.1 && dir.index == 0 { Fault::Refused(why) } else { Fault::Again(why) }
     }
 }
 
@@ -146,7 +147,7 @@ impl Work {
         // The stream is connected before the end, so that it can be attached in the same breath; and
         // before anything is changed here, since the primary may refuse.
         let hello = self.service.hello(Purpose::Stream, dir.index, self.session, settled);
-        let (reader, writer, welcome) = self.service.connect(&hello).map_err(|e| e.about(&dir.name()))?;
+        let (reader, writer, welcome) = self.service.connect(&hello).map_err(|e| e.about(dir))?;
         dir.forget_marks().map_err(&again)?;
         self.service.voice.log(Line::Updating(dir.name()));
         let began = Instant::now();

@@ -215,6 +215,7 @@ fn a_refused_reintegration_waits_for_an_operator() {
     assert_eq!(p.shown(), ["ALONE Ready", "WAIT NotReady"]);
     assert_eq!(p.n[1].s.why, Some(Why::Refused));
     assert!(p.log(1).contains(&"the reintegration is refused: abnormal delta"));
+    assert!(!p.n[1].disk.reintegrating, "nothing was copied");
     p.order(1, Command::Stop);
     p.order(1, Command::Second { fullsync: true });
     assert_eq!(p.shown(), ["PRIM Ready", "SECOND Ready"]);
