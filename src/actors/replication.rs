@@ -196,8 +196,12 @@ impl Handler<Give> for Replication {
         match self.link {
             Link::Up(_) => self.pass(id, order, ctx),
             Link::Coming => {}
-            // Without a box there is nothing to refuse, unmount or end.
-            Link::Down => self.connect(!matches!(order, Order::Quit | Order::ReadOnly), ctx),
+            // Without a box there is nothing to refuse, unmount, compare or end.
+            Link::Down => {
+                let nothing = [Order::Quit, Order::ReadOnly, Order::Verify, Order::Diff];
+                let starts = !nothing.contains(&order) && !matches!(order, Order::Cancel { .. });
+                self.connect(starts, ctx);
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod rules;
 pub mod scripts;
 pub mod start;
 pub mod state;
+pub mod sync;
 pub mod synced;
 pub mod table;
 

@@ -71,6 +71,10 @@ pub(super) fn text(message: &Message) -> String {
         M::ReintegrationEnded(policy) => format!("Reintegration ended ({policy})"),
         M::ReintegrationProgress(how) => format!("Reintegration: {how}"),
         M::Rescued { archive, files, bytes, left_out } => rescued(archive, *files, *bytes, *left_out),
+        M::ReintegrationStalled(seconds) => {
+            format!("Reintegration stands still: nothing has come for {seconds} s")
+        }
+        M::ReintegrationGoesOn => "Reintegration goes on".into(),
         M::UptodateData => "Uptodate replicated file system".into(),
         M::AbnormalDelta => ABNORMAL_DELTA.into(),
         M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),

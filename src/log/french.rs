@@ -63,6 +63,10 @@ pub(super) fn text(message: &Message) -> String {
         M::ReintegrationEnded(policy) => format!("Réintégration terminée ({policy})"),
         M::ReintegrationProgress(how) => format!("Réintégration : {how}"),
         M::Rescued { archive, files, bytes, left_out } => rescued(archive, *files, *bytes, *left_out),
+        M::ReintegrationStalled(seconds) => {
+            format!("La réintégration est arrêtée : rien reçu depuis {seconds} s")
+        }
+        M::ReintegrationGoesOn => "La réintégration reprend".into(),
         M::UptodateData => "Système de fichiers répliqué à jour".into(),
         M::AbnormalDelta => ABNORMAL_DELTA.into(),
         M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),

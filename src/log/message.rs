@@ -99,6 +99,10 @@ pub enum Message {
         /// Files whose bytes had no room.
         left_out: u64,
     },
+    /// [D] It has not moved for so many seconds.
+    ReintegrationStalled(u64),
+    /// [D] It goes on.
+    ReintegrationGoesOn,
     /// Our own: writes are no longer replicated; why.
     StreamLost(String),
     /// Our own: writes of that directory or module are replicated again.
@@ -218,6 +222,7 @@ impl Message {
             M::AbnormalDelta | M::LinkRestored(_) | M::StreamLost(_) | M::StreamResumed(_) => Level::E,
             M::ReintegrationProgress(_) => Level::I,
             M::Rescued { .. } => Level::C,
+            M::ReintegrationStalled(_) | M::ReintegrationGoesOn => Level::E,
             M::TlsHandshake(_) => Level::D,
             M::PrimAborted | M::SecondAborted | M::ScriptTimeout(..) => Level::C,
             M::PreviousHaltUnexpected | M::FailoverOff => Level::C,
@@ -242,6 +247,7 @@ impl Message {
             M::StreamLost(_) | M::StreamResumed(_) => "rfsplug",
             M::UpdatingTree(_) | M::Copied(_) | M::AbnormalDelta => "reintegre",
             M::ReintegrationProgress(_) | M::TlsHandshake(_) | M::Rescued { .. } => "reintegre",
+            M::ReintegrationStalled(_) | M::ReintegrationGoesOn => "reintegre",
             M::VipSet(_) => "vipplug",
             M::Script { .. } | M::ScriptTimeout(..) | M::ScriptFailed(..) | M::ScriptRunning(..) => {
                 "userplug"

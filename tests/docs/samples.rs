@@ -132,6 +132,8 @@ fn others() -> Vec<Message> {
         Message::Copied("120 MB, 12 files, 3 s, 40960 KB/sec".into()),
         Message::ReintegrationEnded("default".into()),
         Message::ReintegrationProgress("/replicated: 40 of 120 MB".into()),
+        Message::ReintegrationStalled(15),
+        Message::ReintegrationGoesOn,
         Message::UptodateData,
         Message::AbnormalDelta,
         Message::TlsHandshake("7".into()),

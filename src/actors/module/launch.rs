@@ -94,6 +94,7 @@ pub fn launch(setup: Setup) -> Result<ModuleHandle, LaunchError> {
         remote: "UNKNOWN Unknown".to_owned(),
         since: Timestamp::now(),
         reason: String::new(),
+        progress: None,
         evaluations: 0,
     });
     let (module, id, config, store) = (s.name.clone(), s.id, s.config.clone(), s.store.clone());
@@ -236,6 +237,7 @@ impl Module {
             replication,
             counted: None,
             dates: p.dates,
+            examinations: Default::default(),
             reintegrating: None,
             groups: p.groups,
             guard,

@@ -6,6 +6,7 @@
 mod adopt;
 mod api;
 mod effects;
+mod examine;
 mod fscheck;
 mod groups;
 mod handlers;
@@ -17,7 +18,8 @@ mod synced;
 mod windows;
 
 pub use api::{
-    Close, Control, Explain, Forget, GetResources, Loop, ModuleHandle, Print, Rfs, SetResource, Setup, Shown,
+    Close, Control, Examination, Examine, Explain, Forget, GetResources, Loop, ModuleHandle, News, Print,
+    SetResource, Setup, Shown, SyncPolicy,
 };
 pub use launch::{LaunchError, launch, vip_plan};
 
@@ -58,11 +60,12 @@ pub struct Module {
     /// Of a module with replicated directories.
     replication: Option<Addr<Replication>>,
     /// What its box counted last.
-    counted: Option<replicated::Counted>,
+    counted: Option<crate::rfs::control::Traffic>,
     /// Of the last synchronizations.
     dates: synced::Dates,
     /// The effect of the reintegration that is under way.
     reintegrating: Option<u64>,
+    examinations: examine::Examinations,
     groups: Groups,
     guard: Recipient<GuardEvent>,
     last_sent: Arc<AtomicU64>,

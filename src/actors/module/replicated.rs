@@ -1,16 +1,17 @@
 //! The module's part in replication: what its box is told, and what becomes of its words.
 
-use super::{Module, Setup, name};
+use super::{Module, News, Setup, name};
 use crate::actors::replication::{BoxEvent, BoxSetup, Give, Replication};
 use crate::config::module::{Async, Replicated, Rfs};
 use crate::config::ports;
 use crate::fsm::mirror::{Alike, Effect, Event, Stream};
 use crate::fsm::resource::Value;
+use crate::fsm::sync::How;
 use crate::log::Message as LogMessage;
 use crate::node::keys;
 use crate::node::replicated::{self, Directory};
 use crate::node::rfssync::{self, Policy};
-use crate::rfs::control::{DirSetup, Fault, How, Line, Order, Said, Setup as BoxConfig, Traffic};
+use crate::rfs::control::{DirSetup, Fault, Line, Order, Said, Setup as BoxConfig, Traffic};
 use actix::prelude::*;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -80,13 +81,6 @@ fn digest(value: &impl Serialize) -> [u8; 32] {
     *blake3::hash(&serde_json::to_vec(value).unwrap_or_default()).as_bytes()
 }
 
-/// What a box counted last, and when.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Counted {
-    at: Timestamp,
-    traffic: Traffic,
-}
-
 impl Module {
     /// An effect for the data plane.
     pub(super) fn replicate(&mut self, effect: Effect, ctx: &mut Context<Self>) {
@@ -95,9 +89,13 @@ impl Module {
             Effect::Unmount(id) => (id, Order::Quit),
             Effect::Writable(id, generation, full) => (id, Order::Writable { generation, full }),
             Effect::ReadOnly(id) => (id, Order::ReadOnly),
-            Effect::Reintegrate { id, session, full, rescue, .. } => {
-                let how = self.how(full);
-                if let Some(why) = self.abnormal(how) {
+            Effect::Reintegrate { id, session, full, since, rescue, .. } => {
+                let how = match since {
+                    Some(date) => How::Since(date),
+                    None if full => How::Full,
+                    None => rfssync::wanted(self.setup.rfssync.as_ref()),
+                };
+                if let Some(why) = self.abnormal(&how) {
                     self.log(&LogMessage::AbnormalDelta);
                     return self.refuse_reintegration(id, why, ctx);
                 }
@@ -115,25 +113,21 @@ impl Module {
         }
     }
 
-    /// What a reintegration copies: the word of an operator or of the primary, else the policy. What
-    /// comes from a backup is compared by hash.
-    fn how(&self, full: bool) -> How {
-        match self.setup.rfssync {
-            _ if full => How::Full,
-            Policy::Full => How::Full,
-            Policy::External { .. } => How::Hash,
-            Policy::Default => How::Default,
-        }
-    }
-
-    /// RES-32, RFS-58: a policy is for one synchronization.
+    /// RES-32.
     fn reintegrated(&mut self, good: bool) {
         let failed = Value::Text(if good { "false" } else { "true" }.to_owned());
         self.assign(&name("rfs", "reintegre_failed"), failed);
-        if !good || self.setup.rfssync == Policy::Default {
+        if good {
+            self.policy_is_done();
+        }
+    }
+
+    /// RFS-58: a policy is for one synchronization, on both nodes.
+    fn policy_is_done(&mut self) {
+        if self.setup.rfssync == Some(Policy::Default) {
             return;
         }
-        self.setup.rfssync = Policy::Default;
+        self.setup.rfssync = Some(Policy::Default);
         self.show_rfssync();
         let (paths, module) = (self.setup.paths.clone(), self.setup.name.clone());
         tokio::task::spawn_blocking(move || {
@@ -167,33 +161,39 @@ impl Module {
                 self.feed(Event::Stream(standing.stream), ctx);
             }
             Said::Stream(stream, why) => {
-                if stream == Stream::Broken {
-                    self.log(&LogMessage::StreamLost(why));
+                match stream {
+                    Stream::Broken => self.log(&LogMessage::StreamLost(why)),
+                    // On a primary: its secondary has what the policy wanted.
+                    Stream::InStep(_) if self.state.running() => self.policy_is_done(),
+                    _ => {}
                 }
                 self.feed(Event::Stream(stream), ctx);
             }
             Said::Line(line) => self.log(&message(line)),
             Said::Traffic(traffic) => self.count_traffic(traffic),
+            Said::Found { id, report } => self.examined(id, News::Report(report)),
+            Said::Measured { id, measure } => self.examined(id, News::Progress(measure)),
+            Said::Progress(measure) => self.progress(measure),
             Said::Done { .. } => {}
         }
     }
 
-    /// RES-36 to RES-38: KB/s since the last count.
+    /// RES-36 to RES-38: KB/s since the last count, by the clock of the box.
     fn count_traffic(&mut self, traffic: Traffic) {
-        let now = Timestamp::now();
-        let Some(last) = self.counted.replace(Counted { at: now, traffic }) else { return };
-        let ms = u64::try_from(now.duration_since(last.at).as_millis()).unwrap_or(0).max(1);
+        let last = self.counted.replace(traffic);
+        // A count from 0 is that of a box that has just started, or of one that is met again.
+        let Some(t) = last.filter(|t| t.at < traffic.at) else { return };
+        let ms = traffic.at - t.at;
         let rate = |new: u64, old: u64| Value::Text((new.saturating_sub(old) * 1000 / 1024 / ms).to_string());
-        let t = last.traffic;
-        let sent = (traffic.replicated + traffic.reintegrated, t.replicated + t.reintegrated);
         self.assign(&name("rfs", "rep_bandwidth"), rate(traffic.replicated, t.replicated));
         self.assign(&name("rfs", "rei_bandwidth"), rate(traffic.reintegrated, t.reintegrated));
-        self.assign(&name("rfs", "netout_bandwidth"), rate(sent.0, sent.1));
+        self.assign(&name("rfs", "netout_bandwidth"), rate(traffic.sent, t.sent));
         self.assign(&name("rfs", "netin_bandwidth"), rate(traffic.received, t.received));
     }
 
     fn box_lost(&mut self, why: &str, ctx: &mut Context<Self>) {
         self.counted = None;
+        self.progress(None);
         let expected = self.state.shown().0 == crate::fsm::state::Role::Stop;
         if expected {
             return;
@@ -212,6 +212,11 @@ impl Handler<BoxEvent> for Module {
     type Result = ();
 
     fn handle(&mut self, event: BoxEvent, ctx: &mut Self::Context) {
+        if let BoxEvent::Done(id, result) = &event
+            && self.examination_done(*id, result)
+        {
+            return;
+        }
         if let BoxEvent::Done(id, result) = &event
             && self.reintegrating == Some(*id)
         {
@@ -243,6 +248,8 @@ fn message(line: Line) -> LogMessage {
         Line::Rescued { archive, files, bytes, left_out } => {
             LogMessage::Rescued { archive, files, bytes, left_out }
         }
+        Line::Stalled(seconds) => LogMessage::ReintegrationStalled(seconds),
+        Line::GoesOn => LogMessage::ReintegrationGoesOn,
         Line::Link(dir) => LogMessage::LinkRestored(dir),
         Line::Handshake(why) => LogMessage::TlsHandshake(why),
         Line::Error(what) => LogMessage::Error(what),

@@ -268,6 +268,7 @@ impl Run<'_> {
             Change::Adopted => {
                 self.s.adopted = true;
                 self.s.fullsync = false;
+                self.s.since = None;
             }
             Change::Asked => self.s.parted = false,
             _ => {}

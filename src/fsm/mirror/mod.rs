@@ -155,6 +155,8 @@ pub enum Effect {
         session: u64,
         /// Copy everything (ST-43, ST-45).
         full: bool,
+        /// Copy the files modified after this time only, whole (RFS-60); it wins.
+        since: Option<i64>,
         /// The node was PRIM until a swap: it has everything if its stream was in step to the end.
         swap: bool,
         /// What differs here is kept before it is overwritten (S6).

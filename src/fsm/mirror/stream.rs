@@ -32,7 +32,8 @@ impl Run<'_> {
                     _ => None,
                 };
                 let rescue = start::rescue(&self.s.record, face);
-                Effect::Reintegrate { id, session: self.s.session, full, swap: self.s.swapped, rescue }
+                let (session, since, swap) = (self.s.session, self.s.since, self.s.swapped);
+                Effect::Reintegrate { id, session, full, since, swap, rescue }
             }
             _ => Effect::ReadOnly(id),
         }

@@ -95,7 +95,7 @@ pub type Events = Box<dyn Fn(StreamEvent) + Send + Sync>;
 pub enum Mode {
     /// Not at all.
     ReadOnly,
-    /// Not now: a secondary is about to be attached.
+    /// Not now: a secondary is about to be attached, or compares.
     Held,
     /// Without a secondary; zones are marked.
     Alone,
@@ -225,8 +225,22 @@ impl Replicator {
     /// # Errors
     /// [`ReplicatorError::Mode`] unless alone; [`ReplicatorError::Timeout`], and it is alone again.
     pub fn hold(&self, deadline: Instant) -> Result<Held, ReplicatorError> {
+        self.close_gate(Mode::Alone, deadline)
+    }
+
+    /// Lets modifications wait while the secondary compares; when it returns none is under way and the
+    /// secondary has received all. A lost stream ends it.
+    ///
+    /// # Errors
+    /// [`ReplicatorError::Mode`] unless there is a stream; [`ReplicatorError::Timeout`], and modifications
+    /// go on.
+    pub fn pause(&self, deadline: Instant) -> Result<Held, ReplicatorError> {
+        self.close_gate(Mode::Synchronous, deadline)
+    }
+
+    fn close_gate(&self, from: Mode, deadline: Instant) -> Result<Held, ReplicatorError> {
         let mut state = self.shared.lock();
-        if state.mode() != Mode::Alone {
+        if state.mode() != from {
             return Err(ReplicatorError::Mode(state.mode()));
         }
         state.gate = Gate::Held;
@@ -237,7 +251,7 @@ impl Replicator {
 
         let number = held.number;
         let calm = wait(&self.shared.settled, self.shared.lock(), deadline, |state| {
-            state.permits == 0 || state.number != number
+            (state.permits == 0 && state.queue.is_empty()) || state.number != number
         });
         match calm {
             Ok(state) if state.number == number => {

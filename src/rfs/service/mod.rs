@@ -12,10 +12,12 @@ mod join;
 mod marks;
 mod orders;
 mod primary;
+mod rate;
 mod report;
 mod server;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod voice;
 
 use super::control::{Fault, Line, Said, Setup, Standing, setup_path, socket_path};
@@ -28,6 +30,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -86,6 +89,8 @@ struct Inner {
     helpers: u32,
     /// Primary: directories whose stream of the session is attached.
     attached: Vec<bool>,
+    /// Primary: when the session began that reintegrates, and what had been lent before.
+    began: Option<(Instant, u64)>,
 }
 
 /// The process.
@@ -96,6 +101,9 @@ pub struct Service {
     inner: Mutex<Inner>,
     voice: Arc<Voice>,
     join: Mutex<Option<join::Joining>>,
+    examinations: Mutex<Vec<verify::Examination>>,
+    /// Bytes lent to secondaries for their reintegration.
+    lent: Arc<AtomicU64>,
 }
 
 /// Runs the box whose setup lies in this file; returns when it is ordered to end.
@@ -168,8 +176,14 @@ impl Service {
                 }
             }
             let attached = vec![false; dirs.len()];
-            let inner =
-                Inner { post: Post::Closed, mounted: false, stream: Stream::None, helpers: 0, attached };
+            let inner = Inner {
+                post: Post::Closed,
+                mounted: false,
+                stream: Stream::None,
+                helpers: 0,
+                attached,
+                began: None,
+            };
             Service {
                 setup,
                 link,
@@ -177,6 +191,8 @@ impl Service {
                 inner: Mutex::new(inner),
                 voice: Arc::default(),
                 join: Mutex::new(None),
+                examinations: Mutex::default(),
+                lent: Arc::default(),
             }
         });
         match error {
@@ -213,6 +229,11 @@ impl Service {
             }
         }
         Ok(false)
+    }
+
+    /// SAFEUSERVAR of the module.
+    fn uservar(&self) -> &Path {
+        self.setup.state.parent().unwrap_or(Path::new("/"))
     }
 
     fn done(&self, id: u64, result: Result<(), Fault>) {

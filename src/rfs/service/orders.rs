@@ -2,8 +2,9 @@
 //! after the other; a reintegration has a thread of its own and is ended by the next order that
 //! changes what the node does.
 
-use super::{Post, Service, behind, join, locked};
+use super::{Post, Service, behind, join, locked, marks, verify};
 use crate::fsm::mirror::Stream;
+use crate::fsm::sync::{Backup, Offer};
 use crate::node::replicated;
 use crate::rfs::control::{Fault, Line, Order, Request};
 use crate::rfs::replicator::Mode;
@@ -33,6 +34,18 @@ pub(super) fn carry_out(service: &Arc<Service>, Request { id, order }: Request) 
         Order::Reintegrate { session, how, rescue } => {
             join::begin(service, id, session, how, rescue);
             return false;
+        }
+        Order::Verify => {
+            verify::verify(service, id);
+            return false;
+        }
+        Order::Diff => {
+            verify::diff(service, id);
+            return false;
+        }
+        Order::Cancel { of } => {
+            verify::cancel(service, of);
+            Ok(())
         }
         Order::Quit => {
             let result = service.unmount();
@@ -81,6 +94,10 @@ impl Service {
             if before == Post::Closed {
                 behind::begin(dir)?;
             }
+            if let Some(generation) = self.untouched_since_backup() {
+                dir.begin_zones(generation)?;
+                dir.validate()?;
+            }
             dir.known.settle(None).map_err(|e| e.to_string())?;
         }
         self.close_rescue();
@@ -97,6 +114,15 @@ impl Service {
         }
         locked(&self.inner).post = Post::Writable { generation, full };
         Ok(())
+    }
+
+    /// A backup was taken from this node and nothing changed since, an operator says (RFS-52): what is
+    /// modified from now on is all that its restoration lacks.
+    fn untouched_since_backup(&self) -> Option<u64> {
+        match self.offer() {
+            Offer::Backup(Backup { uid, detect: false }) => Some(marks::of_backup(&uid)),
+            _ => None,
+        }
     }
 
     /// S9: every modification is refused. A secondary stops following.
@@ -195,7 +221,7 @@ impl Service {
     fn mark_dirty(&self) -> Result<(), String> {
         for dir in &self.dirs {
             // The automaton goes alone also when only the heartbeats are lost.
-            if matches!(dir.replicator.mode(), Mode::Synchronous) {
+            if matches!(dir.replicator.mode(), Mode::Synchronous | Mode::Held) {
                 dir.replicator.detach();
             }
             if matches!(dir.replicator.mode(), Mode::Broken) {

@@ -249,6 +249,26 @@ fn a_full_copy_is_asked_for_by_either_side() {
     }
 }
 
+/// RFS-60.
+#[test]
+fn a_forced_secondary_copies_by_date_once() {
+    let mut p = Pair::new(true);
+    p.order(0, Command::Start);
+    p.order(1, Command::SecondForce { after: 9 });
+    assert_eq!(p.shown(), ["PRIM Ready", "SECOND Ready"]);
+    assert!(p.log(1).contains(&"Action secondforce called by root"));
+    assert_eq!(p.n[1].s.since, None);
+    p.order(1, Command::Stop);
+    p.command(1, Command::SecondForce { after: 9 });
+    assert!(p.until(|p| awaited(p, 1).is_some()));
+    assert_eq!(p.n[1].s.since, Some(9));
+    // The word is for this start.
+    p.order(1, Command::Stop);
+    p.command(1, Command::Start);
+    assert!(p.until(|p| awaited(p, 1).is_some()));
+    assert_eq!(p.n[1].s.since, None);
+}
+
 #[test]
 fn a_degraded_primary_takes_no_secondary_until_it_is_started_anew() {
     let mut p = Pair::whole(true);
