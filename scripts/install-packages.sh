@@ -10,6 +10,11 @@ missing=()
 for entry in "${needed[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
 done
+if [ "${1:-}" = --tests ]; then
+    for entry in setfacl:acl mkfs.ext4:e2fsprogs; do
+        command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
+    done
+fi
 # Test suites of file systems, which the cluster tests run on a replicated directory.
 suites=(pjdfstest fsx)
 for suite in "${suites[@]}"; do

@@ -20,5 +20,6 @@ mod rules;
 mod scripts;
 mod suites;
 mod support;
+mod synchronization;
 mod tcp;
 mod virtual_address;
