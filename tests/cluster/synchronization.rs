@@ -12,6 +12,12 @@ fn stop(node: &Node) {
     node.wait_state(MODULE, "STOP");
 }
 
+/// Waits until a file counts as older than zones that begin now: births are stamped coarsely.
+fn aged(node: &Node, file: &str) {
+    let script = format!("test $(($(date +%s) - $(stat -c %W {file}))) -ge 4");
+    eventually("an old file", || (node.sh(&script).code == 0).then_some(()));
+}
+
 fn resource(node: &Node, name: &str) -> String {
     node.resource(MODULE, name).unwrap_or_else(|| panic!("no {name} on {}", node.name()))
 }
@@ -208,6 +214,7 @@ fn r_13_6d_verification_and_estimate() {
     let cluster = installed("r_13_6d", "", "");
     let (node1, node2) = (cluster.node(1), cluster.node(2));
     sh(node1, &format!("cd {DIR} && mkdir d && echo one > d/one && seq 100000 > big && ln big d/other"));
+    aged(node1, &format!("{DIR}/d/one"));
     cluster.start_pair(MODULE);
     for (node, wanted) in [(node1, "PRIM"), (node2, "SECOND")] {
         let command = if wanted == "PRIM" { "rfsverify" } else { "rfsdiff" };
@@ -375,6 +382,7 @@ fn r_13_6f_without_detection_nothing_but_marked_zones_is_read() {
         node1,
         &format!("dd if=/dev/urandom of={DIR}/big bs=1M count=40 status=none && echo one > {DIR}/small"),
     );
+    aged(node1, &format!("{DIR}/small"));
     node1.ok(&["rfssync", "-d", "prim", "cold", "-m", MODULE]);
     backup(&cluster);
     node2.ok(&["rfssync", "-d", "second", "cold", "-m", MODULE]);
