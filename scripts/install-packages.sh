@@ -14,9 +14,11 @@ missing=()
 for entry in "${needed[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
 done
-# The tests shift the clocks of single programs.
-if [ "${1:-}" = --tests ] && ! command -v faketime >/dev/null; then
-    missing+=(faketime)
+# The tests shift the clocks of single programs, set ACLs and make file systems.
+if [ "${1:-}" = --tests ]; then
+    for entry in faketime:faketime setfacl:acl mkfs.ext4:e2fsprogs; do
+        command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
+    done
 fi
 # Test suites of file systems, which the cluster tests run on a replicated directory.
 suites=(pjdfstest fsx)

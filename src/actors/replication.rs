@@ -1,9 +1,11 @@
 //! The replicated directories of one module: keeps its `rfsbox` running, passes the automaton's
 //! orders to it and its words back to the module. It decides nothing.
 //!
-//! When this actor ends the box goes on: the control plane may die and come back (DESIGN 3). A box
-//! that ends is another matter: its mount is dead, so the module is told.
+//! When this actor ends the box goes on: the control plane may die and come back (DESIGN 3). When a box
+//! ends, its mounts wait for another one; the module says whether there will be one.
 
+use crate::guard::client::GuardClient;
+use crate::node::replicated;
 use crate::rfs::control::{self, Fault, LONGEST, Order, Request, Said, Setup};
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, StreamHandler,
@@ -17,6 +19,8 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -52,6 +56,20 @@ pub struct TakeOver;
 #[rtype(result = "()")]
 pub struct Stuck;
 
+/// Another box takes the place of the one that was lost; orders that wait are for it.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Replace {
+    /// Without replication (ST-29).
+    pub degraded: bool,
+}
+
+/// No other box comes: what is left of its mounts is taken away, and who waits there gets an error.
+/// Answered by [`BoxEvent::Gone`].
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Abandon;
+
 /// What the module is told.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
@@ -60,8 +78,11 @@ pub enum BoxEvent {
     Done(u64, Result<(), Fault>),
     /// Something else that the box says.
     Said(Said),
-    /// The box has ended, with its mounts: why, as far as it is known.
+    /// The box has ended: why, as far as it is known. Its mounts and the orders that wait need a word:
+    /// [`Replace`] or [`Abandon`].
     Lost(String),
+    /// Its mounts are taken away.
+    Gone,
 }
 
 /// What this actor needs.
@@ -90,10 +111,14 @@ pub struct Replication {
     news: VecDeque<BoxEvent>,
     /// The module knows that there is no box.
     told: bool,
+    /// Why the last one ended.
+    why: String,
 }
 
 enum Link {
     Down,
+    /// The box is lost; orders wait in `open` for the module's word.
+    Lost,
     /// It is being started or looked for; orders wait in `open`.
     Coming,
     Up(mpsc::Sender<String>),
@@ -105,8 +130,8 @@ struct Line(u64, io::Result<Option<Said>>);
 impl Replication {
     /// An actor that starts no box before its first order.
     pub fn new(setup: BoxSetup, module: Recipient<BoxEvent>) -> Replication {
-        let (open, news) = (BTreeMap::new(), VecDeque::new());
-        Replication { setup, module, link: Link::Down, open, epoch: 0, process: None, news, told: true }
+        let (open, news, why) = (BTreeMap::new(), VecDeque::new(), String::new());
+        Replication { setup, module, link: Link::Down, open, epoch: 0, process: None, news, told: true, why }
     }
 
     fn tell(&mut self, event: BoxEvent, ctx: &mut Context<Self>) {
@@ -162,20 +187,32 @@ impl Replication {
         }
     }
 
-    /// There is no box. Its mounts are dead with it: nothing can be modified there, and nothing else that
-    /// was asked is done, as far as anybody knows.
+    /// There is no box. What waits is for its successor, but for what only the old one could do.
     fn lost(&mut self, why: &str, ctx: &mut Context<Self>) {
         self.process = None;
+        why.clone_into(&mut self.why);
+        if std::mem::replace(&mut self.told, true) {
+            return self.refuse_all(ctx);
+        }
+        self.link = Link::Lost;
+        let copying = |order: &Order| matches!(order, Order::Reintegrate { .. });
+        let ended: Vec<u64> = self.open.iter().filter(|(_, o)| copying(o)).map(|(id, _)| *id).collect();
+        for id in ended {
+            self.open.remove(&id);
+            self.tell(BoxEvent::Done(id, Err(Fault::Again(why.to_owned()))), ctx);
+        }
+        self.tell(BoxEvent::Lost(why.to_owned()), ctx);
+    }
+
+    /// Nobody carries out what waits. Without a box there is nothing to refuse, unmount or end.
+    fn refuse_all(&mut self, ctx: &mut Context<Self>) {
         self.link = Link::Down;
         for (id, order) in std::mem::take(&mut self.open) {
             let result = match order {
                 Order::Quit | Order::ReadOnly => Ok(()),
-                _ => Err(Fault::Again(why.to_owned())),
+                _ => Err(Fault::Again(self.why.clone())),
             };
             self.tell(BoxEvent::Done(id, result), ctx);
-        }
-        if !std::mem::replace(&mut self.told, true) {
-            self.tell(BoxEvent::Lost(why.to_owned()), ctx);
         }
     }
 }
@@ -195,9 +232,13 @@ impl Handler<Give> for Replication {
         self.open.insert(id, order.clone());
         match self.link {
             Link::Up(_) => self.pass(id, order, ctx),
-            Link::Coming => {}
-            // Without a box there is nothing to refuse, unmount or end.
-            Link::Down => self.connect(!matches!(order, Order::Quit | Order::ReadOnly), ctx),
+            Link::Coming | Link::Lost => {}
+            // Without a box there is nothing to refuse, unmount, compare or end.
+            Link::Down => {
+                let nothing = [Order::Quit, Order::ReadOnly, Order::Verify, Order::Diff];
+                let starts = !nothing.contains(&order) && !matches!(order, Order::Cancel { .. });
+                self.connect(starts, ctx);
+            }
         }
     }
 }
@@ -226,6 +267,35 @@ impl Handler<Stuck> for Replication {
     }
 }
 
+impl Handler<Replace> for Replication {
+    type Result = ();
+
+    fn handle(&mut self, Replace { degraded }: Replace, ctx: &mut Self::Context) {
+        if matches!(self.link, Link::Lost) {
+            self.setup.setup.degraded = degraded;
+            self.told = false;
+            self.connect(true, ctx);
+        }
+    }
+}
+
+impl Handler<Abandon> for Replication {
+    type Result = ();
+
+    fn handle(&mut self, _: Abandon, ctx: &mut Self::Context) {
+        if !matches!(self.link, Link::Lost) {
+            return;
+        }
+        let setup = self.setup.setup.clone();
+        let gone = tokio::task::spawn_blocking(move || take_away(&setup)).into_actor(self);
+        ctx.spawn(gone.map(|_, actor, ctx| {
+            actor.setup.setup.degraded = false;
+            actor.refuse_all(ctx);
+            actor.tell(BoxEvent::Gone, ctx);
+        }));
+    }
+}
+
 impl StreamHandler<Line> for Replication {
     fn handle(&mut self, Line(epoch, said): Line, ctx: &mut Self::Context) {
         if epoch != self.epoch {
@@ -236,6 +306,7 @@ impl StreamHandler<Line> for Replication {
                 // An answer to nobody is one of an earlier connection.
                 let Some(order) = self.open.remove(&id) else { return };
                 if order == Order::Quit {
+                    self.setup.setup.degraded = false;
                     self.epoch += 1;
                     self.told = true;
                     self.link = Link::Down;
@@ -303,12 +374,15 @@ async fn find(setup: &BoxSetup, start: bool) -> io::Result<UnixStream> {
         Err(_) => {}
     }
     let order = setup.clone();
-    tokio::task::spawn_blocking(move || spawn(&order)).await.map_err(io::Error::other)??;
+    let ended = tokio::task::spawn_blocking(move || spawn(&order)).await.map_err(io::Error::other)??;
     let mut last = io::Error::from(io::ErrorKind::TimedOut);
     for _ in 0..LOOKS {
         match UnixStream::connect(&socket).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
+        }
+        if ended.load(Ordering::Acquire) {
+            break;
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -320,8 +394,22 @@ fn log_path(uservar: &Path) -> PathBuf {
     uservar.join("rfs/box.log")
 }
 
-/// Starts a box in a process group of its own, so that it outlives this process.
-fn spawn(setup: &BoxSetup) -> io::Result<()> {
+/// What a box that has ended has left of its mounts: nobody serves them any more.
+fn take_away(setup: &Setup) {
+    for dir in &setup.dirs {
+        if let Err(error) = replicated::detach_left(&dir.place) {
+            tracing::error!(module = %setup.module, %error, "a dead mount stays");
+        }
+    }
+    let kept = GuardClient::connect(&setup.guard).and_then(|mut g| g.forget(&setup.module, ""));
+    if let Err(error) = kept {
+        tracing::warn!(module = %setup.module, %error, "the guard keeps what nobody needs");
+    }
+}
+
+/// Starts a box in a process group of its own, so that it outlives this process. What is returned
+/// becomes true when it ends.
+fn spawn(setup: &BoxSetup) -> io::Result<Arc<AtomicBool>> {
     let file = control::setup_path(&setup.uservar);
     crate::node::record::store(&file, &setup.setup).map_err(io::Error::other)?;
     let log = OpenOptions::new().create(true).append(true).open(log_path(&setup.uservar))?;
@@ -334,6 +422,13 @@ fn spawn(setup: &BoxSetup) -> io::Result<()> {
         .spawn()
         .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", setup.program.display())))?;
     // Nobody else collects it while this process lives.
-    std::thread::Builder::new().name("rfsbox-wait".to_owned()).spawn(move || child.wait())?;
-    Ok(())
+    let ended = Arc::new(AtomicBool::new(false));
+    let seen = ended.clone();
+    std::thread::Builder::new().name("rfsbox-wait".to_owned()).spawn(move || {
+        if let Err(error) = child.wait() {
+            tracing::warn!(%error, "the end of rfsbox was not seen");
+        }
+        seen.store(true, Ordering::Release);
+    })?;
+    Ok(ended)
 }

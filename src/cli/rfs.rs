@@ -3,6 +3,7 @@
 use super::args::{JsonArg, ModuleArg, ReadArgs};
 use super::job::{CliError, Context, Job};
 use crate::control::{Request, RfsRequest};
+use crate::fsm::command::Command;
 use crate::node::rfssync::{Policy, Side, check_uid};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -86,7 +87,9 @@ impl RfsCommand {
             RfsCommand::Rfsverify(args) => ask(args.module, args.json.json, RfsRequest::Verify),
             RfsCommand::Rfsdiff(args) => ask(args.module, args.json.json, RfsRequest::Diff),
             RfsCommand::Secondforce(args) => {
-                ask(args.module, false, RfsRequest::SecondForce { after: args.date })
+                let module = args.module.required(context)?;
+                let command = Command::SecondForce { after: args.date };
+                Ok(Job::text(Request::Control { module, command, identity: None, user: None }))
             }
         }
     }

@@ -168,8 +168,9 @@ fn show_rfs(report: &RfsReport) -> String {
         RfsReport::Verified { examined, different } => {
             format!("{examined} files compared, different: {different}\n")
         }
-        RfsReport::Diff { files, bytes, seconds } => {
-            let time = seconds.map_or("unknown".to_owned(), |s| format!("{s} s"));
+        RfsReport::Diff { files, bytes, seconds, rate, known } => {
+            let how = if *known { "at" } else { "nothing was synchronized yet: assumed" };
+            let time = format!("{seconds} s ({how} {rate} KB/s)");
             let rows = [
                 ["Modified files".to_owned(), files.to_string()],
                 ["To copy".to_owned(), format!("{} KB", bytes.div_ceil(1024))],

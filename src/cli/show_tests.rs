@@ -302,7 +302,7 @@ fn replicated_directories() {
         "12 files compared, different: 1\n"
     );
     assert_eq!(
-        shown(RfsReport::Diff { files: 3, bytes: 2049, seconds: None }),
-        "Modified files      3\nTo copy             3 KB\nEstimated duration  unknown\n"
+        shown(RfsReport::Diff { files: 3, bytes: 2049, seconds: 1, rate: 20, known: true }),
+        "Modified files      3\nTo copy             3 KB\nEstimated duration  1 s (at 20 KB/s)\n"
     );
 }

@@ -117,6 +117,10 @@ fn control_line(module: &ModuleName, command: Command, identity: Option<&str>, u
         Command::Swap { nosync: true } => "swap nosync".to_owned(),
         Command::Prim { fullsync: true } => "prim fullsync".to_owned(),
         Command::Second { fullsync: true } => "second fullsync".to_owned(),
+        Command::SecondForce { after } => {
+            let date = jiff::Timestamp::from_second(after).map(|t| t.to_string()).unwrap_or_default();
+            format!("secondforce -d {date}")
+        }
         other => other.to_string(),
     };
     line += &format!(" -m {module}");
@@ -137,10 +141,6 @@ fn rfs_line(request: &RfsRequest) -> Option<String> {
             let side = if *side == Side::Prim { "prim" } else { "second" };
             let how = if *detect { "external" } else { "-d" };
             Some(format!("rfssync {how} {side} {uid}"))
-        }
-        RfsRequest::SecondForce { after } => {
-            let date = jiff::Timestamp::from_second(*after).map(|t| t.to_string()).unwrap_or_default();
-            Some(format!("secondforce -d {date}"))
         }
     }
 }
@@ -268,7 +268,7 @@ mod tests {
             (rfs(external("monday")), "rfssync -d prim monday -m mirror"),
             (rfs(RfsRequest::SetPolicy(Policy::Full)), "rfssync full -m mirror"),
             (
-                rfs(RfsRequest::SecondForce { after: 1_456_833_600 }),
+                control(Command::SecondForce { after: 1_456_833_600 }, None, None),
                 "secondforce -d 2016-03-01T12:00:00Z -m mirror",
             ),
             (Request::Clean { module: None, what: CleanWhat::Log }, "clean log"),

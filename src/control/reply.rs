@@ -207,8 +207,12 @@ pub enum RfsReport {
         files: u64,
         /// What would be copied of them, bytes.
         bytes: u64,
-        /// Estimated duration in seconds; none without an experience to go by.
-        seconds: Option<u64>,
+        /// Estimated duration, seconds.
+        seconds: u64,
+        /// KB/s that it is estimated with.
+        rate: u64,
+        /// It is the rate of the last synchronization or of the configured limit; else it is assumed.
+        known: bool,
     },
 }
 

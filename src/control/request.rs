@@ -224,11 +224,6 @@ pub enum RfsRequest {
     Verify,
     /// What this ALONE node would have to copy (RFS-62).
     Diff,
-    /// Start as secondary and copy only the files modified after a date (RFS-60).
-    SecondForce {
-        /// The date, Unix time in seconds.
-        after: i64,
-    },
 }
 
 /// What can be done with the rescue archives of a module.

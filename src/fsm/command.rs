@@ -36,12 +36,29 @@ pub enum Command {
         /// Full reintegration of this node.
         fullsync: bool,
     },
+    /// Start as secondary of a running primary, copying only the files modified after a date (RFS-60).
+    SecondForce {
+        /// The date, Unix time in seconds.
+        after: i64,
+    },
     /// Automatic failover on or off at run time.
     Failover(bool),
     /// Checkers on or off at run time.
     Checker(bool),
     /// Stop of the whole node (CLI-034, ADM-22).
     Shutdown,
+}
+
+impl Command {
+    /// Whether it starts a stopped module.
+    pub fn begins(self) -> bool {
+        matches!(self, Command::Start | Command::Prim { .. } | Command::PrimForce) || self.begins_second()
+    }
+
+    /// Whether it starts a stopped module as secondary of a running primary.
+    pub fn begins_second(self) -> bool {
+        matches!(self, Command::Second { .. } | Command::SecondForce { .. })
+    }
 }
 
 impl fmt::Display for Command {
@@ -57,6 +74,7 @@ impl fmt::Display for Command {
             Command::Prim { .. } => "prim",
             Command::PrimForce => "primforce",
             Command::Second { .. } => "second",
+            Command::SecondForce { .. } => "secondforce",
             Command::Failover(true) => "failover on",
             Command::Failover(false) => "failover off",
             Command::Checker(true) => "checker on",

@@ -113,7 +113,7 @@ fn waiting(e: &mut Explanation, s: &State, module: &str, peer: &str) {
         Some(Why::Refused) => {
             let why = s.refusal.as_deref().unwrap_or("refused");
             e.because(format!("its directories could not be reintegrated: {why}"));
-            e.advise(format!("repair that, or copy everything: safekit stop -m {module}; safekit second fullsync -m {module}"));
+            e.advise(format!("repair that, or copy everything: safekit stop -m {module}; safekit rfssync full -m {module}; safekit second -m {module}"));
         }
         Some(Why::Differs) => {
             let theirs = if let Peer::Heard { face, .. } = &s.peer { face.alike } else { None };

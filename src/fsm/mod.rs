@@ -8,6 +8,7 @@ pub mod dot;
 pub mod explain;
 pub mod gate;
 pub mod generation;
+pub mod losses;
 pub mod maxloop;
 pub mod membership;
 pub mod mirror;
@@ -17,6 +18,7 @@ pub mod rules;
 pub mod scripts;
 pub mod start;
 pub mod state;
+pub mod sync;
 pub mod synced;
 pub mod table;
 

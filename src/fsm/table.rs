@@ -3,6 +3,7 @@
 
 use super::command::{Caller, Command};
 use super::generation::{Flag, Generation, History, Record};
+use super::losses::Fate;
 use super::mirror::{
     At, Config, DefaultPrim, Effect, Event, Face, Goal, Outcome, Peer, Posture, State, Stream, Timer, Waits,
     step,
@@ -213,7 +214,9 @@ fn events(s: &State) -> Vec<(String, Event)> {
         ("own pause", Event::OwnPause(1000)),
         ("stream in step", Event::Stream(Stream::InStep(6))),
         ("stream broken", Event::Stream(Stream::Broken)),
-        ("replication lost", Event::Degraded(true)),
+        ("replication process replaced", Event::BoxLost(Fate::Replaced)),
+        ("replication process lost", Event::BoxLost(Fate::Degraded)),
+        ("mounts lost", Event::BoxLost(Fate::Gone)),
         ("fenced", Event::Fenced("table".to_owned())),
     ];
     commands

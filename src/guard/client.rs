@@ -1,12 +1,15 @@
 //! safeadmin's side of the connection with safeguard.
 
 use super::boottime_ns;
-use super::frame::{Answer, Ask, BadFrame, MAX_FRAME, Refusal, Reply, Request, Status, Target, VERSION};
+use super::frame::{
+    Answer, Ask, BadFrame, Keep, MAX_FRAME, Refusal, Reply, Request, Status, Target, VERSION,
+};
+use super::packet;
 use crate::ids::ModuleName;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, socket};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -61,8 +64,7 @@ impl GuardClient {
         match client.call(Ask::Hello { version: VERSION })? {
             Answer::Welcome { version: VERSION, .. } => Ok(client),
             Answer::Welcome { version, .. } => Err(GuardError::Version(version)),
-            Answer::Refused(refusal) => Err(refusal.into()),
-            Answer::Status(_) => Err(BadFrame::Unknown("answer").into()),
+            other => Err(unexpected(other)),
         }
     }
 
@@ -102,34 +104,67 @@ impl GuardClient {
         self.status(Ask::Acknowledge(module.clone()))
     }
 
+    /// Gives a copy of a descriptor to the guard, under a name within the module; one of the same name
+    /// is replaced. Returns how many the guard keeps for the module.
+    pub fn give(&mut self, module: &ModuleName, name: &str, fd: BorrowedFd<'_>) -> Result<u32, GuardError> {
+        let ask = Ask::Keep(module.clone(), Keep::Give(name.to_owned()));
+        kept(self.exchange(ask, Some(fd))?.0)
+    }
+
+    /// A copy of a descriptor that was given; the guard keeps its own.
+    pub fn take(&mut self, module: &ModuleName, name: &str) -> Result<OwnedFd, GuardError> {
+        let ask = Ask::Keep(module.clone(), Keep::Take(name.to_owned()));
+        match self.exchange(ask, None)? {
+            (Answer::Here, Some(fd)) => Ok(fd),
+            (answer, _) => Err(unexpected(answer)),
+        }
+    }
+
+    /// The guard closes its descriptors of the module whose names begin so. Returns how many it keeps
+    /// still.
+    pub fn forget(&mut self, module: &ModuleName, beginning: &str) -> Result<u32, GuardError> {
+        kept(self.call(Ask::Keep(module.clone(), Keep::Drop(beginning.to_owned())))?)
+    }
+
+    /// How many descriptors the guard keeps for the module.
+    pub fn count(&mut self, module: &ModuleName) -> Result<u32, GuardError> {
+        kept(self.call(Ask::Keep(module.clone(), Keep::Count))?)
+    }
+
     fn status(&mut self, ask: Ask) -> Result<Status, GuardError> {
         match self.call(ask)? {
             Answer::Status(status) => Ok(status),
-            Answer::Refused(refusal) => Err(refusal.into()),
-            Answer::Welcome { .. } => Err(BadFrame::Unknown("answer").into()),
+            other => Err(unexpected(other)),
         }
     }
 
     fn call(&mut self, ask: Ask) -> Result<Answer, GuardError> {
+        self.exchange(ask, None).map(|(answer, _)| answer)
+    }
+
+    fn exchange(
+        &mut self,
+        ask: Ask,
+        with: Option<BorrowedFd<'_>>,
+    ) -> Result<(Answer, Option<OwnedFd>), GuardError> {
         self.number = self.number.wrapping_add(1);
         let frame = Request { number: self.number, sent_at: boottime_ns(), ask }.encode()?;
         let end = Instant::now() + CALL_LIMIT;
-        let fd = self.socket.as_raw_fd();
-        match send(fd, &frame, MsgFlags::MSG_NOSIGNAL) {
-            Ok(_) => {}
+        match packet::send(&self.socket, &frame, with) {
+            Ok(()) => {}
             Err(Errno::EAGAIN) => return Err(GuardError::Silent),
             Err(errno) => return Err(GuardError::Lost(errno)),
         }
         let mut buffer = [0; MAX_FRAME];
         loop {
             self.wait_readable(end)?;
-            match recv(fd, &mut buffer, MsgFlags::empty()) {
-                Ok(0) => return Err(GuardError::Lost(Errno::ECONNRESET)),
-                Ok(length) => {
+            match packet::receive(&self.socket, &mut buffer) {
+                Ok((0, _)) => return Err(GuardError::Lost(Errno::ECONNRESET)),
+                Ok((length, fd)) => {
                     let reply = Reply::decode(&buffer[..length])?;
                     // The answer to an earlier call that was not waited for is passed over.
                     if reply.number == self.number {
-                        return Ok(reply.answer);
+                        return Ok((reply.answer, fd));
                     }
                 }
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
@@ -151,5 +186,20 @@ impl GuardClient {
                 Err(errno) => return Err(GuardError::Lost(errno)),
             }
         }
+    }
+}
+
+fn kept(answer: Answer) -> Result<u32, GuardError> {
+    match answer {
+        Answer::Kept(count) => Ok(count),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// A refusal, or the answer to another question.
+fn unexpected(answer: Answer) -> GuardError {
+    match answer {
+        Answer::Refused(refusal) => refusal.into(),
+        _ => BadFrame::Unknown("answer").into(),
     }
 }

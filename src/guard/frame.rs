@@ -9,11 +9,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Version of this protocol; the guard answers only its own.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Longest packet, in bytes.
 pub const MAX_FRAME: usize = 4096;
 /// Most virtual addresses of one module.
 pub const MAX_VIPS: usize = 64;
+/// Longest name of a descriptor that is kept, in bytes.
+pub const MAX_NAME: usize = 64;
 /// Longest text in a packet, in bytes: the path of a control group or a mark.
 const MAX_TEXT: usize = 1024;
 
@@ -87,6 +89,21 @@ pub enum Ask {
     Query(ModuleName),
     /// safeadmin has seen the fence and cleaned up.
     Acknowledge(ModuleName),
+    /// About descriptors that shall outlive their process.
+    Keep(ModuleName, Keep),
+}
+
+/// What a process asks about the descriptors of its module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Keep the descriptor that comes with this packet under this name; it replaces an older one.
+    Give(String),
+    /// Send a copy of this one. It stays.
+    Take(String),
+    /// Close those whose name begins with this.
+    Drop(String),
+    /// How many there are.
+    Count,
 }
 
 /// One question with its number and the time it was sent (ns of CLOCK_BOOTTIME).
@@ -134,6 +151,10 @@ pub enum Answer {
     },
     /// To everything about a module.
     Status(Status),
+    /// To [`Ask::Keep`]: so many descriptors of the module are kept now.
+    Kept(u32),
+    /// To [`Keep::Take`]: the descriptor comes with this packet.
+    Here,
     /// Not done.
     Refused(Refusal),
 }
@@ -150,6 +171,12 @@ pub enum Refusal {
     /// Too many modules are guarded.
     #[error("the guard watches as many modules as it can")]
     Full,
+    /// So many descriptors are kept, or the name is not one.
+    #[error("the guard keeps as many descriptors as it can")]
+    Laden,
+    /// There is no descriptor of this name.
+    #[error("the guard does not have this descriptor")]
+    Nothing,
 }
 
 /// One answer.
@@ -185,6 +212,17 @@ impl Request {
             Ask::Disarm(module) => put_module(&mut out, 3, module)?,
             Ask::Query(module) => put_module(&mut out, 4, module)?,
             Ask::Acknowledge(module) => put_module(&mut out, 5, module)?,
+            Ask::Keep(module, keep) => {
+                put_module(&mut out, 6, module)?;
+                let (kind, name) = match keep {
+                    Keep::Give(name) => (0, name.as_str()),
+                    Keep::Take(name) => (1, name.as_str()),
+                    Keep::Drop(name) => (2, name.as_str()),
+                    Keep::Count => (3, ""),
+                };
+                out.push(kind);
+                put_text(&mut out, name.as_bytes())?;
+            }
         }
         Ok(out)
     }
@@ -205,6 +243,7 @@ impl Request {
             3 => Ask::Disarm(from.module()?),
             4 => Ask::Query(from.module()?),
             5 => Ask::Acknowledge(from.module()?),
+            6 => Ask::Keep(from.module()?, from.keep()?),
             _ => return Err(BadFrame::Unknown("question")),
         };
         from.end(Request { number, sent_at, ask })
@@ -234,6 +273,13 @@ impl Reply {
             Answer::Refused(Refusal::Malformed) => out.extend([2, 0]),
             Answer::Refused(Refusal::Timeout) => out.extend([2, 1]),
             Answer::Refused(Refusal::Full) => out.extend([2, 2]),
+            Answer::Refused(Refusal::Laden) => out.extend([2, 3]),
+            Answer::Refused(Refusal::Nothing) => out.extend([2, 4]),
+            Answer::Kept(count) => {
+                out.push(3);
+                out.extend(count.to_le_bytes());
+            }
+            Answer::Here => out.push(4),
         }
         out
     }
@@ -256,8 +302,12 @@ impl Reply {
                 0 => Refusal::Malformed,
                 1 => Refusal::Timeout,
                 2 => Refusal::Full,
+                3 => Refusal::Laden,
+                4 => Refusal::Nothing,
                 _ => return Err(BadFrame::Unknown("refusal")),
             }),
+            3 => Answer::Kept(u32::from_le_bytes(from.array()?)),
+            4 => Answer::Here,
             _ => return Err(BadFrame::Unknown("answer")),
         };
         from.end(Reply { number, answer })
@@ -344,6 +394,18 @@ impl<'a> Reader<'a> {
 
     fn module(&mut self) -> Result<ModuleName, BadFrame> {
         self.utf8()?.parse().map_err(|_| BadFrame::Unknown("module name"))
+    }
+
+    fn keep(&mut self) -> Result<Keep, BadFrame> {
+        let kind = self.byte()?;
+        let name = self.utf8()?.to_owned();
+        match kind {
+            0 => Ok(Keep::Give(name)),
+            1 => Ok(Keep::Take(name)),
+            2 => Ok(Keep::Drop(name)),
+            3 => Ok(Keep::Count),
+            _ => Err(BadFrame::Unknown("wish")),
+        }
     }
 
     fn target(&mut self) -> Result<Target, BadFrame> {

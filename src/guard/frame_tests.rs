@@ -27,6 +27,10 @@ fn requests_come_back() {
         Ask::Disarm(module()),
         Ask::Query(module()),
         Ask::Acknowledge(module()),
+        Ask::Keep(module(), Keep::Give("0.fuse".to_owned())),
+        Ask::Keep(module(), Keep::Take(String::new())),
+        Ask::Keep(module(), Keep::Drop("0.".to_owned())),
+        Ask::Keep(module(), Keep::Count),
     ];
     let arms = [
         arm(vips(0), None),
@@ -53,6 +57,10 @@ fn replies_come_back() {
         Answer::Refused(Refusal::Malformed),
         Answer::Refused(Refusal::Timeout),
         Answer::Refused(Refusal::Full),
+        Answer::Refused(Refusal::Laden),
+        Answer::Refused(Refusal::Nothing),
+        Answer::Kept(7),
+        Answer::Here,
     ];
     for answer in answers {
         let reply = Reply { number: 3, answer };

@@ -4,6 +4,9 @@
 //! heartbeat. When the renewals stop, `safeguard` removes the module's virtual addresses and kills its
 //! application before the peer may think that this node is dead.
 //!
+//! It also keeps descriptors that shall outlive the process which gave them: those of the mounts of
+//! replicated directories.
+//!
 //! A crash of `safeguard` itself: the connection of `safeadmin` breaks, its next call returns
 //! [`client::GuardError`], and the restarted guard starts with nothing armed (modules that it had
 //! fenced stay fenced: their markers are read again). `safeadmin` connects and arms again in its next
@@ -14,7 +17,9 @@ pub mod cgroup;
 pub mod client;
 pub mod deadline;
 pub mod frame;
+mod kept;
 mod marked;
+mod packet;
 mod scribe;
 pub mod server;
 pub mod table;

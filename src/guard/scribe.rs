@@ -5,6 +5,7 @@ use super::frame::Fenced;
 use crate::ids::ModuleName;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -22,6 +23,8 @@ pub(super) enum Note {
     Fenced(ModuleName, Fenced),
     /// It was acknowledged: remove the marker.
     Acknowledged(ModuleName),
+    /// Close these: the end of a large file without a name takes its time.
+    Close(Vec<OwnedFd>),
 }
 
 /// The way to the writing thread.
@@ -42,12 +45,16 @@ impl Scribe {
 
 fn write_all(run: &Path, notes: &Receiver<Note>) {
     for note in notes {
-        let written = match &note {
+        let written = match note {
             Note::Line(line) => {
-                say(line);
+                say(&line);
                 Ok(())
             }
-            Note::Fenced(module, fenced) => write_marker(run, module, fenced),
+            Note::Close(fds) => {
+                drop(fds);
+                Ok(())
+            }
+            Note::Fenced(module, fenced) => write_marker(run, &module, &fenced),
             Note::Acknowledged(module) => match fs::remove_file(run.join(format!("{MARKER}{module}"))) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
                 _ => sync_directory(run),

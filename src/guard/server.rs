@@ -6,15 +6,17 @@
 use super::address::Addresses;
 use super::boottime_ns;
 use super::frame::{Answer, Ask, MAX_FRAME, Refusal, Reply, Request, Status, Target};
+use super::kept::{self, Kept, MAX_KEPT};
+use super::packet;
 use super::scribe::{Note, Scribe, read_markers};
 use super::table::{Entry, Standing, Table};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{
-    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind, getsockopt, listen, recv,
-    send, socket,
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, accept4, bind, getsockopt, listen, socket,
 };
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -26,8 +28,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Most connections at once.
-const MAX_CLIENTS: usize = 16;
+/// Most connections at once: safeadmin, the replication of each module, and some that come and go.
+const MAX_CLIENTS: usize = 96;
+/// Descriptors besides those that are kept.
+const OWN: u64 = 256;
 /// Most packets read from one connection before the deadlines are looked at again.
 const MAX_BATCH: usize = 512;
 /// Next attempt at a fence that is not complete, in its first second and later.
@@ -75,6 +79,7 @@ pub struct Server {
     table: Table,
     addresses: Addresses,
     scribe: Scribe,
+    kept: Kept,
     /// Locked while this guard lives.
     _lock: File,
 }
@@ -110,7 +115,8 @@ impl Server {
         let listener = listen_on(&path).map_err(|e| file("listen on", &path)(e.into()))?;
         // Peers are also asked for their credentials, so nobody slips in before this.
         fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(file("protect", &path))?;
-        Ok(Server { listener, clients: Vec::new(), timer, table, addresses, scribe, _lock: lock })
+        let (clients, kept) = (Vec::new(), Kept::default());
+        Ok(Server { listener, clients, timer, table, addresses, scribe, kept, _lock: lock })
     }
 
     /// Locks the memory, raises priority and lowers the OOM score. Each as far as the system permits:
@@ -132,6 +138,10 @@ impl Server {
             );
         }
         self.regret("lower its OOM score", fs::write("/proc/self/oom_score_adj", "-1000"));
+        let files = OWN + u64::try_from(MAX_KEPT).unwrap_or(u64::MAX);
+        let raised = getrlimit(Resource::RLIMIT_NOFILE)
+            .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, files, most.max(files)));
+        self.regret("raise its limit of open files", raised.map_err(io::Error::from));
     }
 
     fn regret(&self, what: &str, result: io::Result<()>) {
@@ -200,12 +210,14 @@ impl Server {
     fn serve(&mut self, client: &OwnedFd) -> bool {
         let mut buffer = [0; MAX_FRAME];
         for _ in 0..MAX_BATCH {
-            match recv(client.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                Ok(0) => return false,
-                Ok(length) => {
-                    let reply = self.reply(&buffer[..length]).encode();
+            match packet::receive(client, &mut buffer) {
+                Ok((0, _)) => return false,
+                Ok((length, fd)) => {
+                    let (number, done) = self.reply(&buffer[..length], fd);
+                    let reply = Reply { number, answer: done.answer }.encode();
                     // A client that does not read its answers does without.
-                    let _ = send(client.as_raw_fd(), &reply, MsgFlags::MSG_NOSIGNAL);
+                    let _ = packet::send(client, &reply, done.send.as_ref().map(AsFd::as_fd));
+                    self.close(done.close);
                 }
                 Err(Errno::EAGAIN | Errno::EINTR) => return true,
                 Err(_) => return false,
@@ -214,22 +226,38 @@ impl Server {
         true
     }
 
-    fn reply(&mut self, packet: &[u8]) -> Reply {
+    fn close(&self, fds: Vec<OwnedFd>) {
+        if !fds.is_empty() {
+            self.scribe.note(Note::Close(fds));
+        }
+    }
+
+    /// The answer to a packet, and the number of its question.
+    fn reply(&mut self, packet: &[u8], fd: Option<OwnedFd>) -> (u32, kept::Outcome) {
         let Ok(request) = Request::decode(packet) else {
             let number = packet.first_chunk().map_or(0, |number| u32::from_le_bytes(*number));
-            return Reply { number, answer: Answer::Refused(Refusal::Malformed) };
+            return (number, Answer::Refused(Refusal::Malformed).into());
         };
         let (number, ask) = (request.number, request.ask.clone());
+        if let Ask::Keep(module, keep) = ask {
+            return (number, self.kept.carry_out(&module, keep, fd));
+        }
         let answer = self.table.answer(boottime_ns(), request);
         if let (Ask::Acknowledge(module), Answer::Status(Status { fenced: None, .. })) = (ask, answer) {
             self.scribe.note(Note::Acknowledged(module));
         }
-        Reply { number, answer }
+        (number, answer.into())
     }
 
     fn fence_due(&mut self) {
         let now = boottime_ns();
         for entry in self.table.due(now) {
+            // Who waits for a process of replication that is gone could not be killed. One that lives
+            // gives its descriptors again.
+            let kept = self.kept.forget(&entry.module, "");
+            if !kept.is_empty() {
+                self.scribe.note(Note::Close(kept));
+            }
             fence(entry, now, &mut self.addresses, &self.scribe);
         }
     }

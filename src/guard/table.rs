@@ -64,6 +64,8 @@ impl Table {
         let sent_at = request.sent_at.min(now);
         let (module, done) = match request.ask {
             Ask::Hello { .. } => return Answer::Welcome { version: VERSION, since: self.since },
+            // Descriptors are kept elsewhere, see `super::kept`.
+            Ask::Keep(..) => return Answer::Refused(Refusal::Malformed),
             Ask::Arm { module, timeout_ms, echoed_at, target } => {
                 self.check(&module, sent_at);
                 let done = self.arm(&module, timeout_ms, Watch::new(0, sent_at, echoed_at.min(now)), target);

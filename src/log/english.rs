@@ -71,10 +71,15 @@ pub(super) fn text(message: &Message) -> String {
         M::ReintegrationEnded(policy) => format!("Reintegration ended ({policy})"),
         M::ReintegrationProgress(how) => format!("Reintegration: {how}"),
         M::Rescued { archive, files, bytes, left_out } => rescued(archive, *files, *bytes, *left_out),
+        M::ReintegrationStalled(seconds) => {
+            format!("Reintegration stands still: nothing has come for {seconds} s")
+        }
+        M::ReintegrationGoesOn => "Reintegration goes on".into(),
         M::UptodateData => "Uptodate replicated file system".into(),
         M::AbnormalDelta => ABNORMAL_DELTA.into(),
         M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),
         M::LinkRestored(dir) => format!("Link {dir} restored after an unexpected halt"),
+        M::BoxReplaced(how) => format!("Replication process replaced: {how}"),
         M::StreamLost(why) => format!("Replication to the secondary stopped: {why}"),
         M::StreamResumed(what) => format!("Replication to the secondary resumed: {what}"),
         M::PrimAborted => "Requested prim start aborted".into(),

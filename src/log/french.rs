@@ -63,10 +63,15 @@ pub(super) fn text(message: &Message) -> String {
         M::ReintegrationEnded(policy) => format!("Réintégration terminée ({policy})"),
         M::ReintegrationProgress(how) => format!("Réintégration : {how}"),
         M::Rescued { archive, files, bytes, left_out } => rescued(archive, *files, *bytes, *left_out),
+        M::ReintegrationStalled(seconds) => {
+            format!("La réintégration est arrêtée : rien reçu depuis {seconds} s")
+        }
+        M::ReintegrationGoesOn => "La réintégration reprend".into(),
         M::UptodateData => "Système de fichiers répliqué à jour".into(),
         M::AbnormalDelta => ABNORMAL_DELTA.into(),
         M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),
         M::LinkRestored(dir) => format!("Lien {dir} rétabli après un arrêt inattendu"),
+        M::BoxReplaced(how) => format!("Processus de réplication remplacé : {how}"),
         M::StreamLost(why) => format!("Réplication vers le secondaire arrêtée : {why}"),
         M::StreamResumed(what) => format!("Réplication vers le secondaire reprise : {what}"),
         M::PrimAborted => "Démarrage en primaire demandé abandonné".into(),

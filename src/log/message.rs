@@ -99,10 +99,16 @@ pub enum Message {
         /// Files whose bytes had no room.
         left_out: u64,
     },
+    /// [D] It has not moved for so many seconds.
+    ReintegrationStalled(u64),
+    /// [D] It goes on.
+    ReintegrationGoesOn,
     /// Our own: writes are no longer replicated; why.
     StreamLost(String),
     /// Our own: writes of that directory or module are replicated again.
     StreamResumed(String),
+    /// Our own: another process of replication has taken the place of one that was lost; how.
+    BoxReplaced(String),
     /// MSG-R-09: `Requested prim start aborted`; the reason goes to `explain`.
     PrimAborted,
     /// ST-44: `Requested second start aborted`.
@@ -215,9 +221,14 @@ impl Message {
             M::StopstartFromFailoverOff | M::TransitionFromRule(..) => Level::C,
             M::NotUptodate | M::RunPrim | M::Inconsistent | M::RunPrimforce => Level::C,
             M::UpdatingTree(_) | M::Copied(_) | M::ReintegrationEnded(_) | M::UptodateData => Level::E,
-            M::AbnormalDelta | M::LinkRestored(_) | M::StreamLost(_) | M::StreamResumed(_) => Level::E,
+            M::AbnormalDelta
+            | M::LinkRestored(_)
+            | M::StreamLost(_)
+            | M::StreamResumed(_)
+            | M::BoxReplaced(_) => Level::E,
             M::ReintegrationProgress(_) => Level::I,
             M::Rescued { .. } => Level::C,
+            M::ReintegrationStalled(_) | M::ReintegrationGoesOn => Level::E,
             M::TlsHandshake(_) => Level::D,
             M::PrimAborted | M::SecondAborted | M::ScriptTimeout(..) => Level::C,
             M::PreviousHaltUnexpected | M::FailoverOff => Level::C,
@@ -239,9 +250,10 @@ impl Message {
             M::Resource(_, _, setter) => setter,
             M::NotUptodate | M::RunPrim | M::Inconsistent | M::RunPrimforce => "rfsplug",
             M::ReintegrationEnded(_) | M::UptodateData | M::LinkRestored(_) => "rfsplug",
-            M::StreamLost(_) | M::StreamResumed(_) => "rfsplug",
+            M::StreamLost(_) | M::StreamResumed(_) | M::BoxReplaced(_) => "rfsplug",
             M::UpdatingTree(_) | M::Copied(_) | M::AbnormalDelta => "reintegre",
             M::ReintegrationProgress(_) | M::TlsHandshake(_) | M::Rescued { .. } => "reintegre",
+            M::ReintegrationStalled(_) | M::ReintegrationGoesOn => "reintegre",
             M::VipSet(_) => "vipplug",
             M::Script { .. } | M::ScriptTimeout(..) | M::ScriptFailed(..) | M::ScriptRunning(..) => {
                 "userplug"

@@ -3,9 +3,10 @@
 
 use super::record::{self, RecordError};
 use crate::config::paths::Paths;
+use crate::fsm::sync::{Backup, How, Offer};
 use crate::ids::ModuleName;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the next synchronization copies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +59,50 @@ pub fn check_uid(uid: &str) -> Result<(), String> {
 /// # Errors
 /// The record is damaged.
 pub fn policy(paths: &Paths, module: &ModuleName) -> Result<Policy, RecordError> {
-    Ok(record::load(&file(paths, module))?.unwrap_or(Policy::Full))
+    Ok(spoken(&paths.uservar(module))?.unwrap_or(Policy::Full))
+}
+
+/// The last word on the policy, kept in this SAFEUSERVAR; none since the module was configured.
+///
+/// # Errors
+/// The record is damaged.
+pub fn spoken(uservar: &Path) -> Result<Option<Policy>, RecordError> {
+    record::load(&file(uservar))
+}
+
+/// What a secondary with this last word wants to be copied.
+pub fn wanted(spoken: Option<&Policy>) -> How {
+    match spoken {
+        None => How::First,
+        Some(Policy::Default) => How::Modified,
+        Some(Policy::Full) => How::Full,
+        Some(Policy::External { side: Side::Prim, uid, detect }) => How::Source(backup(uid, *detect)),
+        Some(Policy::External { side: Side::Second, uid, detect }) => How::Restored(backup(uid, *detect)),
+    }
+}
+
+/// What a primary with this last word offers. What was restored there does not matter any more: it is
+/// what the secondary gets.
+pub fn offered(spoken: Option<&Policy>) -> Offer {
+    match spoken {
+        None | Some(Policy::Full) => Offer::Full,
+        Some(Policy::External { side: Side::Prim, uid, detect }) => Offer::Backup(backup(uid, *detect)),
+        Some(Policy::Default | Policy::External { side: Side::Second, .. }) => Offer::Modified,
+    }
+}
+
+fn backup(uid: &str, detect: bool) -> Backup {
+    Backup { uid: uid.to_owned(), detect }
+}
+
+/// Whether the policy can be applied, as far as the resources of the other node say (RES-35): an external
+/// synchronization needs the other half of the procedure.
+pub fn applicable(policy: &Policy, remote: &dyn Fn(&str) -> Option<String>) -> bool {
+    let Policy::External { side, uid, .. } = policy else { return true };
+    let other = if *side == Side::Prim { "second" } else { "prim" };
+    [("rfssyncmode", "external"), ("rfssyncrole", other), ("rfssyncuid", uid)]
+        .iter()
+        .all(|(id, value)| remote(id).as_deref() == Some(*value))
 }
 
 /// Keeps a policy: of `rfssync`, or [`Policy::Default`] after a successful synchronization (RFS-58).
@@ -66,7 +110,7 @@ pub fn policy(paths: &Paths, module: &ModuleName) -> Result<Policy, RecordError>
 /// # Errors
 /// The record cannot be written.
 pub fn set_policy(paths: &Paths, module: &ModuleName, policy: &Policy) -> Result<(), RecordError> {
-    record::store(&file(paths, module), policy)
+    record::store(&file(&paths.uservar(module)), policy)
 }
 
 /// `config` in STOP and `deconfig`: what was synchronized may no longer be what is replicated (RFS-56).
@@ -74,7 +118,7 @@ pub fn set_policy(paths: &Paths, module: &ModuleName, policy: &Policy) -> Result
 /// # Errors
 /// The record cannot be removed.
 pub fn forget(paths: &Paths, module: &ModuleName) -> Result<(), RecordError> {
-    record::remove(&file(paths, module)).map(drop)
+    record::remove(&file(&paths.uservar(module))).map(drop)
 }
 
 /// Values of `usersetting.rfssyncmode`, `rfssyncrole` and `rfssyncuid` (RES-08 to RES-10).
@@ -88,13 +132,34 @@ pub fn resources(policy: &Policy) -> [(&'static str, &str); 3] {
     [("rfssyncmode", mode), ("rfssyncrole", role), ("rfssyncuid", uid)]
 }
 
-fn file(paths: &Paths, module: &ModuleName) -> PathBuf {
-    paths.uservar(module).join("rfssync.json")
+fn file(uservar: &Path) -> PathBuf {
+    uservar.join("rfssync.json")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_external_policy_is_applicable_when_the_other_half_is_there() {
+        let external = |side| Policy::External { side, uid: "b1".into(), detect: true };
+        let remote = |uid: &'static str, role: &'static str| {
+            move |id: &str| {
+                let value = match id {
+                    "rfssyncmode" => "external",
+                    "rfssyncrole" => role,
+                    _ => uid,
+                };
+                Some(value.to_owned())
+            }
+        };
+        assert!(applicable(&Policy::Full, &|_| None));
+        assert!(applicable(&external(Side::Prim), &remote("b1", "second")));
+        assert!(applicable(&external(Side::Second), &remote("b1", "prim")));
+        assert!(!applicable(&external(Side::Prim), &remote("b2", "second")));
+        assert!(!applicable(&external(Side::Prim), &remote("b1", "prim")));
+        assert!(!applicable(&external(Side::Second), &|_| None));
+    }
 
     #[test]
     fn a_policy_is_full_until_somebody_speaks_and_survives() {

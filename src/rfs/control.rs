@@ -5,11 +5,14 @@
 //! their number. Nothing changes in the data plane without an order: a box whose safeadmin is away
 //! goes on as it is, and never goes alone by itself (S8).
 
+use crate::control::RfsReport;
 use crate::fsm::mirror::Stream;
 use crate::fsm::start::Rescue;
+use crate::fsm::sync::How;
 use crate::ids::ModuleName;
 use crate::node::replicated::Directory;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -66,6 +69,10 @@ pub struct Setup {
     pub rescue_limit: u64,
     /// File of the module's key; none: nothing is encrypted.
     pub key: Option<PathBuf>,
+    /// Socket of safeguard.
+    pub guard: PathBuf,
+    /// Goes on with the mounts of a box that is lost, without replication (ST-29).
+    pub degraded: bool,
 }
 
 /// One replicated directory.
@@ -118,7 +125,7 @@ pub enum Order {
     Reintegrate {
         /// Number of the session (S2).
         session: u64,
-        /// What is copied.
+        /// What is wanted to be copied.
         how: How,
         /// What differs here is kept before it is overwritten (S6).
         rescue: Option<Rescue>,
@@ -132,25 +139,22 @@ pub enum Order {
         /// The generation that begins.
         generation: u64,
     },
+    /// Compare the directories of a secondary in step with the primary's; answered by [`Said::Found`], then
+    /// [`Said::Done`] (RFS-61).
+    Verify,
+    /// Say what a secondary would have to copy from this node now; answered likewise (RFS-62).
+    Diff,
+    /// End the comparison with this number.
+    Cancel {
+        /// The number.
+        of: u64,
+    },
     /// Unmount, put the links in the place of the mount points, and end.
     Quit,
 }
 
-/// What a reintegration copies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum How {
-    /// What the marks of both sides say; by hash where they say nothing.
-    Default,
-    /// What differs, by hash, whatever the marks say: the files here may be from elsewhere.
-    Hash,
-    /// Everything.
-    Full,
-    /// Files modified after this time, whole (RFS-60); seconds since 1970.
-    Since(i64),
-}
-
 /// How the directories stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// They are mounted.
     pub mounted: bool,
@@ -158,6 +162,8 @@ pub struct Standing {
     pub writable: bool,
     /// The stream to or from the peer.
     pub stream: Stream,
+    /// How it went on with the mounts of another box, for the module log.
+    pub note: Option<String>,
 }
 
 /// What a box tells.
@@ -174,6 +180,22 @@ pub enum Said {
     },
     /// The stream changed; why, where it is a loss.
     Stream(Stream, String),
+    /// What a comparison has found.
+    Found {
+        /// Its number.
+        id: u64,
+        /// What.
+        report: RfsReport,
+    },
+    /// How far a comparison is.
+    Measured {
+        /// Its number.
+        id: u64,
+        /// How far.
+        measure: Measure,
+    },
+    /// How far the reintegration is; none: it is over.
+    Progress(Option<Measure>),
     /// A line for the module log.
     Line(Line),
     /// Counters for the resources.
@@ -185,7 +207,7 @@ pub enum Said {
 pub enum Fault {
     /// It may work later.
     Again(String),
-    /// It will not without somebody's help (ST-37).
+    /// It will not without somebody's help, and nothing was changed (ST-37).
     Refused(String),
 }
 
@@ -211,6 +233,10 @@ pub enum Line {
         /// Files that had no room.
         left_out: u64,
     },
+    /// The reintegration has not moved for so many seconds.
+    Stalled(u64),
+    /// It goes on.
+    GoesOn,
     /// A link was put back (RFS-11).
     Link(String),
     /// MSG-R-11.
@@ -219,14 +245,74 @@ pub enum Line {
     Error(String),
 }
 
+/// How far a copy or a comparison is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measure {
+    /// Files that are done.
+    pub done: u64,
+    /// Files known so far.
+    pub known: u64,
+    /// Bytes copied.
+    pub copied: u64,
+    /// Bytes compared.
+    pub compared: u64,
+    /// Bytes copied per second, over the last three seconds.
+    pub rate: u64,
+    /// Seconds that the rest takes at this rate, if anybody can say.
+    pub left: Option<u64>,
+    /// Seconds since something last went on.
+    pub still: u64,
+}
+
+impl Measure {
+    /// The same as a bar, for a terminal.
+    pub fn bar(&self) -> String {
+        const WIDTH: u64 = 20;
+        let mut text = String::new();
+        if let Some(left) = self.left
+            && self.rate > 0
+        {
+            let seen = self.copied.saturating_add(self.compared);
+            let all = seen.saturating_add(left.saturating_mul(self.rate)).max(1);
+            let full = (seen.saturating_mul(WIDTH) / all).min(WIDTH);
+            let fill = |c: &str, n: u64| c.repeat(usize::try_from(n).unwrap_or(0));
+            text = format!("[{}{}] {}% ", fill("#", full), fill("-", WIDTH - full), seen * 100 / all);
+        }
+        text += &self.to_string();
+        if self.still >= STALL {
+            text += &format!(", nothing has come for {} s", self.still);
+        }
+        text
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |bytes: u64| bytes >> 20;
+        let (copied, compared) = (mib(self.copied), mib(self.compared));
+        write!(f, "{} of {} files, {copied} MB copied, {compared} MB compared", self.done, self.known)?;
+        write!(f, ", {} KB/s", self.rate >> 10)?;
+        self.left.map_or(Ok(()), |left| write!(f, ", {left} s left"))
+    }
+}
+
+/// A reintegration that does not move for so many seconds stands still.
+pub const STALL: u64 = 15;
+
 /// What a box has sent, received and copied since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
+    /// When it was counted, milliseconds since the box started.
+    pub at: u64,
     /// Bytes of replication sent.
     pub replicated: u64,
+    /// Bytes of reintegration sent.
+    pub lent: u64,
     /// Bytes of reintegration sent or received.
     pub reintegrated: u64,
-    /// Bytes received.
+    /// Bytes sent in all.
+    pub sent: u64,
+    /// Bytes received in all.
     pub received: u64,
 }
 
@@ -239,6 +325,17 @@ pub fn line<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bar_says_how_far_it_is() {
+        let mut m = Measure { done: 3, known: 8, copied: 30 << 20, rate: 10 << 20, ..Measure::default() };
+        assert_eq!(m.bar(), "3 of 8 files, 30 MB copied, 0 MB compared, 10240 KB/s");
+        m.left = Some(3);
+        let text = "3 of 8 files, 30 MB copied, 0 MB compared, 10240 KB/s, 3 s left";
+        assert_eq!(m.bar(), format!("[##########----------] 50% {text}"));
+        (m.rate, m.still) = (0, 20);
+        assert!(m.bar().ends_with(", nothing has come for 20 s"), "{}", m.bar());
+    }
 
     #[test]
     fn what_is_said_fits_on_a_line_and_is_read_back() {

@@ -7,6 +7,7 @@ pub mod apply;
 pub mod control;
 pub mod fuse;
 pub mod journal;
+pub mod ledger;
 pub mod link;
 pub mod op;
 pub mod probe;

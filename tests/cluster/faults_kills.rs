@@ -17,8 +17,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const CLUSTERS: u64 = 3;
 /// Rounds of a run, unless the environment says otherwise.
 const ROUNDS: u64 = 30;
-/// Timeouts of the stream, so that what is frozen is given up within a round.
-const RFS: &str = r#"locktimeout="4" sendtimeout="4""#;
+/// Timeouts of the stream, so that what is frozen is given up within a round; and no kill is one too many.
+const RFS: &str = r#"locktimeout="4" sendtimeout="4" restarts="100""#;
 
 /// A generator of numbers (splitmix64).
 struct Random(u64);

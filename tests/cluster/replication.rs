@@ -382,33 +382,6 @@ fn a_5_4c_second_fullsync_copies_everything() {
 }
 
 #[test]
-fn a_5_6_a_lost_rfsbox_loses_nothing() {
-    let cluster = pair("a_5_6");
-    let (node1, node2) = (cluster.node(1), cluster.node(2));
-    sh(node1, &format!("echo kept > {DIR}/file"));
-    let from = node1.mark(MODULE);
-    sh(node1, "kill -9 $(pidof rfsbox)");
-    // Its mount is dead: the node stops and leaves the application to the secondary.
-    node2.wait_state(MODULE, "PRIM");
-    node1.wait_state(MODULE, "SECOND");
-    node1.assert_log(MODULE, from, &["the process of replication is lost", "Local state SECOND Ready"]);
-    assert_eq!(sh(node2, &format!("cat {DIR}/file")), "kept\n");
-    assert_same(&cluster);
-}
-
-#[test]
-fn a_5_6_a_lost_rfsbox_of_the_secondary_is_replaced() {
-    let cluster = pair("a_5_6s");
-    let (node1, node2) = (cluster.node(1), cluster.node(2));
-    let from = node2.mark(MODULE);
-    sh(node2, "kill -9 $(pidof rfsbox)");
-    sh(node1, &format!("echo written > {DIR}/file"));
-    node2.wait_log(MODULE, from, &["the process of replication is lost", "Local state SECOND Ready"]);
-    node1.wait_state(MODULE, "PRIM");
-    settled(&cluster);
-}
-
-#[test]
 fn r_13_6i_a_frozen_secondary_does_not_block_for_ever() {
     let cluster = installed("r_13_6i", r#"locktimeout="3" sendtimeout="3""#, "");
     cluster.start_pair(MODULE);

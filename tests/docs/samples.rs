@@ -132,12 +132,17 @@ fn others() -> Vec<Message> {
         Message::Copied("120 MB, 12 files, 3 s, 40960 KB/sec".into()),
         Message::ReintegrationEnded("default".into()),
         Message::ReintegrationProgress("/replicated: 40 of 120 MB".into()),
+        Message::ReintegrationStalled(15),
+        Message::ReintegrationGoesOn,
         Message::UptodateData,
         Message::AbnormalDelta,
         Message::TlsHandshake("7".into()),
         Message::LinkRestored("/replicated".into()),
         Message::Rescued { archive: "2026-03-01T12-00-00Z".into(), files: 3, bytes: 5000, left_out: 0 },
         Message::Rescued { archive: "2026-03-01T12-00-00Z".into(), files: 3, bytes: 5000, left_out: 2 },
+        Message::BoxReplaced("its mounts were taken over".into()),
+        Message::BoxReplaced("its mounts cannot be taken over: the records of the mount are damaged".into()),
+        Message::Action(Command::StopWait, Caller::Rule("degraded_server".into())),
         Message::StreamLost("no acknowledgement for 100 s".into()),
         Message::StreamResumed("/replicated".into()),
         Message::PrimAborted,
@@ -162,6 +167,7 @@ fn others() -> Vec<Message> {
         Message::Error(full.to_string()),
         Message::Error(absent.to_string()),
         Message::Error(GuardError::Silent.to_string()),
+        Message::Error(safekit::rfs::service::GUARD_AWAY.to_owned()),
     ]
 }
 

@@ -9,5 +9,6 @@ mod held;
 mod pair;
 mod random;
 mod recorded;
+mod resume;
 mod serve;
 mod session;

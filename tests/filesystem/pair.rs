@@ -74,7 +74,8 @@ impl Pair {
         let options = replicator::Options { send_timeout, lock_timeout, queue_bytes: 1 << 20, queue_ops: 64 };
         let replicator = Replicator::new(Box::new(NoZones), options, Box::new(|_| {}));
         let volume = VolumeOptions { acl: false, threads: 2 };
-        let volume = Volume::mount(&one, &mnt, None, replicator.clone(), Exclude::default(), volume).unwrap();
+        let volume =
+            Volume::mount(&one, &mnt, None, replicator.clone(), Exclude::default(), volume, None).unwrap();
         volume.primary(true);
         let [(reader, writer), secondary] = linked(key);
         let (events, lost) = channel();

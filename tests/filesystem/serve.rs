@@ -14,7 +14,7 @@ fn serve_until_unmounted() {
     let options = VolumeOptions { acl: std::env::var_os("RFS_ACL").is_some(), threads: 0 };
     let (backing, mountpoint) = (Path::new(backing), Path::new(mountpoint));
     let volume =
-        Volume::mount(backing, mountpoint, None, Arc::new(Local), Exclude::default(), options).unwrap();
+        Volume::mount(backing, mountpoint, None, Arc::new(Local), Exclude::default(), options, None).unwrap();
     volume.primary(std::env::var_os("RFS_SECOND").is_none());
     // The end of standard input is the order to end.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();

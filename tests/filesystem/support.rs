@@ -224,7 +224,8 @@ impl Fixture {
         std::fs::create_dir(&mnt).unwrap();
         let journal = Arc::new(Recorder::default());
         let options = VolumeOptions { acl, threads: 2 };
-        let volume = Volume::mount(&backing, &mnt, None, Arc::clone(&journal), exclude, options).unwrap();
+        let volume =
+            Volume::mount(&backing, &mnt, None, Arc::clone(&journal), exclude, options, None).unwrap();
         volume.primary(true);
         Fixture { backing, mnt, journal, volume, _dir: dir }
     }

@@ -8,14 +8,15 @@ use nix::unistd::{Pid, geteuid};
 use safekit::guard::boottime_ns;
 use safekit::guard::cgroup::{AppGroup, BASE_VARIABLE};
 use safekit::guard::client::{GuardClient, GuardError};
-use safekit::guard::frame::{Status, Target, Vip};
+use safekit::guard::frame::{Refusal, Status, Target, Vip};
 use safekit::ids::ModuleName;
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, fs, io, thread};
 
 /// Heartbeat timeout of the tests.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -352,4 +353,38 @@ fn modules_are_fenced_each_for_itself() {
     });
     assert!(node.group().is_empty().unwrap());
     assert!(client.query(&other).unwrap().armed);
+}
+
+#[test]
+fn descriptors_outlive_who_gave_them_until_a_fence() {
+    let mut node = Node::start();
+    let path = node.run().join("given");
+    fs::write(&path, "content").unwrap();
+    let give = |node: &Node, name: &str| {
+        let file = fs::File::open(&path).unwrap();
+        node.client().give(&module(), name, file.as_fd()).unwrap()
+    };
+    let take = |node: &Node, name: &str| node.client().take(&module(), name);
+    assert_eq!((give(&node, "0.a"), give(&node, "0.b"), give(&node, "1.a")), (1, 2, 3));
+    for _ in 0..2 {
+        let text = io::read_to_string(fs::File::from(take(&node, "0.a").unwrap())).unwrap();
+        // One open file, whoever has descriptors of it.
+        assert!(text == "content" || text.is_empty(), "{text}");
+    }
+    let nothing = |result| matches!(result, Err(GuardError::Refused(Refusal::Nothing)));
+    assert!(nothing(take(&node, "0.c")));
+    let other: ModuleName = "other".parse().unwrap();
+    assert_eq!(node.client().count(&other).unwrap(), 0);
+    assert_eq!(node.client().forget(&module(), "0.").unwrap(), 1);
+    assert!(nothing(take(&node, "0.a")));
+    // A new guard has nothing.
+    node.kill_guard();
+    node.start_guard();
+    assert_eq!(node.client().count(&module()).unwrap(), 0);
+    // A fence leaves nothing: who waits for a dead process must be killed.
+    give(&node, "0.a");
+    let target = Target { vips: Vec::new(), group: None };
+    node.client().arm(&module(), TIMEOUT, 0, target).unwrap();
+    eventually("the fence", || (node.client().count(&module()).unwrap() == 0).then_some(()));
+    assert!(node.status().fenced.is_some());
 }

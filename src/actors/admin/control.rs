@@ -18,10 +18,10 @@ impl Admin {
         command: Command,
         caller: Caller,
     ) -> Result<i32, AdminError> {
-        if begins(command) && self.0.stopping.get() {
+        if command.begins() && self.0.stopping.get() {
             return Err(AdminError::Stopping);
         }
-        let instance = match begins(command) {
+        let instance = match command.begins() {
             true => self.refresh(module).await?,
             false => self.instance(module)?,
         };
@@ -136,15 +136,10 @@ fn remove_userlogs(uservar: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether a command starts a stopped module.
-fn begins(command: Command) -> bool {
-    matches!(command, Command::Start | Command::Prim { .. } | Command::PrimForce | Command::Second { .. })
-}
-
 /// What `boot="auto"` remembers of a command: a start, a stop, or nothing.
 fn remembered(command: Command) -> Option<bool> {
     match command {
-        _ if begins(command) => Some(true),
+        _ if command.begins() => Some(true),
         Command::Stop | Command::ForceStop => Some(false),
         _ => None,
     }

@@ -41,13 +41,30 @@ impl Admin {
         let mut last = 0;
         let entries = tail(&store, view.count.unwrap_or(u32::MAX), view.all).await?;
         let mut open = send_log(call, &entries, &mut last, view).await;
+        let mut shown = self.shown(module).ok().flatten();
         while view.follow && open.is_ok() {
+            let progress = shown.as_mut().and_then(|s| s.borrow_and_update().progress);
+            if let Some(measure) = progress {
+                self.say(call, Reply::Progress(measure.bar())).await;
+            }
+            let nobody = shown.is_none();
             let entries = tokio::select! {
                 entry = live.recv() => match entry {
                     Ok(entry) => vec![entry],
                     Err(RecvError::Lagged(_)) => tail(&store, CAUGHT_UP, view.all).await?,
                     Err(RecvError::Closed) => break,
                 },
+                gone = changed(&mut shown) => {
+                    if gone {
+                        // The module has another instance, or none.
+                        shown = None;
+                    }
+                    continue;
+                }
+                () = tokio::time::sleep(PROGRESS), if nobody => {
+                    shown = self.shown(module).ok().flatten();
+                    continue;
+                }
                 () = call.sink.closed() => break,
             };
             open = send_log(call, &entries, &mut last, view).await;
@@ -87,14 +104,12 @@ impl Admin {
                 let text = format!("module {module} is {role} {readiness}, waiting for {passed} s");
                 self.say(call, Reply::Progress(text)).await;
             }
-            let change = async {
-                match &mut shown {
-                    Some(shown) => drop(shown.changed().await),
-                    None => std::future::pending().await,
-                }
-            };
+            let progress = shown.as_ref().and_then(|s| s.borrow().progress);
+            if let Some(measure) = progress {
+                self.say(call, Reply::Progress(measure.bar())).await;
+            }
             tokio::select! {
-                () = change => {}
+                _gone = changed(&mut shown) => {}
                 () = tokio::time::sleep(LOOK) => {}
                 () = call.sink.closed() => return Ok(1),
             }
@@ -109,6 +124,14 @@ impl Admin {
             Err(_) if slot.busy => Ok(None),
             Err(why) => Err(AdminError::NotLaunched(module.clone(), why.clone())),
         })?
+    }
+}
+
+/// Waits for a change of what is shown; true if it will not change any more.
+async fn changed(shown: &mut Option<watch::Receiver<Shown>>) -> bool {
+    match shown {
+        Some(shown) => shown.changed().await.is_err(),
+        None => std::future::pending().await,
     }
 }
 

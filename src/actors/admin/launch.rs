@@ -212,7 +212,7 @@ impl Order {
             hearts: self.hearts,
             guard: self.guard,
             failover: settings.failover,
-            rfssync: rfssync::policy(&self.paths, &self.module)?,
+            rfssync: rfssync::spoken(&self.paths.uservar(&self.module))?,
             name: self.module,
             paths: self.paths,
         };

@@ -1,12 +1,20 @@
-//! Replicated directories of a module: policy, comparison, forced secondary (CLI-063, CLI-118).
+//! Replicated directories of a module: policy and comparison (CLI-063, CLI-118).
 
 use super::{Admin, AdminError, ask, off};
-use crate::actors::module::Rfs;
+use crate::actors::module::{Examination, Examine, News, SyncPolicy};
 use crate::control::server::Call;
 use crate::control::{Reply, RfsReport, RfsRequest};
 use crate::fsm::state::Role;
 use crate::ids::ModuleName;
 use crate::node::rfssync::{self, Policy, Side};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// A comparison that says nothing for this long has hung: it speaks every second.
+const SILENCE: Duration = Duration::from_secs(60);
+/// What a comparison says and nobody has read yet; 50 reports of files at most, and how far it is.
+const NEWS: usize = 256;
 
 impl Admin {
     pub(super) async fn rfs(
@@ -24,19 +32,57 @@ impl Admin {
             let (paths, name, policy) = (self.0.paths.clone(), module.clone(), policy.clone());
             off(move || rfssync::set_policy(&paths, &name, &policy)).await??;
         }
-        let report = match (self.instance(module), request) {
-            (Ok(instance), _) => {
-                ask(&instance.handle, Rfs(request.clone())).await?.map_err(AdminError::Rfs)?
-            }
-            // The policy is kept for the next instance.
-            (Err(_), RfsRequest::Policy | RfsRequest::SetPolicy(_)) => {
-                let (paths, name) = (self.0.paths.clone(), module.clone());
-                RfsReport::Policy(off(move || rfssync::policy(&paths, &name)).await??)
-            }
-            (Err(error), _) => return Err(error),
+        let what = match request {
+            RfsRequest::Verify => Examination::Verify,
+            RfsRequest::Diff => Examination::Diff,
+            RfsRequest::Policy => return self.policy(call, module, None).await,
+            RfsRequest::SetPolicy(policy) => return self.policy(call, module, Some(policy.clone())).await,
         };
-        self.say(call, Reply::Rfs(report)).await;
+        self.examine(call, module, what).await
+    }
+
+    async fn policy(&self, call: &Call, module: &ModuleName, new: Option<Policy>) -> Result<i32, AdminError> {
+        let policy = match self.instance(module) {
+            Ok(instance) => ask(&instance.handle, SyncPolicy(new)).await?,
+            // It is kept for the next instance.
+            Err(_) => {
+                let (paths, name) = (self.0.paths.clone(), module.clone());
+                off(move || rfssync::policy(&paths, &name)).await??
+            }
+        };
+        self.say(call, Reply::Rfs(RfsReport::Policy(policy))).await;
         Ok(0)
+    }
+
+    /// Passes on what a comparison says, for as long as it says something. Code 1 if files differ.
+    async fn examine(&self, call: &Call, module: &ModuleName, what: Examination) -> Result<i32, AdminError> {
+        let instance = self.instance(module)?;
+        let (to, mut news) = mpsc::channel(NEWS);
+        ask(&instance.handle, Examine(what, to)).await?.map_err(AdminError::Rfs)?;
+        let mut code = 0;
+        loop {
+            let heard = tokio::select! {
+                heard = timeout(SILENCE, news.recv()) => heard,
+                () = call.sink.closed() => return Ok(1),
+            };
+            match heard {
+                Ok(Some(News::Progress(measure))) => {
+                    self.say(call, Reply::Progress(measure.bar())).await;
+                }
+                Ok(Some(News::Report(report))) => {
+                    if matches!(report, RfsReport::Verified { different: 1.., .. }) {
+                        code = 1;
+                    }
+                    self.say(call, Reply::Rfs(report)).await;
+                }
+                Ok(Some(News::End(result))) => return result.map(|()| code).map_err(AdminError::Rfs),
+                Ok(None) => return Err(AdminError::NoAnswer(module.clone())),
+                Err(_) => {
+                    let text = format!("the replication of module {module} says nothing any more");
+                    return Err(AdminError::Rfs(text));
+                }
+            }
+        }
     }
 }
 
@@ -44,6 +90,8 @@ impl Admin {
 fn may_set(policy: &Policy, role: Role) -> Result<(), AdminError> {
     let (allowed, states) = match policy {
         Policy::Default | Policy::Full => (true, ""),
+        // Without detection nothing may change before the module starts (RFS-52).
+        Policy::External { side: Side::Prim, detect: false, .. } => (role == Role::Stop, "STOP"),
         Policy::External { side: Side::Prim, .. } => {
             (matches!(role, Role::Stop | Role::Alone), "STOP or ALONE")
         }
@@ -69,5 +117,7 @@ mod tests {
         assert_eq!(allowed(&Policy::Full), [true; 5]);
         assert_eq!(allowed(&external(Side::Prim)), [true, false, true, false, false]);
         assert_eq!(allowed(&external(Side::Second)), [true, false, false, false, false]);
+        let cold = Policy::External { side: Side::Prim, uid: "u".to_owned(), detect: false };
+        assert_eq!(allowed(&cold), [true, false, false, false, false]);
     }
 }

@@ -3,7 +3,7 @@
 use crate::actors::cluster::Heard;
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
-use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel, RfsReport, RfsRequest};
+use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel, RfsReport};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::mirror::Refused;
 use crate::fsm::resource::{ResourceName, Value};
@@ -11,12 +11,13 @@ use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::node::keys::SecretKey;
 use crate::node::rfssync::Policy;
+use crate::rfs::control::Measure;
 use crate::store::ModuleStore;
 use actix::{Addr, Message};
 use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// All that a module instance is made from.
 pub struct Setup {
@@ -48,8 +49,9 @@ pub struct Setup {
     pub guard: crate::actors::guard::GuardHandle,
     /// `failover` as a command left it (ST-53); none: as configured.
     pub failover: Option<bool>,
-    /// Synchronization policy of its replicated directories (RFS-54).
-    pub rfssync: Policy,
+    /// Last word on the synchronization policy of its replicated directories (RFS-54); none since it was
+    /// configured.
+    pub rfssync: Option<Policy>,
 }
 
 /// A module instance as seen from outside. Dropping it does not end it: send [`Close`].
@@ -82,6 +84,8 @@ pub struct Shown {
     pub since: Timestamp,
     /// First line of `explain`; empty when Ready.
     pub reason: String,
+    /// How far its reintegration is, while there is one.
+    pub progress: Option<Measure>,
     /// Evaluations of the failover rules so far: "nothing happens" is asserted by it.
     pub evaluations: u64,
 }
@@ -120,10 +124,36 @@ pub struct Print(pub PrintLevel, pub String);
 #[rtype(result = "LoopReport")]
 pub struct Loop(pub LoopOp, pub Option<String>);
 
-/// Something about the replicated directories (CLI-063, CLI-118). A new policy is durable already.
+/// The synchronization policy (CLI-063); first a new one, which is durable already.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<RfsReport, String>")]
-pub struct Rfs(pub RfsRequest);
+#[rtype(result = "Policy")]
+pub struct SyncPolicy(pub Option<Policy>);
+
+/// A comparison of the replicated directories; what it says comes through the sender, [`News::End`] last
+/// (RFS-61, RFS-62). Refused in a state that it is not for. Who drops the receiver ends it.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), String>")]
+pub struct Examine(pub Examination, pub mpsc::Sender<News>);
+
+/// Which comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Examination {
+    /// Of this SECOND with the primary.
+    Verify,
+    /// Of this ALONE with what a secondary has.
+    Diff,
+}
+
+/// What a comparison says.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// How far it is.
+    Progress(Measure),
+    /// What it found.
+    Report(RfsReport),
+    /// It is over, or why it broke off.
+    End(Result<(), String>),
+}
 
 /// Every resource with the time of its last assignment.
 #[derive(Debug, Message)]

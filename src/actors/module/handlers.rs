@@ -1,13 +1,15 @@
 //! What comes to the module's actor: from its own actors, and from the rest of safeadmin.
 
 use super::resources::unix_now;
-use super::{Close, Control, Explain, Forget, GetResources, Loop, Module, Print, Rfs, SetResource, name};
+use super::{
+    Close, Control, Explain, Forget, GetResources, Loop, Module, Print, SetResource, SyncPolicy, name,
+};
 use crate::actors::checkers::{CheckerReport, Finding};
 use crate::actors::guard::GuardEvent;
 use crate::actors::heart::{HeartEvent, PeerHolds, Silence};
 use crate::actors::script::{ScriptEnd, ScriptEvent, ScriptEventKind};
 use crate::actors::vip::VipEvent;
-use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel, RfsReport, RfsRequest};
+use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::explain::Explanation;
 use crate::fsm::gate;
@@ -16,6 +18,7 @@ use crate::fsm::mirror::{Event, Refused};
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::Role;
 use crate::log::{Level, Message as LogMessage};
+use crate::node::rfssync::Policy;
 use actix::prelude::*;
 use jiff::Timestamp;
 
@@ -51,6 +54,7 @@ impl Handler<HeartEvent> for Module {
             HeartEvent::Remote(resources) => {
                 self.remote = resources;
                 self.keep_dates(ctx);
+                self.show_applicable();
             }
         }
     }
@@ -223,21 +227,15 @@ impl Handler<Loop> for Module {
     }
 }
 
-impl Handler<Rfs> for Module {
-    type Result = Result<RfsReport, String>;
+impl Handler<SyncPolicy> for Module {
+    type Result = MessageResult<SyncPolicy>;
 
-    fn handle(&mut self, Rfs(request): Rfs, _: &mut Self::Context) -> Self::Result {
-        match request {
-            RfsRequest::Policy => {}
-            RfsRequest::SetPolicy(policy) => {
-                self.setup.rfssync = policy;
-                self.show_rfssync();
-            }
-            RfsRequest::Verify | RfsRequest::Diff | RfsRequest::SecondForce { .. } => {
-                return Err("this version does not do that yet".to_owned());
-            }
+    fn handle(&mut self, SyncPolicy(policy): SyncPolicy, _: &mut Self::Context) -> Self::Result {
+        if policy.is_some() {
+            self.setup.rfssync = policy;
+            self.show_rfssync();
         }
-        Ok(RfsReport::Policy(self.setup.rfssync.clone()))
+        MessageResult(self.setup.rfssync.clone().unwrap_or(Policy::Full))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::actors::script::ScriptRunner;
 use crate::actors::vip::{Vip, VipAddr, VipPlan};
 use crate::config::module::{DefaultPrim as ConfiguredPrim, ModuleConfig};
 use crate::config::ports;
+use crate::fsm::losses::Losses;
 use crate::fsm::maxloop::Loops;
 use crate::fsm::mirror::{self, At, Config, DefaultPrim, State};
 use crate::fsm::resource::Value;
@@ -94,6 +95,7 @@ pub fn launch(setup: Setup) -> Result<ModuleHandle, LaunchError> {
         remote: "UNKNOWN Unknown".to_owned(),
         since: Timestamp::now(),
         reason: String::new(),
+        progress: None,
         evaluations: 0,
     });
     let (module, id, config, store) = (s.name.clone(), s.id, s.config.clone(), s.store.clone());
@@ -236,6 +238,9 @@ impl Module {
             replication,
             counted: None,
             dates: p.dates,
+            losses: Losses::default(),
+            replaced: false,
+            examinations: Default::default(),
             reintegrating: None,
             uncopied: None,
             groups: p.groups,
@@ -341,7 +346,8 @@ impl Module {
         self.assign(&name("heart", "maxloop"), Value::Text("false".to_owned()));
         self.assign(&name("heart", "stopstartloop"), Value::Text(self.loops.began_s.to_string()));
         if self.fsm.data {
-            self.assign(&name("rfs", "degraded"), Value::Down);
+            let degraded = if self.state.degraded { Value::Up } else { Value::Down };
+            self.assign(&name("rfs", "degraded"), degraded);
             self.assign(&name("rfs", "reintegre_failed"), Value::Text("false".to_owned()));
             self.show_dates();
             self.check_policies();

@@ -6,6 +6,7 @@
 mod adopt;
 mod api;
 mod effects;
+mod examine;
 mod fscheck;
 mod groups;
 mod handlers;
@@ -17,7 +18,8 @@ mod synced;
 mod windows;
 
 pub use api::{
-    Close, Control, Explain, Forget, GetResources, Loop, ModuleHandle, Print, Rfs, SetResource, Setup, Shown,
+    Close, Control, Examination, Examine, Explain, Forget, GetResources, Loop, ModuleHandle, News, Print,
+    SetResource, Setup, Shown, SyncPolicy,
 };
 pub use launch::{LaunchError, launch, vip_plan};
 
@@ -26,8 +28,10 @@ use super::heart::{Guarded, Heart, Publish, Show};
 use super::replication::Replication;
 use super::script::ScriptRunner;
 use super::vip::Vip;
+use crate::control::LogChoice;
 use crate::fsm::explain::{Explanation, explain};
 use crate::fsm::generation::Record;
+use crate::fsm::losses::Losses;
 use crate::fsm::maxloop::Loops;
 use crate::fsm::mirror::{self, At, Event, Face, Outcome, State, Step, Waits};
 use crate::fsm::resource::{ResourceName, Resources, Value};
@@ -58,13 +62,18 @@ pub struct Module {
     /// Of a module with replicated directories.
     replication: Option<Addr<Replication>>,
     /// What its box counted last.
-    counted: Option<replicated::Counted>,
+    counted: Option<crate::rfs::control::Traffic>,
     /// Of the last synchronizations.
     dates: synced::Dates,
+    /// How often its box was lost of late.
+    losses: Losses,
+    /// A box that was lost is being replaced.
+    replaced: bool,
     /// The effect of the reintegration that is under way.
     reintegrating: Option<u64>,
     /// The reintegrations that have failed one after the other.
     uncopied: Option<replicated::Uncopied>,
+    examinations: examine::Examinations,
     groups: Groups,
     guard: Recipient<GuardEvent>,
     last_sent: Arc<AtomicU64>,
@@ -114,6 +123,7 @@ impl Module {
         let Step { state, effects, outcome } = step;
         let changed = state != self.state;
         let remote = remote_of(&self.state) != remote_of(&state);
+        let degraded = self.state.degraded != state.degraded;
         if self.state.shown().0 == Role::Stop && state.shown().0 != Role::Stop {
             self.truncate_userlogs();
         }
@@ -131,6 +141,10 @@ impl Module {
         }
         for effect in effects {
             self.run(effect, ctx);
+        }
+        if degraded {
+            let value = if self.state.degraded { Value::Up } else { Value::Down };
+            self.set(&name("rfs", "degraded"), value, "nfsadmin", LogChoice::Always);
         }
         if changed {
             self.publish_state();

@@ -1,16 +1,19 @@
 //! The module's part in replication: what its box is told, and what becomes of its words.
 
-use super::{Module, Setup, name};
-use crate::actors::replication::{BoxEvent, BoxSetup, Give, Replication};
+use super::{Module, News, Setup, name};
+use crate::actors::cluster::now_ms;
+use crate::actors::replication::{Abandon, BoxEvent, BoxSetup, Give, Replace, Replication};
 use crate::config::module::{Async, Replicated, Rfs};
 use crate::config::ports;
+use crate::fsm::losses::Fate;
 use crate::fsm::mirror::{Alike, Effect, Event, Stream};
 use crate::fsm::resource::Value;
+use crate::fsm::sync::How;
 use crate::log::Message as LogMessage;
 use crate::node::keys;
 use crate::node::replicated::{self, Directory};
 use crate::node::rfssync::{self, Policy};
-use crate::rfs::control::{DirSetup, Fault, How, Line, Order, Said, Setup as BoxConfig, Traffic};
+use crate::rfs::control::{DirSetup, Fault, Line, Order, Said, Setup as BoxConfig, Standing, Traffic};
 use actix::prelude::*;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -48,6 +51,8 @@ pub(super) fn box_setup(setup: &Setup) -> Option<BoxSetup> {
         rescue: crate::rfs::rescue::dir(&uservar),
         rescue_limit: u64::from(rfs.rescuelimit) << 20,
         key,
+        guard: setup.paths.run().join("safeguard.sock"),
+        degraded: false,
     };
     let program = setup.paths.safebin().join(PROGRAM);
     Some(BoxSetup { setup: config, program, uservar })
@@ -89,13 +94,6 @@ pub(super) struct Uncopied {
     pub why: String,
 }
 
-/// What a box counted last, and when.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Counted {
-    at: Timestamp,
-    traffic: Traffic,
-}
-
 impl Module {
     /// An effect for the data plane.
     pub(super) fn replicate(&mut self, effect: Effect, ctx: &mut Context<Self>) {
@@ -107,9 +105,13 @@ impl Module {
             Effect::Unmount(id) => (id, Order::Quit),
             Effect::Writable(id, generation, full) => (id, Order::Writable { generation, full }),
             Effect::ReadOnly(id) => (id, Order::ReadOnly),
-            Effect::Reintegrate { id, session, full, rescue, .. } => {
-                let how = self.how(full);
-                if let Some(why) = self.abnormal(how) {
+            Effect::Reintegrate { id, session, full, since, rescue, .. } => {
+                let how = match since {
+                    Some(date) => How::Since(date),
+                    None if full => How::Full,
+                    None => rfssync::wanted(self.setup.rfssync.as_ref()),
+                };
+                if let Some(why) = self.abnormal(&how) {
                     self.log(&LogMessage::AbnormalDelta);
                     return self.refuse_reintegration(id, why, ctx);
                 }
@@ -127,18 +129,7 @@ impl Module {
         }
     }
 
-    /// What a reintegration copies: the word of an operator or of the primary, else the policy. What
-    /// comes from a backup is compared by hash.
-    fn how(&self, full: bool) -> How {
-        match self.setup.rfssync {
-            _ if full => How::Full,
-            Policy::Full => How::Full,
-            Policy::External { .. } => How::Hash,
-            Policy::Default => How::Default,
-        }
-    }
-
-    /// RES-32, RFS-58: a policy is for one synchronization.
+    /// RES-32.
     fn reintegrated(&mut self, result: &Result<(), Fault>) {
         let good = result.is_ok();
         self.uncopied = match result {
@@ -150,10 +141,17 @@ impl Module {
         };
         let failed = Value::Text(if good { "false" } else { "true" }.to_owned());
         self.assign(&name("rfs", "reintegre_failed"), failed);
-        if !good || self.setup.rfssync == Policy::Default {
+        if good {
+            self.policy_is_done();
+        }
+    }
+
+    /// RFS-58: a policy is for one synchronization, on both nodes.
+    fn policy_is_done(&mut self) {
+        if self.setup.rfssync == Some(Policy::Default) {
             return;
         }
-        self.setup.rfssync = Policy::Default;
+        self.setup.rfssync = Some(Policy::Default);
         self.show_rfssync();
         let (paths, module) = (self.setup.paths.clone(), self.setup.name.clone());
         tokio::task::spawn_blocking(move || {
@@ -183,47 +181,73 @@ impl Module {
 
     fn said(&mut self, said: Said, ctx: &mut Context<Self>) {
         match said {
-            Said::Standing(standing) => {
-                self.feed(Event::Stream(standing.stream), ctx);
-            }
+            Said::Standing(standing) => self.stands(standing, ctx),
             Said::Stream(stream, why) => {
-                if stream == Stream::Broken {
-                    self.log(&LogMessage::StreamLost(why));
+                match stream {
+                    Stream::Broken => self.log(&LogMessage::StreamLost(why)),
+                    // On a primary: its secondary has what the policy wanted.
+                    Stream::InStep(_) if self.state.running() => self.policy_is_done(),
+                    _ => {}
                 }
                 self.feed(Event::Stream(stream), ctx);
             }
             Said::Line(line) => self.log(&message(line)),
             Said::Traffic(traffic) => self.count_traffic(traffic),
+            Said::Found { id, report } => self.examined(id, News::Report(report)),
+            Said::Measured { id, measure } => self.examined(id, News::Progress(measure)),
+            Said::Progress(measure) => self.progress(measure),
             Said::Done { .. } => {}
         }
     }
 
-    /// RES-36 to RES-38: KB/s since the last count.
+    /// RES-36 to RES-38: KB/s since the last count, by the clock of the box.
     fn count_traffic(&mut self, traffic: Traffic) {
-        let now = Timestamp::now();
-        let Some(last) = self.counted.replace(Counted { at: now, traffic }) else { return };
-        let ms = u64::try_from(now.duration_since(last.at).as_millis()).unwrap_or(0).max(1);
+        let last = self.counted.replace(traffic);
+        // A count from 0 is that of a box that has just started, or of one that is met again.
+        let Some(t) = last.filter(|t| t.at < traffic.at) else { return };
+        let ms = traffic.at - t.at;
         let rate = |new: u64, old: u64| Value::Text((new.saturating_sub(old) * 1000 / 1024 / ms).to_string());
-        let t = last.traffic;
-        let sent = (traffic.replicated + traffic.reintegrated, t.replicated + t.reintegrated);
         self.assign(&name("rfs", "rep_bandwidth"), rate(traffic.replicated, t.replicated));
         self.assign(&name("rfs", "rei_bandwidth"), rate(traffic.reintegrated, t.reintegrated));
-        self.assign(&name("rfs", "netout_bandwidth"), rate(sent.0, sent.1));
+        self.assign(&name("rfs", "netout_bandwidth"), rate(traffic.sent, t.sent));
         self.assign(&name("rfs", "netin_bandwidth"), rate(traffic.received, t.received));
     }
 
+    /// The automaton hears what it means, then another box is started, or the rest is taken away.
     fn box_lost(&mut self, why: &str, ctx: &mut Context<Self>) {
         self.counted = None;
-        let expected = self.state.shown().0 == crate::fsm::state::Role::Stop;
-        if expected {
+        self.progress(None);
+        let Some(replication) = self.replication.clone() else { return };
+        let stopped = self.state.shown().0 == crate::fsm::state::Role::Stop;
+        if !stopped {
+            self.log(&LogMessage::Error(format!("the process of replication is lost: {why}")));
+        }
+        let restarts = self.setup.config.rfs.as_ref().map_or(0, |r| r.restarts);
+        let (running, degraded) = (self.state.running(), self.state.degraded);
+        let fate = match stopped {
+            true => Fate::Gone,
+            false => self.losses.note(now_ms(), restarts, running, degraded),
+        };
+        if fate == Fate::Gone {
+            // What runs there waits for an answer and cannot even be killed before this.
+            drop(replication.try_send(Abandon));
             return;
         }
-        self.log(&LogMessage::Error(format!("the process of replication is lost: {why}")));
-        if self.state.running() {
-            // Its mount is dead: this node cannot go on.
-            self.feed(Event::Fenced(format!("stopped here: {why}")), ctx);
+        self.replaced = true;
+        drop(replication.try_send(Replace { degraded: fate == Fate::Degraded }));
+        self.feed(Event::BoxLost(fate), ctx);
+    }
+
+    /// A box says how things stand: a successor, or the one that an earlier safeadmin had started.
+    fn stands(&mut self, standing: Standing, ctx: &mut Context<Self>) {
+        let replaced = std::mem::take(&mut self.replaced);
+        if let Some(note) = standing.note {
+            self.log(&LogMessage::BoxReplaced(note));
+        }
+        if replaced && !standing.mounted && self.state.running() {
+            self.feed(Event::BoxLost(Fate::Gone), ctx);
         } else {
-            self.feed(Event::Stream(Stream::Broken), ctx);
+            self.feed(Event::Stream(standing.stream), ctx);
         }
     }
 }
@@ -232,6 +256,11 @@ impl Handler<BoxEvent> for Module {
     type Result = ();
 
     fn handle(&mut self, event: BoxEvent, ctx: &mut Self::Context) {
+        if let BoxEvent::Done(id, result) = &event
+            && self.examination_done(*id, result)
+        {
+            return;
+        }
         if let BoxEvent::Done(id, result) = &event
             && self.reintegrating == Some(*id)
         {
@@ -250,6 +279,9 @@ impl Handler<BoxEvent> for Module {
             }
             BoxEvent::Said(said) => self.said(said, ctx),
             BoxEvent::Lost(why) => self.box_lost(&why, ctx),
+            BoxEvent::Gone => {
+                self.feed(Event::BoxLost(Fate::Gone), ctx);
+            }
         }
     }
 }
@@ -263,6 +295,8 @@ fn message(line: Line) -> LogMessage {
         Line::Rescued { archive, files, bytes, left_out } => {
             LogMessage::Rescued { archive, files, bytes, left_out }
         }
+        Line::Stalled(seconds) => LogMessage::ReintegrationStalled(seconds),
+        Line::GoesOn => LogMessage::ReintegrationGoesOn,
         Line::Link(dir) => LogMessage::LinkRestored(dir),
         Line::Handshake(why) => LogMessage::TlsHandshake(why),
         Line::Error(what) => LogMessage::Error(what),

@@ -12,7 +12,8 @@ use crate::fsm::resource::{ResourceName, Resources, Value};
 use crate::fsm::rules::machine::{Verdict, View, WaitVerdict};
 use crate::fsm::state::Role;
 use crate::log::Message as LogMessage;
-use crate::node::{boot, rfssync};
+use crate::node::boot;
+use crate::node::rfssync::{self, Policy};
 use actix::prelude::*;
 use jiff::Timestamp;
 
@@ -53,9 +54,27 @@ impl Module {
         if self.setup.config.rfs.is_none() {
             return;
         }
-        let policy = self.setup.rfssync.clone();
+        let policy = self.setup.rfssync.clone().unwrap_or(Policy::Full);
         for (id, value) in rfssync::resources(&policy) {
             self.assign(&name("usersetting", id), Value::Text(value.to_owned()));
+        }
+        self.show_applicable();
+    }
+
+    /// RES-35: an external synchronization needs the other half of its procedure on the other node.
+    pub(super) fn show_applicable(&mut self) {
+        if self.setup.config.rfs.is_none() {
+            return;
+        }
+        let remote = |id: &str| {
+            let resources = self.remote.as_ref()?;
+            resources.get(&name("usersetting", id)).map(ToString::to_string)
+        };
+        let policy = self.setup.rfssync.as_ref().unwrap_or(&Policy::Full);
+        let value = if rfssync::applicable(policy, &remote) { Value::Up } else { Value::Down };
+        let resource = name("rfs", "rfssync");
+        if self.values.get(&resource).is_none_or(|(old, _)| *old != value) {
+            self.set(&resource, value, "set_rfssync", LogChoice::Always);
         }
     }
 
@@ -117,11 +136,7 @@ impl Module {
         if passed == Command::Stop && command != Command::Stop {
             self.assign(&name("heart", "maxloop"), Value::Text("true".to_owned()));
         }
-        if matches!(
-            command,
-            Command::Start | Command::Prim { .. } | Command::PrimForce | Command::Second { .. }
-        ) && caller.is_administrator()
-        {
+        if command.begins() && caller.is_administrator() {
             self.assign(&name("heart", "maxloop"), Value::Text("false".to_owned()));
         }
         self.count(loops);

@@ -9,10 +9,10 @@ use crate::control::LogChoice;
 use crate::fsm::mirror::{At, Event, Peer};
 use crate::fsm::resource::Value;
 use crate::fsm::state::Role;
+use crate::fsm::sync::How;
 use crate::fsm::synced::{self, Stamps};
 use crate::ids::ModuleName;
 use crate::node::record;
-use crate::rfs::control::How;
 use actix::prelude::*;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -103,9 +103,9 @@ impl Module {
 
     /// ST-37: why an automatic reintegration cannot be applied. A full copy needs no date, nor does
     /// what an operator brought from elsewhere.
-    pub(super) fn abnormal(&self, how: How) -> Option<String> {
+    pub(super) fn abnormal(&self, how: &How) -> Option<String> {
         let (mine, theirs) = (self.dates.kept?, self.their_dates()?);
-        let refused = how == How::Default && synced::abnormal(mine, theirs);
+        let refused = *how == How::Modified && synced::abnormal(mine, theirs);
         refused.then(|| {
             format!(
                 "the nodes were last synchronized at {} for this node, at {} for the other (seconds since 1970)",

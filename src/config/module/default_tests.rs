@@ -266,6 +266,7 @@ fn defaults_of_rfs() {
         ruzone_blocksize: 8388608,
         locktimeout: secs(100),
         sendtimeout: secs(30),
+        restarts: 3,
         nbrei: 3,
         namespacepolicy: 4,
         reitimeout: secs(150),

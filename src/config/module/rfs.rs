@@ -41,6 +41,9 @@ pub struct Rfs {
     pub locktimeout: Duration,
     /// TCP send not done in time: PRIM goes ALONE (CFG-RFS-08).
     pub sendtimeout: Duration,
+    /// How many times in ten minutes a primary's process of replication is replaced when it is lost;
+    /// then the module goes on degraded (ST-29).
+    pub restarts: u32,
     /// Reintegration threads (CFG-RFS-09).
     pub nbrei: u32,
     /// 0, 1, 3 or 4 (CFG-RFS-10).
@@ -108,6 +111,8 @@ impl Rfs {
 const IGNORED_DELTA: Duration = Duration::from_secs(synced::IGNORED);
 /// Default of `mountoversuffix`.
 const SUFFIX: &str = "_For_SafeKit_Replication";
+/// Default of `restarts`.
+const RESTARTS: u32 = 3;
 /// Default size of reintegration packets and of zones, bytes.
 const PACKET: u32 = 8 << 20;
 /// Default of `rescuelimit`, MB.
@@ -126,6 +131,7 @@ const ATTRIBUTES: &[&str] = &[
     "locktimeout",
     "sendtimeout",
     "nbrei",
+    "restarts",
     "namespacepolicy",
     "reitimeout",
     "reicommit",
@@ -170,6 +176,7 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context
         ruzone_blocksize,
         locktimeout: seconds("locktimeout", 100),
         sendtimeout: seconds("sendtimeout", 30),
+        restarts: tag.or("restarts", RESTARTS, units::integer(0..=100)),
         nbrei: tag.or("nbrei", 3, units::integer(1..=64)),
         namespacepolicy: tag.or("namespacepolicy", 4, units::one_of(&policies)),
         reitimeout: seconds("reitimeout", 150),

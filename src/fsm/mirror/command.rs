@@ -26,9 +26,7 @@ impl Run<'_> {
                 return Err(self.refuse(command, "wait until the module is stable and not in STOP"));
             }
             Command::Checker(_) => return Ok(Outcome::Taken),
-            Command::Start | Command::Prim { .. } | Command::PrimForce | Command::Second { .. } => {
-                self.may_start(command, &caller)?;
-            }
+            _ if command.begins() => self.may_start(command, &caller)?,
             Command::Swap { .. } => self.may_swap(command)?,
             Command::Restart if !self.settled_in_role() => {
                 return Err(self.refuse(command, "it restarts the application of a node that is Ready"));
@@ -72,6 +70,9 @@ impl Run<'_> {
         if command == Command::Start || caller.is_administrator() {
             self.s.refusal = None;
         }
+        if command.begins() {
+            self.s.since = None;
+        }
         match command {
             Command::Start => self.start(None),
             Command::Prim { fullsync } => {
@@ -84,6 +85,11 @@ impl Run<'_> {
             }
             Command::Second { fullsync } => {
                 self.s.fullsync = fullsync;
+                self.start(Some(Order::Second));
+            }
+            Command::SecondForce { after } => {
+                self.s.fullsync = false;
+                self.s.since = Some(after);
                 self.start(Some(Order::Second));
             }
             Command::Stop | Command::ForceStop | Command::Shutdown => self.leave(Goal::Stop, Action::Stop),
@@ -162,6 +168,9 @@ impl Run<'_> {
         if self.s.at != At::Stopped && !yielding {
             return Err(self.refuse(command, "stop the module first"));
         }
+        if matches!(command, Command::SecondForce { .. }) && !self.cfg.data {
+            return Err(self.refuse(command, "this module has no replicated directories: safekit second"));
+        }
         let prim = matches!(command, Command::Prim { .. } | Command::PrimForce);
         let running = matches!(&self.s.peer, Peer::Heard { face, .. } if face.posture == Posture::Running);
         if prim && running {
@@ -176,7 +185,7 @@ impl Run<'_> {
             self.log(Message::PrimAborted);
             return Err(Refused::Inconsistent);
         }
-        if matches!(command, Command::Second { .. }) && !running && self.s.peer != Peer::Unheard {
+        if command.begins_second() && !running && self.s.peer != Peer::Unheard {
             self.say(command, caller);
             self.log(Message::SecondAborted);
             return Err(Refused::NoPrimary);

@@ -230,6 +230,7 @@ impl Run<'_> {
             Change::Joined => {
                 Record { flag: Flag::Down, reintegrating: self.cfg.data, primary: false, ..old }
             }
+            Change::Untouched => Record { reintegrating: false, ..old },
             Change::Adopted => match peer {
                 Some(f) => Record {
                     term: f.term,
@@ -270,6 +271,7 @@ impl Run<'_> {
             Change::Adopted => {
                 self.s.adopted = true;
                 self.s.fullsync = false;
+                self.s.since = None;
             }
             Change::Asked => self.s.parted = false,
             _ => {}

@@ -27,6 +27,7 @@ pub use state::{At, Goal, Order, Peer, State, Stream, Waits, Why};
 
 use super::command::{Caller, Command};
 use super::generation::Record;
+use super::losses::Fate;
 use super::scripts::{Call, Scripts};
 use super::start::Rescue;
 use crate::log::Message;
@@ -98,10 +99,11 @@ pub enum Event {
     OwnPause(u64),
     /// The data plane's word on the stream changed (S3).
     Stream(Stream),
-    /// The reintegration with this id is refused, and would be again: the reason (ST-37).
+    /// The reintegration with this id is refused before it has changed anything, and would be again: the
+    /// reason (ST-37).
     ReintegrationRefused(u64, String),
-    /// Primary: its replication process was lost, the directories go on without replication (ST-29).
-    Degraded(bool),
+    /// The process of replication was lost, and what it had not sent, or received and not applied.
+    BoxLost(Fate),
     /// `syncdelta` lets this node start though its data may be not up to date, as long as the peer is
     /// silent (ST-35); or no more.
     Tolerated(bool),
@@ -155,6 +157,8 @@ pub enum Effect {
         session: u64,
         /// Copy everything (ST-43, ST-45).
         full: bool,
+        /// Copy the files modified after this time only, whole (RFS-60); it wins.
+        since: Option<i64>,
         /// The node was PRIM until a swap: it has everything if its stream was in step to the end.
         swap: bool,
         /// What differs here is kept before it is overwritten (S6).
@@ -298,11 +302,7 @@ impl Run<'_> {
             Event::OwnPause(ms) => self.paused(ms),
             Event::Stream(stream) => self.streams(stream),
             Event::ReintegrationRefused(id, why) => self.not_reintegrated(id, why),
-            Event::Degraded(on) if self.s.degraded == on => Outcome::Ignored(Ignored::Known),
-            Event::Degraded(on) => {
-                self.s.degraded = on;
-                Outcome::Taken
-            }
+            Event::BoxLost(fate) => self.box_lost(fate),
             Event::Tolerated(on) if self.s.tolerated == on => Outcome::Ignored(Ignored::Known),
             Event::Tolerated(on) => {
                 self.s.tolerated = on;

@@ -65,6 +65,8 @@ pub enum Change {
     Promoted,
     /// Becomes SECOND: *down*, and inconsistent until the data is there.
     Joined,
+    /// The reintegration was refused before anything was changed: not half copied after all.
+    Untouched,
     /// SECOND has the data and takes the history of the primary.
     Adopted,
     /// PRIM of a pair in this generation; its secondary has all, so nothing is to be copied in full.
@@ -137,6 +139,8 @@ pub struct Moving {
     pub running: bool,
     /// It was when the move began: what is undone must not change while it is undone.
     pub ran: bool,
+    /// Join: the data was not half copied when it began.
+    pub whole: bool,
     /// A broken stream cut it short: no script follows, or what waits is refused already.
     pub cut: bool,
     /// Index of the thing being done.
@@ -164,6 +168,7 @@ impl Moving {
             store,
             running,
             ran: running,
+            whole: false,
             cut: false,
             at: 0,
             awaited: None,

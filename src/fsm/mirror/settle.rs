@@ -65,7 +65,8 @@ impl Run<'_> {
         self.s.adopted = false;
         self.s.promotable = false;
         self.s.swapped = from == Role::Prim;
-        self.begin(Moving::new(Move::Join, from, Role::Second));
+        let whole = !self.s.record.reintegrating;
+        self.begin(Moving { whole, ..Moving::new(Move::Join, from, Role::Second) });
     }
 
     pub(super) fn join_is_broken(&self) -> bool {

@@ -201,6 +201,9 @@ pub struct State {
     pub order: Option<Order>,
     /// `fullsync` of that word: kept in the record by a promotion, passed to its own reintegration.
     pub fullsync: bool,
+    /// `secondforce`: its own reintegration copies the files modified after this time, Unix seconds (RFS-60).
+    #[serde(default)]
+    pub since: Option<i64>,
     /// The promotion under way is given up as soon as its record is stored (S4).
     pub doubt: bool,
     /// The conflict with a running peer was said (ST-58).
@@ -251,6 +254,7 @@ impl State {
             outdated: false,
             order: None,
             fullsync: false,
+            since: None,
             doubt: false,
             split: false,
             pending: None,

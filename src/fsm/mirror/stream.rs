@@ -1,10 +1,11 @@
 //! The data plane: what it is told, what it says, and moves that must not outlast a broken stream.
 
 use super::alike::difference;
-use super::plan::{Move, Moving, Todo};
+use super::plan::{Change, Move, Moving, Todo};
 use super::state::{At, Goal, Peer, Stream};
 use super::{Effect, Ignored, Outcome, Run};
 use crate::fsm::command::{Caller, Command};
+use crate::fsm::losses::Fate;
 use crate::fsm::scripts::Action;
 use crate::fsm::start;
 use crate::fsm::state::Role;
@@ -32,7 +33,8 @@ impl Run<'_> {
                     _ => None,
                 };
                 let rescue = start::rescue(&self.s.record, face);
-                Effect::Reintegrate { id, session: self.s.session, full, swap: self.s.swapped, rescue }
+                let (session, since, swap) = (self.s.session, self.s.since, self.s.swapped);
+                Effect::Reintegrate { id, session, full, since, swap, rescue }
             }
             _ => Effect::ReadOnly(id),
         }
@@ -58,16 +60,47 @@ impl Run<'_> {
         Outcome::Taken
     }
 
-    /// Another attempt would end in the same way (ST-37): no secondary until somebody does something
+    /// The process of replication is lost, with all that it had in memory. A secondary does not hold all
+    /// that was answered any more. A primary that had one goes alone, in the order of S3: its callers wait
+    /// in the kernel until then. If its mounts are dead it cannot go on at all.
+    pub(super) fn box_lost(&mut self, fate: Fate) -> Outcome {
+        self.s.stream = match self.s.stream {
+            Stream::InStep(_) | Stream::Broken => Stream::Broken,
+            Stream::None | Stream::Syncing(_) => Stream::None,
+        };
+        self.s.promotable = false;
+        if !self.s.running() {
+            return Outcome::Taken;
+        }
+        match fate {
+            Fate::Replaced => Outcome::Taken,
+            Fate::Degraded => {
+                self.s.degraded = true;
+                Outcome::Taken
+            }
+            Fate::Gone => {
+                self.fenced("stopped here: the replicated directories are not mounted any more".to_owned())
+            }
+        }
+    }
+
+    /// Nothing was changed, and another attempt would end in the same way (ST-37): no secondary until
+    /// somebody does something
     /// here or on the primary.
     pub(super) fn not_reintegrated(&mut self, id: u64, why: String) -> Outcome {
         let awaited = |m: &Moving| m.mv == Move::Join && m.awaited.as_ref().is_some_and(|a| a.0 == id);
-        if !matches!(&self.s.at, At::Moving(m) if awaited(m)) {
-            return Outcome::Ignored(Ignored::Late);
-        }
+        let whole = match &self.s.at {
+            At::Moving(m) if awaited(m) => m.whole,
+            _ => return Outcome::Ignored(Ignored::Late),
+        };
         self.log(Message::Error(format!("the reintegration is refused: {why}")));
         self.s.refusal = Some(why);
         self.leave_join();
+        if let At::Moving(m) = &mut self.s.at
+            && whole
+        {
+            m.store = Some(Change::Untouched);
+        }
         Outcome::Taken
     }
 

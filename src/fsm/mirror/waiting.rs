@@ -179,6 +179,7 @@ impl Run<'_> {
             _ => Message::PrimAborted,
         };
         self.s.fullsync = false;
+        self.s.since = None;
         self.log(message);
         self.finish_to(Goal::Stop, Some(Action::Stop));
     }

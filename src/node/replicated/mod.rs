@@ -20,6 +20,7 @@ use rustix::mount::UnmountFlags;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// A replicated directory.
@@ -251,21 +252,46 @@ fn give_back(place: &Place) -> Result<(), ReplicatedError> {
 }
 
 /// Takes away the mounts that a box which has ended without unmounting has left: nobody answers there
-/// any more. Others' mounts stay.
+/// any more, and who waits gets an error. Others' mounts stay. Only while no box serves the directory.
 ///
 /// # Errors
 /// The system refuses.
-pub fn detach_dead(directory: &Directory) -> Result<(), ReplicatedError> {
-    let dead = || match std::fs::symlink_metadata(&directory.dir) {
-        Err(error) => error.raw_os_error() == Some(libc::ENOTCONN),
-        Ok(_) => false,
-    };
-    while dead() {
-        let flags = UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
-        rustix::mount::unmount(&directory.dir, flags)
-            .map_err(|e| ReplicatedError::Io(directory.dir.clone(), e.into()))?;
+pub fn detach_left(directory: &Directory) -> Result<(), ReplicatedError> {
+    let failed = |e: io::Error| ReplicatedError::Io(directory.dir.clone(), e);
+    while is_ours(&directory.resolved()[0]).map_err(failed)? {
+        // Forced, since somebody may hold the descriptor of its session still.
+        let flags = UnmountFlags::FORCE | UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
+        rustix::mount::unmount(&directory.dir, flags).map_err(|e| failed(e.into()))?;
     }
     Ok(())
+}
+
+/// Whether what is mounted there is a mount of a box. The file system itself is not asked: it may
+/// not answer.
+fn is_ours(dir: &Path) -> io::Result<bool> {
+    let mounts = std::fs::read("/proc/self/mountinfo")?;
+    let last = mounts.split(|b| *b == b'\n').rev().find_map(|line| {
+        let mut fields = line.split(|b| *b == b' ');
+        let at = unescaped(fields.nth(4)?);
+        let kind = fields.skip_while(|f| *f != b"-").nth(1)?;
+        (at == dir.as_os_str().as_bytes()).then_some(kind == b"fuse.safekit")
+    });
+    Ok(last.unwrap_or(false))
+}
+
+/// A path of mountinfo: blanks and the like are written as `\\040`.
+fn unescaped(field: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let octal = tail.get(..3).filter(|_| byte == b'\\').and_then(|digits| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            u8::from_str_radix(digits, 8).ok()
+        });
+        out.push(octal.unwrap_or(byte));
+        rest = if octal.is_some() { &tail[3..] } else { tail };
+    }
+    out
 }
 
 /// Puts back the links that a crash has cost (RFS-11), and says which. Nothing must be mounted there
@@ -276,7 +302,7 @@ pub fn detach_dead(directory: &Directory) -> Result<(), ReplicatedError> {
 pub fn restore_links(directories: &[Directory]) -> Result<Vec<PathBuf>, ReplicatedError> {
     let mut restored = Vec::new();
     for directory in directories {
-        detach_dead(directory)?;
+        detach_left(directory)?;
         let place = directory.place()?;
         if matches!(place.find()?, Found::Bare { .. } | Found::Nameless) && place.configure()? {
             restored.push(directory.dir.clone());

@@ -26,7 +26,9 @@ pub fn mount(source: &Path, mountpoint: &Path) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// Takes the file system off `mountpoint`; who has files open on it may go on until the session ends.
+/// Takes the file system off `mountpoint` and ends its session, whoever holds its descriptor: what is
+/// not answered fails, and so does all that comes through files which are still open.
 pub fn unmount(mountpoint: &Path) -> Result<(), Errno> {
-    rustix::mount::unmount(mountpoint, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
+    let flags = UnmountFlags::FORCE | UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
+    rustix::mount::unmount(mountpoint, flags)
 }

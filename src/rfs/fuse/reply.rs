@@ -115,6 +115,11 @@ impl Reply {
         Reply { unique, channel: Arc::downgrade(channel), done: false }
     }
 
+    /// Number of the request.
+    pub fn unique(&self) -> u64 {
+        self.unique
+    }
+
     fn send(&mut self, error: i32, parts: &[&[u8]]) -> bool {
         self.done = true;
         self.channel.upgrade().is_some_and(|c| c.send(self.unique, error, parts).is_ok())

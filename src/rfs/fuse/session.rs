@@ -6,7 +6,6 @@ use super::notify::Notifier;
 use super::reply::{Channel, Reply};
 use super::request::{Dialect, Init, Operation, Request};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +38,12 @@ pub struct Negotiated {
 }
 
 impl Negotiated {
+    /// Whether the kernel sends again what a process that is gone has not answered (Linux 6.9):
+    /// without that a session cannot be taken over.
+    pub fn resends(self) -> bool {
+        self.flags & init::HAS_RESEND != 0
+    }
+
     fn dialect(self) -> Dialect {
         Dialect { setxattr_ext: self.flags & init::SETXATTR_EXT != 0 }
     }
@@ -75,7 +80,6 @@ pub enum SessionError {
 #[derive(Debug)]
 pub struct Session {
     channel: Mutex<Option<Arc<Channel>>>,
-    inside: Mutex<Option<OwnedFd>>,
     stop: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     mountpoint: PathBuf,
@@ -121,6 +125,16 @@ impl Mounted {
         Notifier { channel: Arc::downgrade(&self.channel), minor: self.negotiated.minor }
     }
 
+    /// What was agreed on.
+    pub fn negotiated(&self) -> Negotiated {
+        self.negotiated
+    }
+
+    /// The descriptor of `/dev/fuse`.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.channel.fd.as_fd()
+    }
+
     /// Begins to answer, with `threads` threads.
     pub fn serve<F: Filesystem>(self, fs: &Arc<F>, threads: usize) -> Result<Session, SessionError> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -133,11 +147,8 @@ impl Mounted {
                 .spawn(move || read_requests(&channel, fs.as_ref(), &stop, dialect));
             running.push(thread.map_err(SessionError::Thread)?);
         }
-        // Kept for the end: by then the path may lead elsewhere.
-        let inside = rustix::fs::open(&self.mountpoint, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
         Ok(Session {
             channel: Mutex::new(Some(self.channel)),
-            inside: Mutex::new(Some(inside.map_err(SessionError::Begin)?)),
             stop,
             threads: Mutex::new(running),
             mountpoint: self.mountpoint,
@@ -158,7 +169,7 @@ impl Session {
         let mounted = Mounted::resume(fd, mountpoint, negotiated);
         let notifier = mounted.notifier();
         let session = mounted.serve(fs, threads)?;
-        if negotiated.flags & init::HAS_RESEND != 0 {
+        if negotiated.resends() {
             notifier.resend().map_err(SessionError::Begin)?;
         }
         Ok(session)
@@ -176,46 +187,22 @@ impl Session {
         channel.as_ref().and_then(|c| c.fd.try_clone().ok())
     }
 
-    /// Unmounts, lazily, and ends the threads. Requests that are not answered yet fail.
+    /// Unmounts and ends the threads. Requests that are not answered yet fail.
     pub fn close(&self) {
         let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).take();
         if channel.is_none() {
             return;
         }
-        let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.stop.store(true, Ordering::SeqCst);
         if let Err(e) = mount::unmount(&self.mountpoint) {
             tracing::warn!("cannot unmount {}: {e}", self.mountpoint.display());
         }
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(inside) = inside {
-            wake(inside, Arc::clone(&self.stop));
-        }
         for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a thread for fuse requests had panicked");
             }
         }
-        drop(channel); // The last descriptor: the kernel fails what is still unanswered.
-        self.stop.store(false, Ordering::SeqCst); // Ends the wakening.
-    }
-}
-
-/// Wakes the readers, each of which ends with the request that it gets: asks the file system that
-/// is being left for its figures until `waiting` is off. The question for which no reader is left
-/// fails when the session's descriptor is closed.
-fn wake(inside: OwnedFd, waiting: Arc<AtomicBool>) {
-    let asking = move || {
-        while waiting.load(Ordering::SeqCst) {
-            // Any other error is an answer of somebody, perhaps not of the reader that is to end.
-            let answer = rustix::fs::fstatvfs(inside.as_fd());
-            if let Err(Errno::NOTCONN | Errno::CONNABORTED | Errno::NODEV) = answer {
-                break;
-            }
-        }
-    };
-    if let Err(e) = std::thread::Builder::new().name("fuse-end".into()).spawn(asking) {
-        tracing::error!("cannot start a thread that ends the fuse session: {e}");
     }
 }
 

@@ -79,6 +79,8 @@ pub struct Position {
     pub queued_ops: usize,
     /// Their bytes.
     pub queued_bytes: usize,
+    /// Bytes of all operations received.
+    pub bytes: u64,
 }
 
 /// Takes one stream. Dropped, it ends it without waiting.

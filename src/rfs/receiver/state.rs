@@ -10,6 +10,7 @@ use std::time::Instant;
 pub(super) struct State {
     queue: VecDeque<Op>,
     bytes: usize,
+    taken: u64,
     received: u64,
     applied: u64,
     /// The reading thread runs.
@@ -35,6 +36,7 @@ impl State {
             applied: self.applied,
             queued_ops: self.queue.len(),
             queued_bytes: self.bytes,
+            bytes: self.taken,
         }
     }
 
@@ -78,6 +80,7 @@ impl Shared {
         let state = State {
             queue: VecDeque::new(),
             bytes: 0,
+            taken: 0,
             received: 0,
             applied: 0,
             reading: true,
@@ -123,6 +126,7 @@ impl Shared {
         }
         if let Some(op) = op.take() {
             state.bytes += weight(&op);
+            state.taken += weight(&op) as u64;
             state.received = seq;
             state.queue.push_back(op);
         }

@@ -101,7 +101,7 @@ pub type Events = Box<dyn Fn(StreamEvent) + Send + Sync>;
 pub enum Mode {
     /// Not at all.
     ReadOnly,
-    /// Not now: a secondary is about to be attached.
+    /// Not now: a secondary is about to be attached, or compares.
     Held,
     /// Without a secondary; zones are marked.
     Alone,
@@ -225,14 +225,39 @@ impl Replicator {
         Ok(())
     }
 
+    /// Takes the place of a replicator whose process was killed while a secondary was attached: as after
+    /// the loss of its stream, callers wait until the automaton has spoken. What that process had not
+    /// sent is not known here.
+    pub fn lost(&self) {
+        let mut state = self.shared.lock();
+        (state.gate, state.line, state.marked) = (Gate::Open, Line::Broken, false);
+        let changed = state.next_number();
+        drop(state);
+        shared::run(changed);
+    }
+
     /// Lets modifications wait, for the last step of a reintegration; when it returns none is under way and
     /// all are recorded.
     ///
     /// # Errors
     /// [`ReplicatorError::Mode`] unless alone; [`ReplicatorError::Timeout`], and it is alone again.
     pub fn hold(&self, deadline: Instant) -> Result<Held, ReplicatorError> {
+        self.close_gate(Mode::Alone, deadline)
+    }
+
+    /// Lets modifications wait while the secondary compares; when it returns none is under way and the
+    /// secondary has received all. A lost stream ends it.
+    ///
+    /// # Errors
+    /// [`ReplicatorError::Mode`] unless there is a stream; [`ReplicatorError::Timeout`], and modifications
+    /// go on.
+    pub fn pause(&self, deadline: Instant) -> Result<Held, ReplicatorError> {
+        self.close_gate(Mode::Synchronous, deadline)
+    }
+
+    fn close_gate(&self, from: Mode, deadline: Instant) -> Result<Held, ReplicatorError> {
         let mut state = self.shared.lock();
-        if state.mode() != Mode::Alone {
+        if state.mode() != from {
             return Err(ReplicatorError::Mode(state.mode()));
         }
         state.gate = Gate::Held;
@@ -243,7 +268,7 @@ impl Replicator {
 
         let number = held.number;
         let calm = wait(&self.shared.settled, self.shared.lock(), deadline, |state| {
-            state.permits == 0 || state.number != number
+            (state.permits == 0 && state.queue.is_empty()) || state.number != number
         });
         match calm {
             Ok(state) if state.number == number => {

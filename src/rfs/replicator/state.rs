@@ -187,7 +187,10 @@ impl State {
             && self.queue.len() <= self.options.queue_ops / 2;
         if self.throttled && low {
             self.throttled = false;
-            run.extend(self.next_number());
+            // While they are held, who holds them knows the number.
+            if self.gate == Gate::Open {
+                run.extend(self.next_number());
+            }
         }
         Some(run)
     }
@@ -212,6 +215,10 @@ impl State {
         self.line = if traceless { Line::None } else { Line::Broken };
         self.queue.stop_sending();
         self.marked = false;
+        // Nobody compares any more; what begins waits for the automaton now.
+        if self.gate == Gate::Held {
+            self.gate = Gate::Open;
+        }
         self.next_number()
     }
 

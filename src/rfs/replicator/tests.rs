@@ -246,6 +246,34 @@ fn a_hold_waits_for_permits_and_leaves_nothing_when_given_up() {
 }
 
 #[test]
+fn a_pause_waits_until_the_secondary_has_all_and_ends_with_the_stream() {
+    let (replicator, _marks, said) = alone(options());
+    assert!(matches!(replicator.pause(soon()), Err(ReplicatorError::Mode(Mode::Alone))));
+    let (answers, answered) = channel();
+    let mut secondary = attached(&replicator);
+    write(&replicator, 0, &answers);
+    assert!(matches!(replicator.pause(Instant::now()), Err(ReplicatorError::Timeout { unacked: 1, .. })));
+    assert_eq!(replicator.mode(), Mode::Synchronous);
+    read_to(&mut secondary, 1);
+    secondary.1.frame(&Frame::Ack { seq: 1 }).unwrap();
+    assert_eq!(next(&answered), 0);
+    let held = replicator.pause(soon()).unwrap();
+    assert!(matches!(replicator.admit(), Admission::Later(_)));
+    drop(held);
+    assert_eq!(replicator.mode(), Mode::Synchronous);
+
+    let held = replicator.pause(soon()).unwrap();
+    drop(secondary);
+    assert!(matches!(next(&said), StreamEvent::Lost { session: 7, .. }));
+    // Nobody goes on before the automaton has spoken, and nothing is left held.
+    assert_eq!(replicator.mode(), Mode::Broken);
+    drop(held);
+    replicator.mark_unacknowledged().unwrap();
+    replicator.release().unwrap();
+    assert_eq!(replicator.mode(), Mode::Alone);
+}
+
+#[test]
 fn frozen_nothing_is_acknowledged_any_more() {
     let (replicator, _marks, said) = alone(options());
     let (answers, answered) = channel();

@@ -1,10 +1,12 @@
 //! What a secondary would have to copy now (RFS-62).
 
+use super::Progress;
 use super::beneath::{stat_at, walk};
 use super::meta::{Meta, Verdict};
 use crate::rfs::op::{FileKey, Name};
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::Ordering;
 
 /// Regular files that were modified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,19 +20,26 @@ pub struct Diff {
 /// Walks a primary's tree and adds up what its verdicts say.
 ///
 /// # Errors
-/// The tree cannot be read.
+/// The tree cannot be read; it was cancelled.
 pub fn diff(
     root: BorrowedFd<'_>,
     verdict: &dyn Fn(FileKey, &Meta) -> Verdict,
     replicated: &dyn Fn(&[Name]) -> bool,
+    progress: &Progress,
 ) -> io::Result<Diff> {
     let mut sum = Diff::default();
     walk(root, |dir, path, name| {
         if !path.names().is_some_and(|names| replicated(&names)) {
             return Ok(false);
         }
+        if progress.is_cancelled() {
+            return Err(io::Error::other("it was cancelled"));
+        }
         let meta = Meta::of(&stat_at(dir, name.as_bytes())?);
+        progress.moved();
         if meta.is_file() {
+            progress.files_known.fetch_add(1, Ordering::Relaxed);
+            progress.files_done.fetch_add(1, Ordering::Relaxed);
             let dirty = match verdict(meta.key(), &meta) {
                 Verdict::Clean => return Ok(false),
                 Verdict::Zones(zones) => {

@@ -33,6 +33,7 @@ pub use progress::Progress;
 pub use source::{Primary, Source};
 pub use target::{Detail, Keep, Open, Options, Outcome, Plan, Replicated, Target};
 pub use touched::touched_since;
+pub use verify::Difference;
 pub use wire::{Channel, MESSAGE_MOST, PACKET_MOST};
 
 use std::io;

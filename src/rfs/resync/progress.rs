@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 /// Time over which the rate is measured (RFS-42).
 const WINDOW: Duration = Duration::from_secs(3);
 
+/// What a bandwidth left unused during this time may be used later: delays of the machine do not make the
+/// copy slower than it may be.
+const BURST: Duration = Duration::from_millis(500);
+
 /// Counters that the workers raise and anybody reads.
 #[derive(Debug)]
 pub struct Progress {
@@ -110,7 +114,8 @@ impl Progress {
         }
         let Some(bandwidth) = bandwidth.filter(|&b| b > 0) else { return };
         let cost = Duration::from_secs_f64(bytes as f64 / bandwidth as f64);
-        recent.free_at = recent.free_at.max(now) + cost;
+        let earliest = now.checked_sub(BURST).unwrap_or(now);
+        recent.free_at = recent.free_at.max(earliest) + cost;
         let until = recent.free_at;
         while let Some(rest) = until.checked_duration_since(Instant::now())
             && !rest.is_zero()

@@ -3,13 +3,15 @@
 use super::behind::Search;
 use super::locked;
 use super::marks::{Marks, Settled, Valid};
+use super::vault::{Shelf, Vault};
 use crate::node::replicated;
 use crate::rfs::control::{DirSetup, Setup};
+use crate::rfs::ledger::{Ledger, Mode, Record};
 use crate::rfs::link::{Reader, Writer};
 use crate::rfs::op::{FileKey, Op};
 use crate::rfs::receiver::Receiver;
 use crate::rfs::replicator::{self, Events, Held, Marker, Replicator};
-use crate::rfs::volume::{Exclude, Volume, VolumeOptions};
+use crate::rfs::volume::{Exclude, Keeper, Left, Outlive, Volume, VolumeOptions};
 use crate::rfs::zones::{Marks as Zones, Tracker, Zones as Store};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::syncfs;
@@ -35,6 +37,9 @@ const TICK: Duration = Duration::from_millis(5);
 const TICKS: u32 = 400;
 /// How long a reintegration waits for the search of what was changed behind the mount.
 const SEARCH: Duration = Duration::from_secs(60);
+/// Names at the guard: the descriptor of `/dev/fuse`, and what the kernel knows.
+const FUSE: &str = "fuse.";
+const NODES: &str = "nodes.";
 
 /// A disk that refuses modifications is complained of once in this time.
 const COMPLAINTS: Duration = Duration::from_secs(60);
@@ -97,6 +102,10 @@ pub(super) struct Directory {
     pub parked: Mutex<Option<Parked>>,
     pub receiver: Mutex<Option<Receiver>>,
     volume: Mutex<Option<Arc<Volume<Replicator>>>>,
+    /// What is kept at the guard for another box.
+    shelf: Shelf,
+    /// What the kernel knows of the mount, if another box could go on with it.
+    ledger: Mutex<Option<Arc<Ledger>>>,
     /// When the zones began; `u64::MAX`: what is new is not known by its birth.
     since: Arc<AtomicU64>,
     /// The search for what was changed behind the mount.
@@ -107,12 +116,25 @@ pub(super) struct Directory {
 
 impl Directory {
     /// Opens its zones and marks; its files are not touched yet.
-    pub fn open(setup: &Setup, index: usize, events: Events) -> Result<Directory, String> {
+    pub fn open(
+        setup: &Setup,
+        index: usize,
+        vault: &Arc<Vault>,
+        events: Events,
+    ) -> Result<Directory, String> {
         let state = setup.state.join(index.to_string());
         let dir = setup.dirs[index].clone();
-        let store = Store::open(&state, setup.zone).map_err(|e| e.to_string())?;
-        let marks = Zones { zones: Arc::new(store), tracker: Arc::new(Tracker::new()) };
+        let store = match setup.degraded {
+            false => Store::open(&state, setup.zone),
+            // What is modified from now on is marked nowhere.
+            true => Store::unused(&state, setup.zone),
+        };
+        let marks =
+            Zones { zones: Arc::new(store.map_err(|e| e.to_string())?), tracker: Arc::new(Tracker::new()) };
         let known = Marks::new(&state);
+        if setup.degraded {
+            known.validate(None).and_then(|()| known.settle(None)).map_err(|e| e.to_string())?;
+        }
         let since = Arc::new(AtomicU64::new(known.valid().map_or(u64::MAX, |v| v.since)));
         let options = replicator::Options {
             send_timeout: setup.sendtimeout,
@@ -133,6 +155,8 @@ impl Directory {
             parked: Mutex::new(None),
             receiver: Mutex::new(None),
             volume: Mutex::new(None),
+            shelf: Shelf::new(vault.clone(), index),
+            ledger: Mutex::new(None),
             since,
             search: Search::default(),
             complained: Mutex::new(None),
@@ -171,23 +195,94 @@ impl Directory {
         if volume.is_some() {
             return Ok(());
         }
-        let exclude = Exclude::new(&self.setup.notreplicated, &self.setup.regexpath)
-            .map_err(|e| format!("{}: {e}", self.name()))?;
-        replicated::detach_dead(&self.setup.place).map_err(|e| e.to_string())?;
+        self.shelf.clear();
+        replicated::detach_left(&self.setup.place).map_err(|e| e.to_string())?;
         let point = replicated::prepare_mount(&self.setup.place).map_err(|e| e.to_string())?;
-        let options = VolumeOptions { acl, threads: 0 };
-        let backing = self.setup.place.backing();
+        let ledger = Ledger::create().map(Arc::new);
+        let ledger = ledger.inspect_err(|e| tracing::warn!("the mount cannot be taken over later: {e}")).ok();
+        let outlive = ledger.clone().map(|ledger| Outlive { ledger, keeper: Arc::new(self.shelf.clone()) });
         let mounted = Volume::mount(
-            &backing,
+            &self.setup.place.backing(),
             &self.setup.place.dir,
             Some(point.as_fd()),
             self.replicator.clone(),
-            exclude,
-            options,
+            self.excluded()?,
+            VolumeOptions { acl, threads: 0 },
+            outlive,
         )
         .map_err(|e| format!("{} cannot be mounted: {e}", self.name()))?;
         *volume = Some(mounted);
+        *locked(&self.ledger) = ledger;
+        drop(volume);
+        self.offer();
         Ok(())
+    }
+
+    fn excluded(&self) -> Result<Exclude, String> {
+        Exclude::new(&self.setup.notreplicated, &self.setup.regexpath)
+            .map_err(|e| format!("{}: {e}", self.name()))
+    }
+
+    /// What an earlier box has left of its mount, and how the directory took modifications.
+    pub(super) fn left(&self) -> Result<Option<(Left, Mode)>, String> {
+        let Some(fd) = self.shelf.take(FUSE) else { return Ok(None) };
+        let Some(nodes) = self.shelf.take(NODES) else { return Ok(None) };
+        let ledger = Ledger::adopt(nodes).map_err(|e| format!("{}: {e}", self.name()))?;
+        ledger.replay(|_| true).map_err(|e| format!("{}: {e}", self.name()))?;
+        let mode = ledger.mode();
+        let outlive = Outlive { ledger: Arc::new(ledger), keeper: Arc::new(self.shelf.clone()) };
+        Ok(Some((Left { fd, outlive, primary: mode != Mode::Closed }, mode)))
+    }
+
+    /// Goes on with a mount that was left.
+    pub(super) fn mount_again(&self, left: Left, acl: bool) -> Result<(), String> {
+        let ledger = left.outlive.ledger.clone();
+        let place = &self.setup.place;
+        let options = VolumeOptions { acl, threads: 0 };
+        let exclude = self.excluded()?;
+        let journal = self.replicator.clone();
+        let volume = Volume::resume(&place.backing(), &place.dir, left, journal, exclude, options)
+            .map_err(|e| format!("{}: {e}", self.name()))?;
+        *locked(&self.volume) = Some(volume);
+        *locked(&self.ledger) = Some(ledger);
+        Ok(())
+    }
+
+    /// Writes down how it takes modifications, for a box that goes on.
+    pub fn note(&self, mode: Mode) {
+        if let Some(ledger) = &*locked(&self.ledger) {
+            ledger.note(&Record::Mode(mode));
+        }
+    }
+
+    /// Gives the guard all that another box needs to go on with the mount.
+    pub fn offer(&self) {
+        let (Some(volume), Some(ledger)) = (self.volume(), locked(&self.ledger).clone()) else { return };
+        if ledger.is_void() {
+            // Nobody could go on with it: who waits for an answer must see the end of this process.
+            return self.shelf.clear();
+        }
+        if let Some(fd) = volume.descriptor() {
+            self.shelf.give(FUSE, fd.as_fd());
+        }
+        ledger.with_descriptor(|fd| self.shelf.give(NODES, fd));
+        volume.give_nodes();
+    }
+
+    /// Ends a mount that nobody goes on with: who waits for it gets an error.
+    pub(super) fn abandon(&self) {
+        if let Some(volume) = locked(&self.volume).take() {
+            volume.unmount();
+        }
+        *locked(&self.ledger) = None;
+        self.shelf.clear();
+        if let Err(error) = replicated::detach_left(&self.setup.place) {
+            tracing::error!(%error, "a mount stays");
+        }
+        // Whatever the zones say of what that box did.
+        if let Err(error) = self.forget_marks() {
+            tracing::error!(%error, "marks stay");
+        }
     }
 
     /// Unmounts it, and puts the link back; what is still open there fails from now on.
@@ -195,6 +290,10 @@ impl Directory {
         if let Some(volume) = locked(&self.volume).take() {
             volume.unmount();
         }
+        *locked(&self.ledger) = None;
+        self.shelf.clear();
+        // What an earlier box may have left.
+        replicated::detach_left(&self.setup.place).map_err(|e| e.to_string())?;
         replicated::after_unmount(&self.setup.place).map(drop).map_err(|e| e.to_string())
     }
 

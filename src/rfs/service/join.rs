@@ -5,10 +5,12 @@ use super::channel::Channel;
 use super::directory::Directory;
 use super::marks::Settled;
 use super::{Post, Service, locked};
+use super::{marks, verify};
 use crate::fsm::mirror::Stream;
 use crate::fsm::start::Rescue;
+use crate::fsm::sync::{self, Copy, How};
 use crate::rfs::apply::Applier;
-use crate::rfs::control::{Fault, How, Line};
+use crate::rfs::control::{Fault, Line};
 use crate::rfs::link::{Closer, Link, LinkError, Reader, Writer};
 use crate::rfs::op::Name;
 use crate::rfs::receiver::{self, Receiver, ReceiverEvent};
@@ -75,6 +77,7 @@ pub(super) fn progress(service: &Service) -> Option<Arc<Progress>> {
 
 /// Ends a reintegration that goes on, and waits for its end.
 pub(super) fn end(service: &Service) {
+    verify::end(service);
     let joining = locked(&service.join).take();
     if let Some(joining) = joining {
         joining.progress.cancel();
@@ -87,7 +90,7 @@ pub(super) fn end(service: &Service) {
 }
 
 /// No connection to the primary: why, and whether it will be refused again.
-struct NotAdmitted(String, bool);
+pub(super) struct NotAdmitted(pub String, bool);
 
 impl From<LinkError> for NotAdmitted {
     fn from(error: LinkError) -> NotAdmitted {
@@ -96,9 +99,10 @@ impl From<LinkError> for NotAdmitted {
 }
 
 impl NotAdmitted {
-    fn about(self, dir: &str) -> Fault {
-        let why = format!("{dir} cannot be synchronized: {}", self.0);
-        if self.1 { Fault::Refused(why) } else { Fault::Again(why) }
+    /// Refused is only what has changed nothing yet: with the first directory.
+    fn about(self, dir: &Directory) -> Fault {
+        let why = format!("{} cannot be synchronized: {}", dir.name(), self.0);
+        if self.1 && dir.index == 0 { Fault::Refused(why) } else { Fault::Again(why) }
     }
 }
 
@@ -161,12 +165,16 @@ impl Work {
 
     fn directory(&self, dir: &Arc<Directory>, keeper: Option<&Arc<Keeper>>) -> Result<(), Fault> {
         let again = Self::again(dir);
-        let settled = dir.settled();
+        let mut settled = dir.settled();
         let generation = settled.map_or(0, |s| s.generation);
         // The stream is connected before the end, so that it can be attached in the same breath; and
         // before anything is changed here, since the primary may refuse.
         let hello = self.service.hello(Purpose::Stream, dir.index, self.session, generation);
-        let (reader, writer, welcome) = self.service.connect(&hello).map_err(|e| e.about(&dir.name()))?;
+        let (reader, writer, welcome) = self.service.connect(&hello).map_err(|e| e.about(dir))?;
+        let copy = sync::agree(&self.how, &welcome.offer).map_err(|e| Fault::Refused(e.to_string()))?;
+        if let Copy::SinceBackup(uid) = &copy {
+            settled = Some(Settled { generation: marks::of_backup(uid), at: u64::MAX });
+        }
         dir.forget_marks().map_err(&again)?;
         let (before, doubtful) = dir.follow().map_err(&again)?;
         let source = Source { dir: dir.index, before, doubtful };
@@ -179,7 +187,7 @@ impl Work {
         self.service.voice.log(Line::Updating(dir.name()));
         let began = Instant::now();
         let mut follow = Err("the stream was not attached".to_owned());
-        let outcome = self.copy(dir, settled, keep, || follow = self.follow(dir, reader, writer))?;
+        let outcome = self.copy(dir, &copy, settled, keep, || follow = self.follow(dir, reader, writer))?;
         *locked(&dir.receiver) = Some(follow.map_err(&again)?);
         locked(&self.service.inner).post = Post::Following(welcome.generation);
         self.copied(dir, &outcome, began.elapsed());
@@ -189,33 +197,27 @@ impl Work {
     fn copy(
         &self,
         dir: &Arc<Directory>,
+        copy: &Copy,
         settled: Option<Settled>,
         keep: Option<resync::Keep>,
         attached: impl FnOnce(),
     ) -> Result<resync::Outcome, Fault> {
         let again = Self::again(dir);
         let setup = &self.service.setup;
-        let exclude = dir.clone();
         let options = resync::Options {
-            workers: usize::try_from(setup.workers).unwrap_or(1),
-            zone_bytes: u32::try_from(setup.zone).unwrap_or(u32::MAX).min(ZONE_MOST),
-            packet: setup.packet.min(PACKET_MOST),
-            bandwidth: setup.bandwidth.map(u64::from),
-            acl: setup.acl,
-            replicated: Some(Arc::new(move |path: &[Name]| exclude.exclude.replicated(path, false))),
             commit: u64::from(setup.commit) * u64::from(setup.packet),
             resume: setup.policy == RESUMES,
             detail: self.detail(),
-            own: None,
             settled_at: settled.map(|s| s.at),
             keep,
+            ..self.service.resync_options(dir)
         };
-        let plan = match self.how {
-            How::Default if setup.policy == 0 => Plan::Hash,
-            How::Default => Plan::Zones,
-            How::Hash => Plan::Hash,
-            How::Full => Plan::Full,
-            How::Since(date) => Plan::Since(date),
+        let plan = match copy {
+            Copy::Modified if setup.policy == 0 => Plan::Hash,
+            Copy::Modified | Copy::SinceBackup(_) => Plan::Zones,
+            Copy::Hash => Plan::Hash,
+            Copy::Full => Plan::Full,
+            Copy::Since(date) => Plan::Since(*date),
         };
         let target = Target::new(dir.root().map_err(&again)?, options, self.progress.clone());
         let (service, session, index) = (self.service.clone(), self.session, dir.index);
@@ -228,7 +230,7 @@ impl Work {
             let hello = service.hello(Purpose::Resync, index, session, generation);
             let (reader, writer, _) = service.connect(&hello).map_err(|e| io::Error::other(e.0))?;
             locked(&closers).push(reader.closer());
-            Ok(Box::new(Channel::new(reader, writer, Some(service.setup.reitimeout))?))
+            Ok(Box::new(Channel::new(reader, writer, Some(service.setup.reitimeout), None)?))
         };
         target.run(open, plan, attached).map_err(|e| again(e.to_string()))
     }
@@ -291,7 +293,21 @@ impl Service {
         }
     }
 
-    fn hello(&self, purpose: Purpose, index: usize, session: u64, generation: u64) -> Hello {
+    /// How this node reads and writes a directory that it compares or copies.
+    pub(super) fn resync_options(&self, dir: &Arc<Directory>) -> resync::Options {
+        let (setup, exclude) = (&self.setup, dir.clone());
+        resync::Options {
+            workers: usize::try_from(setup.workers).unwrap_or(1),
+            zone_bytes: u32::try_from(setup.zone).unwrap_or(u32::MAX).min(ZONE_MOST),
+            packet: setup.packet.min(PACKET_MOST),
+            bandwidth: setup.bandwidth.map(u64::from),
+            acl: setup.acl,
+            replicated: Some(Arc::new(move |path: &[Name]| exclude.exclude.replicated(path, false))),
+            ..resync::Options::default()
+        }
+    }
+
+    pub(super) fn hello(&self, purpose: Purpose, index: usize, session: u64, generation: u64) -> Hello {
         Hello {
             module: self.setup.module.as_str().to_owned(),
             directory: u16::try_from(index).unwrap_or(u16::MAX),
@@ -304,7 +320,7 @@ impl Service {
     }
 
     /// A connection to the primary that has accepted this hello.
-    fn connect(&self, hello: &Hello) -> Result<(Reader, Writer, Welcome), NotAdmitted> {
+    pub(super) fn connect(&self, hello: &Hello) -> Result<(Reader, Writer, Welcome), NotAdmitted> {
         let to = (self.setup.peer, self.setup.port).into();
         let deadline = Instant::now() + CONNECT;
         let linked = Link::connect(to, Some(self.setup.local), &self.link, deadline);

@@ -104,6 +104,14 @@ impl Marks {
     }
 }
 
+/// The generation of a directory that is as it was when this backup was taken. Generations are random
+/// numbers: no other one is the same.
+pub fn of_backup(uid: &str) -> u64 {
+    let hash = blake3::hash(uid.as_bytes());
+    let (first, _) = hash.as_bytes().split_first_chunk().unwrap_or((&[1; 8], &[]));
+    u64::from_le_bytes(*first).max(1)
+}
+
 fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Option<T> {
     record::load(path).unwrap_or_else(|error| {
         tracing::warn!(%error, "a mark of replication says nothing: hashes are compared");

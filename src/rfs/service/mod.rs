@@ -12,10 +12,14 @@ mod join;
 mod marks;
 mod orders;
 mod primary;
+mod rate;
 mod report;
+mod resume;
 mod server;
 #[cfg(test)]
 mod tests;
+mod vault;
+mod verify;
 mod voice;
 
 use super::control::{Fault, Line, Said, Setup, Standing, setup_path, socket_path};
@@ -24,13 +28,16 @@ use crate::fsm::mirror::Stream;
 use crate::node::{keys, record};
 use directory::Directory;
 use nix::fcntl::{Flock, FlockArg};
+pub use resume::GUARD_AWAY;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+use vault::Vault;
 use voice::Voice;
 
 /// How long an earlier box of the module may take to end.
@@ -74,7 +81,7 @@ enum Post {
 
 fn standing(inner: &Inner) -> Standing {
     let writable = matches!(inner.post, Post::Writable { .. });
-    Standing { mounted: inner.mounted, writable, stream: inner.stream }
+    Standing { mounted: inner.mounted, writable, stream: inner.stream, note: inner.note.clone() }
 }
 
 /// What changes together.
@@ -86,6 +93,10 @@ struct Inner {
     helpers: u32,
     /// Primary: directories whose stream of the session is attached.
     attached: Vec<bool>,
+    /// How it went on with the mounts of another box, until a safeadmin has heard it.
+    note: Option<String>,
+    /// Primary: when the session began that reintegrates, and what had been lent before.
+    began: Option<(Instant, u64)>,
 }
 
 /// The process.
@@ -96,6 +107,10 @@ pub struct Service {
     inner: Mutex<Inner>,
     voice: Arc<Voice>,
     join: Mutex<Option<join::Joining>>,
+    vault: Arc<Vault>,
+    examinations: Mutex<Vec<verify::Examination>>,
+    /// Bytes lent to secondaries for their reintegration.
+    lent: Arc<AtomicU64>,
 }
 
 /// Runs the box whose setup lies in this file; returns when it is ordered to end.
@@ -110,19 +125,21 @@ pub fn run(file: &Path) -> Result<(), BoxError> {
     debug_assert_eq!(setup_path(uservar), file);
     let _lock = only_one(&uservar.join("rfs/box.lock"))?;
     let service = Service::new(setup)?;
-    let address = (service.setup.local, service.setup.port).into();
-    let listener =
-        Listener::bind(address, service.link.clone()).map_err(|e| BoxError::Setup(e.to_string()))?;
-    let peers = service.clone();
-    thread::Builder::new()
-        .name("accept".to_owned())
-        .spawn(move || server::accept(&peers, &listener))
-        .map_err(|e| BoxError::Io("start a thread", e))?;
-    let counted = service.clone();
-    thread::Builder::new()
-        .name("report".to_owned())
-        .spawn(move || report::run(&counted))
-        .map_err(|e| BoxError::Io("start a thread", e))?;
+    let threaded = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+        thread.map(drop).map_err(|e| BoxError::Io("start a thread", e))
+    };
+    if !service.setup.degraded {
+        let address = (service.setup.local, service.setup.port).into();
+        let listener =
+            Listener::bind(address, service.link.clone()).map_err(|e| BoxError::Setup(e.to_string()))?;
+        let peers = service.clone();
+        threaded("accept", Box::new(move || server::accept(&peers, &listener)))?;
+    }
+    service.go_on();
+    let (counted, looks) = (service.clone(), service.clone());
+    threaded("report", Box::new(move || report::run(&counted)))?;
+    threaded("guard", Box::new(move || looks.look_after_guard()))?;
     let socket = socket_path(uservar);
     let _ = std::fs::remove_file(&socket);
     let door = UnixListener::bind(&socket).map_err(|e| BoxError::Io("make its socket", e))?;
@@ -146,11 +163,12 @@ fn only_one(path: &Path) -> Result<Flock<File>, BoxError> {
 impl Service {
     fn new(setup: Setup) -> Result<Arc<Service>, BoxError> {
         let key = match &setup.key {
-            Some(path) => {
+            Some(path) if !setup.degraded => {
                 keys::load(path).map_err(|e| BoxError::Setup(e.to_string()))?.map(|k| *k.as_bytes())
             }
-            None => None,
+            _ => None,
         };
+        let vault = Vault::new(setup.guard.clone(), setup.module.clone());
         let link = link::Options { key, send_timeout: setup.sendtimeout };
         let mut error = None;
         let service = Arc::new_cyclic(|me: &std::sync::Weak<Service>| {
@@ -162,14 +180,21 @@ impl Service {
                         service.stream_event(index, event);
                     }
                 });
-                match Directory::open(&setup, index, events) {
+                match Directory::open(&setup, index, &vault, events) {
                     Ok(dir) => dirs.push(Arc::new(dir)),
                     Err(why) => error = Some(why),
                 }
             }
             let attached = vec![false; dirs.len()];
-            let inner =
-                Inner { post: Post::Closed, mounted: false, stream: Stream::None, helpers: 0, attached };
+            let inner = Inner {
+                post: Post::Closed,
+                mounted: false,
+                stream: Stream::None,
+                helpers: 0,
+                attached,
+                note: None,
+                began: None,
+            };
             Service {
                 setup,
                 link,
@@ -177,6 +202,9 @@ impl Service {
                 inner: Mutex::new(inner),
                 voice: Arc::default(),
                 join: Mutex::new(None),
+                vault,
+                examinations: Mutex::default(),
+                lent: Arc::default(),
             }
         });
         match error {
@@ -192,8 +220,9 @@ impl Service {
             self.voice.turn_to(&stream)?;
             {
                 // Under the lock: a change must not be told before what it changes.
-                let inner = locked(&self.inner);
+                let mut inner = locked(&self.inner);
                 self.voice.say(&Said::Standing(standing(&inner)));
+                inner.note = None;
             }
             match self.serve(stream) {
                 Ok(true) => return Ok(()),
@@ -213,6 +242,11 @@ impl Service {
             }
         }
         Ok(false)
+    }
+
+    /// SAFEUSERVAR of the module.
+    fn uservar(&self) -> &Path {
+        self.setup.state.parent().unwrap_or(Path::new("/"))
     }
 
     fn done(&self, id: u64, result: Result<(), Fault>) {

@@ -2,11 +2,13 @@
 //! after the other; a reintegration has a thread of its own and is ended by the next order that
 //! changes what the node does.
 
-use super::{Post, Service, behind, join, locked};
+use super::{Post, Service, behind, join, locked, marks, verify};
 use crate::fsm::mirror::Stream;
+use crate::fsm::sync::{Backup, Offer};
 use crate::node::replicated;
 use crate::rfs::control::{Fault, Line, Order, Request};
-use crate::rfs::replicator::Mode;
+use crate::rfs::ledger::Mode;
+use crate::rfs::replicator::Mode as Taking;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,6 +35,18 @@ pub(super) fn carry_out(service: &Arc<Service>, Request { id, order }: Request) 
         Order::Reintegrate { session, how, rescue } => {
             join::begin(service, id, session, how, rescue);
             return false;
+        }
+        Order::Verify => {
+            verify::verify(service, id);
+            return false;
+        }
+        Order::Diff => {
+            verify::diff(service, id);
+            return false;
+        }
+        Order::Cancel { of } => {
+            verify::cancel(service, of);
+            Ok(())
         }
         Order::Quit => {
             let result = service.unmount();
@@ -81,6 +95,10 @@ impl Service {
             if before == Post::Closed {
                 behind::begin(dir)?;
             }
+            if let Some(generation) = self.untouched_since_backup() {
+                dir.begin_zones(generation)?;
+                dir.validate()?;
+            }
             dir.known.settle(None).map_err(|e| e.to_string())?;
         }
         self.close_rescue();
@@ -93,10 +111,20 @@ impl Service {
             if let Some(volume) = dir.volume() {
                 volume.primary(true);
             }
+            dir.note(Mode::Alone(generation, full));
             dir.replicator.alone().map_err(|e| format!("{} cannot be opened: {e}", dir.name()))?;
         }
         locked(&self.inner).post = Post::Writable { generation, full };
         Ok(())
+    }
+
+    /// A backup was taken from this node and nothing changed since, an operator says (RFS-52): what is
+    /// modified from now on is all that its restoration lacks.
+    fn untouched_since_backup(&self) -> Option<u64> {
+        match self.offer() {
+            Offer::Backup(Backup { uid, detect: false }) => Some(marks::of_backup(&uid)),
+            _ => None,
+        }
     }
 
     /// S9: every modification is refused. A secondary stops following.
@@ -122,6 +150,7 @@ impl Service {
                         let why = "modifications were refused that the secondary may not have".to_owned();
                         self.set_stream(&mut locked(&self.inner), Stream::Broken, why);
                     }
+                    dir.note(Mode::Closed);
                     if let Some(volume) = dir.volume() {
                         volume.primary(false);
                     }
@@ -196,10 +225,10 @@ impl Service {
     fn mark_dirty(&self) -> Result<(), String> {
         for dir in &self.dirs {
             // The automaton goes alone also when only the heartbeats are lost.
-            if matches!(dir.replicator.mode(), Mode::Synchronous) {
+            if matches!(dir.replicator.mode(), Taking::Synchronous | Taking::Held) {
                 dir.replicator.detach();
             }
-            if matches!(dir.replicator.mode(), Mode::Broken) {
+            if matches!(dir.replicator.mode(), Taking::Broken) {
                 dir.replicator
                     .mark_unacknowledged()
                     .map_err(|e| format!("{}: the modified zones cannot be kept: {e}", dir.name()))?;
@@ -221,9 +250,10 @@ impl Service {
         self.mark_dirty()?;
         for dir in &self.dirs {
             // A directory that was not attached has nobody to release.
-            if matches!(dir.replicator.mode(), Mode::Broken) {
+            if matches!(dir.replicator.mode(), Taking::Broken) {
                 dir.replicator.release().map_err(|e| format!("{}: {e}", dir.name()))?;
             }
+            dir.note(Mode::Alone(generation, full));
         }
         {
             let mut inner = locked(&self.inner);
@@ -238,7 +268,7 @@ impl Service {
             for dir in &service.dirs {
                 // Only if nobody was attached meanwhile: then nothing is marked any more.
                 if dir.marks.zones.base() == Some(from)
-                    && matches!(dir.replicator.mode(), Mode::Alone)
+                    && matches!(dir.replicator.mode(), Taking::Alone)
                     && let Err(why) = dir.validate()
                 {
                     service.error(format!("{why}: the next reintegration compares hashes"));

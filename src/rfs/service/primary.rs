@@ -3,7 +3,9 @@
 use super::directory::{Directory, Hold};
 use super::{Inner, Post, Service, locked};
 use crate::fsm::mirror::Stream;
+use crate::rfs::ledger::Mode;
 use crate::rfs::op::{FileId, FileKey, Name};
+use crate::rfs::replicator::Held;
 use crate::rfs::resync::{Meta, Primary, Verdict};
 use crate::rfs::zones::Changes;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 /// How long modifications may be held for the end of a reintegration.
 const HELD: Duration = Duration::from_secs(10);
 /// How long those under way may take before the hold is given up.
-const QUIET: Duration = Duration::from_secs(5);
+pub(super) const QUIET: Duration = Duration::from_secs(5);
 
 /// A directory as the source of a session.
 pub(super) struct Lender {
@@ -53,7 +55,13 @@ impl Lender {
         // stream that is attached now.
         let mut inner = locked(&self.service.inner);
         self.is_under_way(&inner)?;
-        hold.held.attach(parked.writer, parked.reader, self.session).map_err(|e| e.to_string())?;
+        // Before a caller has to wait for the secondary.
+        let full = matches!(inner.post, Post::Writable { full: true, .. });
+        self.dir.note(Mode::Paired(generation, full));
+        if let Err(error) = hold.held.attach(parked.writer, parked.reader, self.session) {
+            self.dir.note(Mode::Alone(generation, full));
+            return Err(error.to_string());
+        }
         self.dir.stop_tracking();
         inner.attached[self.dir.index] = true;
         if inner.attached.iter().all(|a| *a) {
@@ -75,6 +83,22 @@ impl Lender {
             _ => Err("this session is over".to_owned()),
         }
     }
+}
+
+/// Keeps a hold for a bounded time: callers are not kept waiting for a secondary that does not come to an
+/// end.
+pub(super) fn keep(dir: &Arc<Directory>, session: u64, held: Held) -> Result<(), String> {
+    let since = Instant::now();
+    *locked(&dir.hold) = Some(Hold { session, since, held });
+    let bounded = dir.clone();
+    let bound = thread::Builder::new().name("hold".to_owned()).spawn(move || {
+        thread::sleep(HELD);
+        drop(locked(&bounded.hold).take_if(|h| h.since == since));
+    });
+    bound.map(drop).map_err(|e| {
+        drop(locked(&dir.hold).take_if(|h| h.since == since));
+        format!("no thread to bound the hold: {e}")
+    })
 }
 
 impl Primary for Lender {
@@ -122,21 +146,7 @@ impl Primary for Lender {
             .map_err(|e| format!("modifications cannot be held: {e}"))?;
         // A newer session must not lose changes to this one.
         self.under_way()?;
-        let since = Instant::now();
-        *locked(&self.dir.hold) = Some(Hold { session: self.session, since, held });
-        let dir = self.dir.clone();
-        // Callers are not kept waiting for a secondary that does not come to an end.
-        let bound = thread::Builder::new().name("hold".to_owned()).spawn(move || {
-            thread::sleep(HELD);
-            let mut hold = locked(&dir.hold);
-            if hold.as_ref().is_some_and(|h| h.since == since) {
-                *hold = None;
-            }
-        });
-        bound.map(drop).map_err(|e| {
-            self.resume();
-            format!("no thread to bound the hold: {e}")
-        })
+        keep(&self.dir, self.session, held)
     }
 
     fn resume(&self) {

@@ -4,8 +4,10 @@
 use super::channel::Channel;
 use super::directory::{Directory, Parked};
 use super::primary::Lender;
-use super::{Post, Service, locked};
+use super::{Post, Service, locked, rate, verify};
 use crate::fsm::mirror::Stream;
+use crate::fsm::sync::Offer;
+use crate::node::rfssync;
 use crate::rfs::control::Line;
 use crate::rfs::link::{LinkError, Listener, Reader, Writer};
 use crate::rfs::replicator::StreamEvent;
@@ -13,6 +15,7 @@ use crate::rfs::resync;
 use crate::rfs::wire::{Frame, Hello, Purpose, Welcome, WireError};
 use rustix::io::Errno;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -79,7 +82,8 @@ impl Service {
         };
         let answer = self.admit(&hello);
         let welcome = |generation| {
-            Frame::Welcome(Welcome { session: hello.session, generation, node: self.setup.me.into() })
+            let (session, node, offer) = (hello.session, self.setup.me.into(), self.offer());
+            Frame::Welcome(Welcome { session, generation, node, offer })
         };
         let served = match answer {
             Err(refused) => writer.frame(&refused).map_err(|e| e.to_string()),
@@ -88,6 +92,10 @@ impl Service {
                     .frame(&welcome(generation))
                     .map_err(|e| e.to_string())
                     .and_then(|()| self.lend(&dir, &hello, reader, writer)),
+                Purpose::Verify => writer
+                    .frame(&welcome(generation))
+                    .map_err(|e| e.to_string())
+                    .and_then(|()| self.show(&dir, &hello, reader, writer)),
                 Purpose::Stream => writer.frame(&welcome(generation)).map_err(|e| e.to_string()).map(|()| {
                     *locked(&dir.parked) = Some(Parked { session: hello.session, reader, writer });
                 }),
@@ -96,6 +104,15 @@ impl Service {
         if let Err(why) = served {
             tracing::info!(%why, session = hello.session, "a connection of the peer ended");
         }
+    }
+
+    /// What this primary offers. A policy that cannot be read says nothing, and all is copied.
+    pub(super) fn offer(&self) -> Offer {
+        let spoken = rfssync::spoken(self.uservar()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the synchronization policy cannot be read");
+            None
+        });
+        rfssync::offered(spoken.as_ref())
     }
 
     /// Whether this is the peer, configured as this node is, and this node is its primary; else the
@@ -128,11 +145,24 @@ impl Service {
     ) -> Result<(), String> {
         let lender = Lender::new(self.clone(), dir.clone(), hello.session, hello.generation)?;
         self.begin_session(hello.session);
-        let served = Channel::new(reader, writer, None)
+        let served = Channel::new(reader, writer, None, Some(self.lent.clone()))
             .map_err(|e| e.to_string())
             .and_then(|mut c| resync::Source::new(lender).serve(&mut c).map_err(|e| e.to_string()));
         self.end_session(hello.session);
         served.map(drop)
+    }
+
+    /// Serves a secondary that compares, until it leaves.
+    fn show(
+        self: &Arc<Self>,
+        dir: &Arc<Directory>,
+        hello: &Hello,
+        reader: Reader,
+        writer: Writer,
+    ) -> Result<(), String> {
+        let witness = verify::Witness::new(self.clone(), dir.clone(), hello.session)?;
+        let mut channel = Channel::new(reader, writer, None, None).map_err(|e| e.to_string())?;
+        resync::Source::new(witness).serve(&mut channel).map(drop).map_err(|e| e.to_string())
     }
 
     fn begin_session(&self, session: u64) {
@@ -143,6 +173,7 @@ impl Service {
             Stream::Broken => {}
             _ => {
                 inner.helpers = 1;
+                inner.began = Some((Instant::now(), self.lent.load(Ordering::Relaxed)));
                 inner.attached.fill(false);
                 self.set_stream(&mut inner, Stream::Syncing(session), String::new());
             }
@@ -153,6 +184,12 @@ impl Service {
     fn end_session(&self, session: u64) {
         let mut inner = locked(&self.inner);
         if inner.stream != Stream::Syncing(session) {
+            let began = if inner.stream == Stream::InStep(session) { inner.began.take() } else { None };
+            drop(inner);
+            if let Some((at, before)) = began {
+                let bytes = self.lent.load(Ordering::Relaxed).saturating_sub(before);
+                rate::learn(self.uservar(), bytes, at.elapsed());
+            }
             return;
         }
         inner.helpers = inner.helpers.saturating_sub(1);

@@ -42,6 +42,8 @@ fn primary(dir: &Path) -> Arc<Service> {
         rescue: dir.join("rescue"),
         rescue_limit: 0,
         key: None,
+        guard: "/nonexistent".into(),
+        degraded: false,
     };
     let service = Service::new(setup).expect("a box");
     service.dirs.iter().for_each(|d| d.replicator.alone().expect("it is closed"));

@@ -24,6 +24,16 @@ pub struct FileHandle {
 }
 
 impl FileHandle {
+    /// A handle that was written down.
+    pub fn new(kind: i32, bytes: &[u8]) -> FileHandle {
+        FileHandle { kind, bytes: bytes.into() }
+    }
+
+    /// Its type and bytes, to be written down.
+    pub fn parts(&self) -> (i32, &[u8]) {
+        (self.kind, &self.bytes)
+    }
+
     /// The handle of the file that `fd` is, and the number of its mount. EOPNOTSUPP where the file
     /// system makes none.
     pub fn of(fd: BorrowedFd<'_>) -> Result<(FileHandle, i32), Errno> {

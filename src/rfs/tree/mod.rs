@@ -6,12 +6,15 @@ pub mod dir;
 mod handle;
 pub mod local;
 mod nodes;
+mod written;
 pub mod xattr;
 
 pub(crate) use nodes::lock;
 pub use nodes::{Node, Unnamed};
+pub use written::Written;
 
-use crate::rfs::op::{FileId, Name};
+use crate::rfs::ledger::Ledger;
+use crate::rfs::op::{FileId, FileKey, Name};
 use attr::Stat;
 use handle::FileHandle;
 use nodes::Table;
@@ -23,7 +26,7 @@ use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 /// Descriptors that are kept open to spare opening by handle again and again.
@@ -40,6 +43,8 @@ pub struct Tree {
     next: AtomicU64,
     table: Mutex<Table>,
     warm: Mutex<VecDeque<Weak<Node>>>,
+    /// Where the nodes are written down, if anywhere.
+    ledger: Option<Arc<Ledger>>,
 }
 
 /// Names of a node, each with its directory.
@@ -51,8 +56,8 @@ pub fn c_name(name: &[u8]) -> Result<CString, Errno> {
 }
 
 impl Tree {
-    /// A tree over the directory `backing`.
-    pub fn open(backing: &Path) -> Result<Tree, Errno> {
+    /// A tree over the directory `backing`; its nodes are written to `ledger`.
+    pub fn open(backing: &Path, ledger: Option<Arc<Ledger>>) -> Result<Tree, Errno> {
         raise_limit();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(backing, flags, Mode::empty())?;
@@ -67,12 +72,24 @@ impl Tree {
             next: AtomicU64::new(FileId::ROOT.0),
             table: Mutex::default(),
             warm: Mutex::default(),
+            ledger,
         };
         let fd = tree.root.try_clone().map_err(|_| Errno::MFILE)?;
         let node = tree.node(&stat, fd, true, None)?;
         node.pinned.store(true, Ordering::Relaxed);
-        lock(&tree.table).insert(node);
+        {
+            let mut table = lock(&tree.table);
+            if let Some(ledger) = &tree.ledger {
+                table.write_to(Arc::clone(ledger));
+            }
+            table.insert(node);
+        }
         Ok(tree)
+    }
+
+    /// Whether files can be found again by a later process: their file system makes handles.
+    pub fn can_outlive(&self) -> bool {
+        self.handles.is_some()
     }
 
     /// The backing directory.
@@ -88,6 +105,11 @@ impl Tree {
     /// The node of a file, if the kernel knows it.
     pub fn find(&self, stat: &Stat) -> Option<Arc<Node>> {
         lock(&self.table).find(stat.dev, stat.key).cloned()
+    }
+
+    /// The same by its identity.
+    pub fn find_key(&self, dev: u64, key: FileKey) -> Option<Arc<Node>> {
+        lock(&self.table).find(dev, key).cloned()
     }
 
     /// Looks up an entry, whose node gets its number with it if it is new. `replicated` judges a new
@@ -147,6 +169,9 @@ impl Tree {
             Some(mount) => FileHandle::of(fd.as_fd()).ok().filter(|(_, m)| *m == mount).map(|(h, _)| h),
             None => None,
         };
+        if let (None, Some(ledger)) = (&handle, &self.ledger) {
+            ledger.give_up("a file cannot be found again by a handle: it is on another file system");
+        }
         let node = Arc::new(Node {
             id: FileId(self.next.fetch_add(1, Ordering::Relaxed)),
             key: stat.key,
@@ -159,6 +184,8 @@ impl Tree {
             pinned: AtomicBool::new(handle.is_none()),
             handle,
             fd: Mutex::new(Some(Arc::new(fd))),
+            opens: AtomicUsize::new(0),
+            given: AtomicBool::new(false),
         });
         if node.handle.is_some() {
             self.keep_warm(&node);

@@ -1,10 +1,11 @@
 //! The nodes that the kernel knows, and where each of them is in the tree.
 
 use super::handle::FileHandle;
+use crate::rfs::ledger::{Ledger, NodeRecord, Record};
 use crate::rfs::op::{FileId, FileKey, Name};
 use rustix::fd::OwnedFd;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Levels that a path may have before it is taken for a circle.
@@ -47,6 +48,10 @@ pub struct Node {
     pub(super) fd: Mutex<Option<Arc<OwnedFd>>>,
     /// The descriptor is all there is to find the file by.
     pub(super) pinned: AtomicBool,
+    /// Open files of it.
+    pub opens: AtomicUsize,
+    /// Its descriptor is kept for a later process, too.
+    pub given: AtomicBool,
 }
 
 impl Node {
@@ -55,9 +60,51 @@ impl Node {
         self.kind == libc::S_IFDIR
     }
 
+    /// Its descriptor is all there is to find the file by.
+    pub fn is_pinned(&self) -> bool {
+        self.pinned.load(Ordering::SeqCst)
+    }
+
     /// Is its id known to the peer with this number? The root is, always.
     pub fn is_bound(&self, peer: u64) -> bool {
         self.id == FileId::ROOT || self.bound.load(Ordering::Acquire) == peer
+    }
+
+    fn record(&self, lookups: u64) -> NodeRecord<'_> {
+        let (handle_kind, handle) = self.handle.as_ref().map_or((0, &[][..]), FileHandle::parts);
+        NodeRecord {
+            id: self.id.0,
+            dev: self.dev,
+            ino: self.key.ino,
+            birth: self.key.birth,
+            kind: self.kind,
+            replicated: self.replicated,
+            lookups,
+            unnamed: self.unnamed.as_ref().map(|u| u.parent.0),
+            handle_kind,
+            handle,
+        }
+    }
+
+    /// A node that was written down; its file is opened when it is needed.
+    pub(super) fn written(r: &NodeRecord<'_>) -> Node {
+        let handle = (!r.handle.is_empty()).then(|| FileHandle::new(r.handle_kind, r.handle));
+        let unnamed = r.unnamed.map(|p| Unnamed { parent: FileId(p), unsent: AtomicBool::new(false) });
+        Node {
+            id: FileId(r.id),
+            key: FileKey { ino: r.ino, birth: r.birth },
+            dev: r.dev,
+            kind: r.kind,
+            replicated: r.replicated,
+            unnamed,
+            bytes: Mutex::new(()),
+            bound: AtomicU64::new(0),
+            pinned: AtomicBool::new(handle.is_none()),
+            handle,
+            fd: Mutex::new(None),
+            opens: AtomicUsize::new(0),
+            given: AtomicBool::new(false),
+        }
     }
 
     /// Its id is known to the peer with this number.
@@ -82,9 +129,22 @@ pub(super) struct Table {
     keys: HashMap<(u64, FileKey), FileId>,
     /// While somebody asks for paths of what has changed, nodes stay: those that nothing else needs.
     kept: Option<BTreeSet<FileId>>,
+    /// Where every change is written down, if anywhere.
+    ledger: Option<Arc<Ledger>>,
 }
 
 impl Table {
+    /// From now on every change is written down there.
+    pub fn write_to(&mut self, ledger: Arc<Ledger>) {
+        self.ledger = Some(ledger);
+    }
+
+    fn note(&self, record: &Record<'_>) {
+        if let Some(ledger) = &self.ledger {
+            ledger.note(record);
+        }
+    }
+
     pub fn get(&self, id: FileId) -> Option<&Arc<Node>> {
         self.places.get(&id).map(|p| &p.node)
     }
@@ -97,17 +157,37 @@ impl Table {
     pub fn look_up(&mut self, dev: u64, key: FileKey) -> Option<Arc<Node>> {
         let place = self.places.get_mut(self.keys.get(&(dev, key))?)?;
         place.lookups += 1;
-        Some(Arc::clone(&place.node))
+        let node = Arc::clone(&place.node);
+        self.note(&Record::LookedUp(node.id.0));
+        Some(node)
+    }
+
+    /// The same by its number.
+    pub fn look_up_id(&mut self, id: FileId) -> bool {
+        let Some(place) = self.places.get_mut(&id) else { return false };
+        place.lookups += 1;
+        true
     }
 
     /// A node that is looked up for the first time.
     pub fn insert(&mut self, node: Arc<Node>) {
+        self.note(&Record::Node(node.record(1)));
+        self.place(node, 1);
+    }
+
+    /// Puts a node with so many lookups in its place.
+    pub fn place(&mut self, node: Arc<Node>, lookups: u64) {
         self.keys.insert((node.dev, node.key), node.id);
-        self.places.insert(node.id, Place { node, lookups: 1, children: 0, links: Vec::new() });
+        self.places.insert(node.id, Place { node, lookups, children: 0, links: Vec::new() });
     }
 
     /// The file is no more; another one may come with the same key.
     pub fn stale(&mut self, node: &Node) {
+        self.note(&Record::Stale(node.id.0));
+        self.release_key(node);
+    }
+
+    pub fn release_key(&mut self, node: &Node) {
         if self.keys.get(&(node.dev, node.key)) == Some(&node.id) {
             self.keys.remove(&(node.dev, node.key));
         }
@@ -120,6 +200,9 @@ impl Table {
             return;
         }
         let Some(name) = Name::new(name) else { return };
+        if let Some(ledger) = &self.ledger {
+            ledger.note(&Record::Linked { id: id.0, parent: parent.0, name: name.as_bytes() });
+        }
         // A directory has one name only: another one is what came of a rename that was not seen.
         let gone = if place.node.is_dir() { std::mem::take(&mut place.links) } else { Vec::new() };
         place.links.push((parent, name));
@@ -135,6 +218,7 @@ impl Table {
         let before = place.links.len();
         place.links.retain(|(p, n)| *p != parent || n.as_bytes() != name);
         if place.links.len() < before {
+            self.note(&Record::Unlinked { id: id.0, parent: parent.0, name });
             self.release([parent]);
         }
     }
@@ -149,6 +233,7 @@ impl Table {
         let mut gone = Vec::new();
         if let Some(place) = self.places.get_mut(&id) {
             place.lookups = place.lookups.saturating_sub(lookups);
+            self.note(&Record::Forgotten { id: id.0, lookups });
             self.collect(id, &mut gone);
         }
         gone
@@ -158,6 +243,7 @@ impl Table {
     /// are removed and returned.
     pub fn keep(&mut self, keep: bool) -> Vec<Arc<Node>> {
         let mut gone = Vec::new();
+        self.note(&Record::Keep(keep));
         if keep {
             self.kept.get_or_insert_default();
         } else {
@@ -191,7 +277,7 @@ impl Table {
                 continue;
             }
             let Some(place) = self.places.remove(&id) else { continue };
-            self.stale(&place.node);
+            self.release_key(&place.node);
             for (parent, _) in place.links {
                 if let Some(p) = self.places.get_mut(&parent) {
                     p.children = p.children.saturating_sub(1);
@@ -224,6 +310,39 @@ impl Table {
         Some(chain)
     }
 
+    /// Writes down all of it.
+    pub fn write(&self, write: &mut dyn FnMut(&Record<'_>)) {
+        let known = |p: &&Place| self.keys.get(&(p.node.dev, p.node.key)) == Some(&p.node.id);
+        // First those whose identity another one may have now.
+        let stale = self.places.values().filter(|p| !known(p)).map(|p| (p, true));
+        for (place, stale) in stale.chain(self.places.values().filter(known).map(|p| (p, false))) {
+            let id = place.node.id;
+            write(&Record::Node(place.node.record(place.lookups)));
+            if stale {
+                write(&Record::Stale(id.0));
+            }
+            if place.node.given.load(Ordering::SeqCst) {
+                write(&Record::Pinned(id.0));
+            }
+        }
+        for (id, place) in &self.places {
+            for (parent, name) in &place.links {
+                write(&Record::Linked { id: id.0, parent: parent.0, name: name.as_bytes() });
+            }
+        }
+        if self.kept.is_some() {
+            write(&Record::Keep(true));
+        }
+    }
+
+    /// Removes what nothing needs, after all was read that was written down.
+    pub fn tidy(&mut self) {
+        self.kept = None;
+        let all: Vec<FileId> = self.places.keys().copied().collect();
+        let mut gone = Vec::new();
+        all.into_iter().for_each(|id| self.collect(id, &mut gone));
+    }
+
     pub fn all(&self) -> impl Iterator<Item = &Arc<Node>> {
         self.places.values().map(|p| &p.node)
     }
@@ -246,6 +365,8 @@ mod tests {
             handle: None,
             fd: Mutex::new(None),
             pinned: AtomicBool::new(false),
+            opens: AtomicUsize::new(0),
+            given: AtomicBool::new(false),
         })
     }
 

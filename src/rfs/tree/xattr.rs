@@ -14,6 +14,15 @@ pub fn get(fd: BorrowedFd<'_>, name: &CStr, buffer: &mut [u8]) -> Result<usize, 
     rustix::fs::getxattr(proc_path(fd), name, buffer)
 }
 
+/// Whether there is such an attribute.
+pub fn exists(fd: BorrowedFd<'_>, name: &CStr) -> Result<bool, Errno> {
+    match get(fd, name, &mut []) {
+        Ok(_) => Ok(true),
+        Err(Errno::NODATA) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
 /// Reads the names of all attributes, each ended by NUL.
 pub fn list(fd: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
     let path = proc_path(fd);

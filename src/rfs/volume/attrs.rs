@@ -4,9 +4,11 @@ use super::modify::{Answer, Done};
 use super::{Change, Volume};
 use crate::rfs::fuse::SetAttr;
 use crate::rfs::journal::{Journal, Ticket};
+use crate::rfs::ledger::{Intent, Outcome};
 use crate::rfs::op::{Attrs, Op};
 use crate::rfs::tree::{Node, attr, c_name, lock, xattr};
 use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::XattrFlags;
 use rustix::io::Errno;
 
 impl<J: Journal> Volume<J> {
@@ -53,7 +55,14 @@ impl<J: Journal> Volume<J> {
         let record = self.recorded(&node, change)?;
         let _bytes = lock(&node.bytes);
         let fd = self.tree.fd(&node)?;
+        let begun = self.begin(change, || {
+            let made = Intent::Xattr { node: id, name, present: false };
+            let new =
+                flags & XattrFlags::CREATE.bits() != 0 && matches!(xattr::exists(fd.as_fd(), &c), Ok(false));
+            new.then_some(made)
+        });
         xattr::set(fd.as_fd(), &c, value, flags)?;
+        begun.end(Outcome::Empty);
         let op = Op::SetXattr { id: node.id, name: name.to_vec(), value: value.to_vec(), flags };
         let mut ticket = record.then(|| self.journal.record(op));
         if kill {
@@ -82,7 +91,13 @@ impl<J: Journal> Volume<J> {
         let c = c_name(name)?;
         let record = self.recorded(&node, change)?;
         let _bytes = lock(&node.bytes);
-        xattr::remove(self.tree.fd(&node)?.as_fd(), &c)?;
+        let fd = self.tree.fd(&node)?;
+        let begun = self.begin(change, || {
+            let gone = Intent::Xattr { node: id, name, present: true };
+            matches!(xattr::exists(fd.as_fd(), &c), Ok(true)).then_some(gone)
+        });
+        xattr::remove(fd.as_fd(), &c)?;
+        begun.end(Outcome::Empty);
         let op = Op::RemoveXattr { id: node.id, name: name.to_vec() };
         Ok(Done::new(Answer::Empty, record.then(|| self.journal.record(op))))
     }

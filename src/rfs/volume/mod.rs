@@ -12,21 +12,25 @@ pub mod exclude;
 mod modify;
 mod names;
 mod open;
+mod outlive;
 mod read;
 mod room;
 
 pub use exclude::{Exclude, ExcludeError};
+pub use outlive::{Keeper, Outlive};
 
 use super::fuse::{
     Attr, Filesystem, Kept, Mounted, Negotiated, Notifier, Operation, Reply, Request, Session,
 };
 use super::fuse::{MAX_READ, SessionError};
 use super::journal::Journal;
+use super::ledger::{LedgerError, Record};
 use super::op::{FileId, Name, Owner};
 use super::tree::attr::Stat;
 use super::tree::dir::Dir;
 use super::tree::{Node, Tree, lock};
 use open::Open;
+use outlive::Outliving;
 use room::Room;
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -69,6 +73,25 @@ pub enum VolumeError {
     /// A thread could not be started.
     #[error("cannot start a thread for held requests: {0}")]
     Thread(std::io::Error),
+    /// What an earlier process has left of the mount cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The kernel does not send again what that process has left unanswered.
+    #[error("the kernel does not send unanswered requests again (Linux 6.9 does)")]
+    NoResend,
+    /// It is not known whether something that was begun was done.
+    #[error("a modification that was under way cannot be looked at: {0}")]
+    Unfinished(Errno),
+}
+
+/// What an earlier process has left of its mount.
+pub struct Left {
+    /// The descriptor of `/dev/fuse`.
+    pub fd: OwnedFd,
+    /// What the kernel knows.
+    pub outlive: Outlive,
+    /// This node is primary.
+    pub primary: bool,
 }
 
 /// What all parts of one modification have to know.
@@ -78,7 +101,12 @@ struct Change {
     record: bool,
     /// [`Journal::peer`] of its permit.
     peer: u64,
+    /// Number of the request.
+    unique: u64,
 }
+
+/// An open directory and its node.
+type OpenDir = (Arc<Node>, Arc<Dir>);
 
 /// A request that waits for the journal. There are no more of them than there are callers, each of
 /// whom waits, and the kernel's own in the background.
@@ -99,17 +127,20 @@ pub struct Volume<J: Journal> {
     binding: Mutex<()>,
     forgotten: Mutex<Vec<Arc<Node>>>,
     files: RwLock<HashMap<u64, Arc<Open>>>,
-    dirs: RwLock<HashMap<u64, Arc<Dir>>>,
+    dirs: RwLock<HashMap<u64, OpenDir>>,
     next_handle: AtomicU64,
     room: Room,
     held: Mutex<Option<Sender<Held>>>,
     holder: Mutex<Option<JoinHandle<()>>>,
     session: OnceLock<Session>,
     notifier: OnceLock<Notifier>,
+    /// Set if another process could go on with the mount.
+    outliving: Option<Outliving>,
 }
 
 impl<J: Journal> Volume<J> {
-    /// Mounts the directory `backing` on `mountpoint`; `on`: the open directory that it is.
+    /// Mounts the directory `backing` on `mountpoint`; `on`: the open directory that it is. With
+    /// `outlive` another process may go on with the mount, if the system permits it.
     pub fn mount(
         backing: &Path,
         mountpoint: &Path,
@@ -117,12 +148,65 @@ impl<J: Journal> Volume<J> {
         journal: Arc<J>,
         exclude: Exclude,
         options: VolumeOptions,
+        outlive: Option<Outlive>,
     ) -> Result<Arc<Volume<J>>, VolumeError> {
-        let tree =
-            Tree::open(backing).map_err(|errno| VolumeError::Backing { path: backing.to_owned(), errno })?;
+        let ledger = outlive.as_ref().map(|o| Arc::clone(&o.ledger));
+        let tree = Tree::open(backing, ledger)
+            .map_err(|errno| VolumeError::Backing { path: backing.to_owned(), errno })?;
         let mounted = Mounted::new(backing, mountpoint, on, options.acl)?;
-        let (sender, receiver) = channel();
-        let volume = Arc::new_cyclic(|me| Volume {
+        let volume = Volume::build(tree, journal, exclude, options, outlive);
+        if let Some(o) = &volume.outliving {
+            let Negotiated { minor, flags } = mounted.negotiated();
+            o.outlive.ledger.note(&Record::Session { minor, flags });
+            if !volume.tree.can_outlive() {
+                o.outlive.ledger.give_up("the file system of the directory makes no file handles");
+            } else if !mounted.negotiated().resends() {
+                o.outlive
+                    .ledger
+                    .give_up("the kernel does not send unanswered requests again (Linux 6.9 does)");
+            }
+        }
+        volume.serve(mounted, options)?;
+        Ok(volume)
+    }
+
+    /// Goes on with the mount of an earlier process that was killed: with the numbers that the kernel
+    /// knows, and with what that process has done and not answered.
+    pub fn resume(
+        backing: &Path,
+        mountpoint: &Path,
+        left: Left,
+        journal: Arc<J>,
+        exclude: Exclude,
+        options: VolumeOptions,
+    ) -> Result<Arc<Volume<J>>, VolumeError> {
+        let mut tree = Tree::open(backing, None)
+            .map_err(|errno| VolumeError::Backing { path: backing.to_owned(), errno })?;
+        let ledger = Arc::clone(&left.outlive.ledger);
+        let written = tree.read_written(&ledger)?;
+        let (minor, flags) = ledger.session().ok_or(LedgerError::Damaged)?;
+        let negotiated = Negotiated { minor, flags };
+        if !negotiated.resends() {
+            return Err(VolumeError::NoResend);
+        }
+        let volume = Volume::build(tree, journal, exclude, options, Some(left.outlive));
+        volume.primary.store(left.primary, Ordering::SeqCst);
+        volume.go_on_with(written)?;
+        let mounted = Mounted::resume(left.fd, mountpoint, negotiated);
+        let notifier = mounted.notifier();
+        volume.serve(mounted, options)?;
+        notifier.resend().map_err(SessionError::Begin)?;
+        Ok(volume)
+    }
+
+    fn build(
+        tree: Tree,
+        journal: Arc<J>,
+        exclude: Exclude,
+        options: VolumeOptions,
+        outlive: Option<Outlive>,
+    ) -> Arc<Volume<J>> {
+        Arc::new_cyclic(|me| Volume {
             me: me.clone(),
             tree,
             journal,
@@ -136,25 +220,31 @@ impl<J: Journal> Volume<J> {
             dirs: RwLock::default(),
             next_handle: AtomicU64::new(1),
             room: Room::default(),
-            held: Mutex::new(Some(sender)),
+            held: Mutex::new(None),
             holder: Mutex::new(None),
             session: OnceLock::new(),
             notifier: OnceLock::new(),
-        });
-        let _ = volume.notifier.set(mounted.notifier());
-        let me = Weak::clone(&volume.me);
+            outliving: outlive.map(Outliving::new),
+        })
+    }
+
+    fn serve(self: &Arc<Self>, mounted: Mounted, options: VolumeOptions) -> Result<(), VolumeError> {
+        let (sender, receiver) = channel();
+        *lock(&self.held) = Some(sender);
+        let _ = self.notifier.set(mounted.notifier());
+        let me = Weak::clone(&self.me);
         let holder =
             std::thread::Builder::new().name("fuse-held".into()).spawn(move || go_on(&me, &receiver));
-        *lock(&volume.holder) = Some(holder.map_err(VolumeError::Thread)?);
+        *lock(&self.holder) = Some(holder.map_err(VolumeError::Thread)?);
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(2, |n| n.get().max(2)),
             n => n,
         };
-        let _ = volume.session.set(mounted.serve(&volume, threads)?);
-        Ok(volume)
+        let _ = self.session.set(mounted.serve(self, threads)?);
+        Ok(())
     }
 
-    /// Unmounts, lazily, and ends all threads. Requests that are not answered yet fail.
+    /// Unmounts and ends all threads. Requests that are not answered yet fail.
     pub fn unmount(&self) {
         if let Some(session) = self.session.get() {
             session.close();
@@ -203,11 +293,10 @@ impl<J: Journal> Volume<J> {
         &self.exclude
     }
 
-    /// The descriptor of `/dev/fuse` and what was agreed on with the kernel: with them another process
-    /// can take the session over ([`Session::resume`]). `None` once unmounted.
-    pub fn descriptor(&self) -> Option<(OwnedFd, Negotiated)> {
-        let session = self.session.get()?;
-        Some((session.fd()?, session.negotiated()))
+    /// The descriptor of `/dev/fuse`, with which another process can [go on](Volume::resume). `None`
+    /// once unmounted.
+    pub fn descriptor(&self) -> Option<OwnedFd> {
+        self.session.get()?.fd()
     }
 
     fn names_read(&self) -> RwLockReadGuard<'_, ()> {
@@ -294,9 +383,11 @@ impl<J: Journal> Filesystem for Volume<J> {
             }
             _ => self.modify(request, reply),
         }
+        self.shorten();
     }
 
     fn forget(&self, node: u64, lookups: u64) {
         self.forget_node(node, lookups);
+        self.shorten();
     }
 }

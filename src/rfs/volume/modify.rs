@@ -3,6 +3,7 @@
 use super::{Change, Volume};
 use crate::rfs::fuse::{Attr, Entry, Opened, Operation, Reply, Request};
 use crate::rfs::journal::{Admission, Journal, Ticket};
+use crate::rfs::ledger::is_resent;
 use crate::rfs::tree::local::Caller;
 use crate::rfs::tree::{Node, c_name};
 use rustix::io::Errno;
@@ -52,14 +53,21 @@ fn need(replicated: bool, otherwise: Need) -> Need {
 impl<J: Journal> Volume<J> {
     /// Does a modification, or keeps it for later.
     pub(super) fn modify(&self, request: &Request<'_>, reply: Reply) {
-        let need = match self.need(request) {
+        let done = if is_resent(request.unique) { self.was_done(request.unique) } else { None };
+        let needed = match done {
+            // Its answer has to wait as that of any other.
+            Some(recorded) => Ok(need(recorded, Need::Permit)),
+            None => self.need(request),
+        };
+        let need = match needed {
             Ok(need) => need,
             Err(e) => {
                 reply.error(e);
                 return;
             }
         };
-        let local = Change { record: false, peer: 0 };
+        let unique = request.unique;
+        let local = Change { record: false, peer: 0, unique };
         let (permit, change) = match (&need, self.admission(&need)) {
             (_, None) | (Need::PermitOrLocal, Some(Admission::ReadOnly)) => (None, local),
             (_, Some(Admission::ReadOnly)) => {
@@ -69,10 +77,14 @@ impl<J: Journal> Volume<J> {
             (Need::Writable, Some(_)) => (None, local),
             (_, Some(Admission::Later(number))) => return self.hold(number, request, reply),
             (_, Some(Admission::Now(permit))) => {
-                (Some(permit), Change { record: true, peer: self.journal.peer() })
+                (Some(permit), Change { record: true, peer: self.journal.peer(), unique })
             }
         };
-        let done = self.perform(request, &change).unwrap_or_else(|e| Done { answer: Err(e), ticket: None });
+        let finished = done.and_then(|_| self.finished(unique));
+        let done = match finished {
+            Some(answer) => Done { answer, ticket: None },
+            None => self.perform(request, &change).unwrap_or_else(|e| Done { answer: Err(e), ticket: None }),
+        };
         if permit.is_some() {
             self.record_forgotten(&change);
         }
@@ -170,6 +182,7 @@ impl<J: Journal> Volume<J> {
     }
 
     fn answer(&self, answer: Result<Answer, Errno>, reply: Reply) {
+        let unique = reply.unique();
         match answer {
             Err(e) => {
                 reply.error(e);
@@ -201,6 +214,7 @@ impl<J: Journal> Volume<J> {
                 }
             }
         }
+        self.answered(unique);
     }
 
     /// The name of an entry that there may be.

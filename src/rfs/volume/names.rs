@@ -2,9 +2,11 @@
 //! lock.
 
 use super::modify::{Answer, Done};
+use super::outlive::key;
 use super::{Change, Volume};
 use crate::rfs::fuse::Entry;
 use crate::rfs::journal::{Journal, Ticket};
+use crate::rfs::ledger::{Intent, Outcome};
 use crate::rfs::op::{FileId, Name, Op};
 use crate::rfs::tree::attr::{Stat, decode_dev};
 use crate::rfs::tree::local::{self, Caller};
@@ -47,9 +49,19 @@ impl<J: Journal> Volume<J> {
         let c = self.new_name(&parent, name)?;
         let dir = self.tree.fd(&parent)?;
         let _names = self.names_write();
+        let begun = self.begin(change, || {
+            let made = Intent::Made { parent: parent.id.0, name };
+            self.is_free(&parent, &c).then_some(made)
+        });
         make(dir.as_fd(), &c)?;
         let (node, stat, ticket) = self.made(&parent, name, change, op)?;
+        begun.end(Outcome::Entry(node.id.0));
         Ok(Done::new(Answer::Entry(self.entry(&node, &stat)), ticket))
+    }
+
+    /// There is nothing of this name.
+    pub(super) fn is_free(&self, parent: &Node, name: &CStr) -> bool {
+        matches!(self.tree.stat_entry(parent, name), Err(Errno::NOENT))
     }
 
     /// The node of an entry that was just made, recorded. If it cannot be had, as without a free
@@ -154,10 +166,14 @@ impl<J: Journal> Volume<J> {
         }
         let bound = self.bind(&parent, change)?;
         let flags = if dir { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        let begun =
+            self.begin(change, || Some(Intent::Unlinked { parent: parent.id.0, name, key: key(&stat) }));
         rustix::fs::unlinkat(fd.as_fd(), &c, flags)?;
         if let Some(node) = &node {
             self.tree.unlink(node, parent.id, name);
+            self.name_is_gone(node);
         }
+        begun.end(Outcome::Empty);
         let op = Op::Unlink { parent: parent.id, name: op_name(name)?, dir };
         Ok(Done::new(Answer::Empty, bound.then(|| self.journal.record(op))))
     }
@@ -175,12 +191,21 @@ impl<J: Journal> Volume<J> {
         let links = self.tree.links(node.id);
         let another = links.iter().any(|(p, n)| *p != parent.id || n.as_bytes() != name);
         if node.is_dir() || stat.attr.nlink <= 1 {
-            self.tree.pin(node)
+            self.tree.pin(node)?;
+            self.keep_open(node);
+            Ok(())
         } else if !another {
             let change = Change { record: change.record && node.replicated, ..*change };
             self.bind(node, &change).map(|_| ())
         } else {
             Ok(())
+        }
+    }
+
+    /// The same once it is so: it may have been opened meanwhile.
+    fn name_is_gone(&self, node: &Node) {
+        if node.is_pinned() {
+            self.keep_open(node);
         }
     }
 
@@ -197,6 +222,10 @@ impl<J: Journal> Volume<J> {
         if change.record {
             self.journal.named(node.key, false).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
         }
+        let begun = self.begin(change, || {
+            let made = Intent::Made { parent: parent.id.0, name };
+            self.is_free(&parent, &c).then_some(made)
+        });
         rustix::fs::linkat(fd.as_fd(), c"", dir.as_fd(), &c, AtFlags::EMPTY_PATH)?;
         let stat = self.tree.stat_entry(&parent, &c)?;
         let (node, _) = self.tree.look_up(&parent, name, |_| node.replicated)?;
@@ -210,6 +239,7 @@ impl<J: Journal> Volume<J> {
         {
             self.journal.failed(node.key, 0..stat.attr.size);
         }
+        begun.end(Outcome::Entry(node.id.0));
         Ok(Done::new(Answer::Entry(self.entry(&node, &stat)), ticket))
     }
 
@@ -253,12 +283,19 @@ impl<J: Journal> Volume<J> {
         for stat in from.stat.iter().chain(to.stat.iter().filter(|_| exchange)) {
             self.named(stat, false, change)?;
         }
+        let (moved, over) = (from.stat.as_ref().map(key), to.stat.as_ref().map(key));
+        let begun = self.begin(change, || {
+            let (from, to) = ((from.parent.id.0, from.name), (to.parent.id.0, to.name));
+            let key = moved.filter(|_| moved != over)?;
+            Some(Intent::Renamed { from, to, key, over, exchange })
+        });
         local::rename((dir.as_fd(), &c), (to_dir.as_fd(), &to_c), flags, caller)?;
         // Two names of one file: nothing has happened, as POSIX wants it.
-        if from.stat.map(|s| (s.dev, s.key)) == to.stat.map(|s| (s.dev, s.key)) {
+        if moved == over {
             return Ok(Done::new(Answer::Empty, None));
         }
         self.moved(&from, &to, exchange);
+        begun.end(Outcome::Empty);
         let (name, to_name) = (op_name(from.name)?, op_name(to.name)?);
         let op = Op::Rename { parent: from.parent.id, name, to_parent: to.parent.id, to_name, flags };
         Ok(Done::new(Answer::Empty, bound.then(|| self.journal.record(op))))
@@ -270,6 +307,8 @@ impl<J: Journal> Volume<J> {
             self.tree.unlink(node, to.parent.id, to.name);
             if exchange {
                 self.tree.link(node, from.parent.id, from.name);
+            } else {
+                self.name_is_gone(node);
             }
         }
         if let Some(node) = &from.node {

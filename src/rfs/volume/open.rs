@@ -5,6 +5,7 @@ use super::{Change, Volume};
 use crate::rfs::fuse::Opened;
 use crate::rfs::fuse::abi;
 use crate::rfs::journal::{Journal, Ticket};
+use crate::rfs::ledger::{Intent, Outcome, Record};
 use crate::rfs::op::{Attrs, Op};
 use crate::rfs::tree::local::{self, Caller};
 use crate::rfs::tree::{Node, Unnamed, attr, lock};
@@ -19,6 +20,8 @@ use std::sync::{Arc, PoisonError};
 pub(super) struct Open {
     pub node: Arc<Node>,
     pub fd: OwnedFd,
+    /// Flags of `open`.
+    pub flags: u32,
     /// `O_SYNC` or `O_DSYNC`.
     pub sync: bool,
     /// It was written through this handle, and the peer was not yet told the time of it.
@@ -26,6 +29,16 @@ pub(super) struct Open {
 }
 
 impl Open {
+    fn new(node: Arc<Node>, fd: OwnedFd, flags: u32, dirty: bool) -> Open {
+        let sync = flags & (libc::O_SYNC | libc::O_DSYNC).cast_unsigned() != 0;
+        Open { node, fd, flags, sync, dirty: AtomicBool::new(dirty) }
+    }
+
+    /// One that an earlier process has opened, and perhaps written.
+    pub fn written(node: Arc<Node>, fd: OwnedFd, flags: u32) -> Open {
+        Open::new(node, fd, flags, writes(flags))
+    }
+
     pub fn is_dirty(&self) -> bool {
         self.dirty.load(Ordering::Relaxed)
     }
@@ -47,15 +60,28 @@ impl<J: Journal> Volume<J> {
     }
 
     pub(super) fn close(&self, handle: u64) {
-        self.files.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
+        let closed = {
+            let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+            let closed = files.remove(&handle);
+            if closed.is_some() {
+                self.note(&Record::FileClosed(handle));
+            }
+            closed
+        };
+        if let Some(file) = closed {
+            self.closes(&file.node);
+        }
     }
 
-    fn opened(&self, node: &Arc<Node>, fd: OwnedFd, flags: u32) -> Opened {
+    pub(super) fn opened(&self, node: &Arc<Node>, fd: OwnedFd, flags: u32) -> Opened {
         let handle = self.next_handle.fetch_add(1, Ordering::Relaxed);
-        let sync = flags & (libc::O_SYNC | libc::O_DSYNC).cast_unsigned() != 0;
-        let open = Open { node: Arc::clone(node), fd, sync, dirty: AtomicBool::new(false) };
-        let open = Arc::new(open);
-        self.files.write().unwrap_or_else(PoisonError::into_inner).insert(handle, open);
+        let open = Arc::new(Open::new(Arc::clone(node), fd, flags, false));
+        {
+            let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+            files.insert(handle, open);
+            self.note(&Record::File { handle, node: node.id.0, flags });
+        }
+        self.opens(node);
         let keep = if self.primary.load(Ordering::Relaxed) { abi::FOPEN_KEEP_CACHE } else { 0 };
         Opened { handle, flags: keep }
     }
@@ -120,6 +146,10 @@ impl<J: Journal> Volume<J> {
         let dir = self.tree.fd(&parent)?;
         {
             let _names = self.names_write();
+            let begun = self.begin(change, || {
+                let created = Intent::Created { parent: parent.id.0, flags, name };
+                self.is_free(&parent, &c).then_some(created)
+            });
             match local::create(dir.as_fd(), &c, local::backing_flags(flags), mode, caller) {
                 Err(Errno::EXIST) if flags & libc::O_EXCL.cast_unsigned() == 0 => {}
                 Err(e) => return Err(e),
@@ -133,6 +163,7 @@ impl<J: Journal> Volume<J> {
                     };
                     let (node, stat, ticket) = self.made(&parent, name, change, op)?;
                     let opened = self.opened(&node, fd, flags);
+                    begun.end(Outcome::Created(node.id.0, opened.handle));
                     return Ok(Done::new(Answer::Created(self.entry(&node, &stat), opened), ticket));
                 }
             }

@@ -4,6 +4,7 @@ use super::Volume;
 use crate::rfs::fuse::abi;
 use crate::rfs::fuse::{Entry, Opened, Operation, Reply, Request};
 use crate::rfs::journal::Journal;
+use crate::rfs::ledger::Record;
 use crate::rfs::tree::dir::{Dir, DirEntry};
 use crate::rfs::tree::{Node, c_name, xattr};
 use rustix::fd::AsFd;
@@ -133,17 +134,32 @@ impl<J: Journal> Volume<J> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = Arc::new(Dir::new(self.tree.open_node(&node, flags)?));
         let handle = self.next_handle.fetch_add(1, Ordering::Relaxed);
-        self.dirs.write().unwrap_or_else(PoisonError::into_inner).insert(handle, dir);
+        {
+            let mut dirs = self.dirs.write().unwrap_or_else(PoisonError::into_inner);
+            dirs.insert(handle, (Arc::clone(&node), dir));
+            self.note(&Record::Dir { handle, node: id });
+        }
+        self.opens(&node);
         Ok(Opened { handle, flags: 0 })
     }
 
     pub(super) fn dir(&self, handle: u64) -> Result<Arc<Dir>, Errno> {
         let dirs = self.dirs.read().unwrap_or_else(PoisonError::into_inner);
-        dirs.get(&handle).cloned().ok_or(Errno::BADF)
+        dirs.get(&handle).map(|(_, dir)| Arc::clone(dir)).ok_or(Errno::BADF)
     }
 
     fn close_dir(&self, handle: u64) {
-        self.dirs.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
+        let closed = {
+            let mut dirs = self.dirs.write().unwrap_or_else(PoisonError::into_inner);
+            let closed = dirs.remove(&handle);
+            if closed.is_some() {
+                self.note(&Record::DirClosed(handle));
+            }
+            closed
+        };
+        if let Some((node, _)) = closed {
+            self.closes(&node);
+        }
     }
 
     fn seek(&self, handle: u64, offset: u64, whence: u32) -> Result<u64, Errno> {

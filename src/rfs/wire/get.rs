@@ -3,6 +3,7 @@
 use super::{
     DATA_MOST, FRAME_MOST, Frame, Hello, MAGIC, Purpose, TEXT_MOST, VERSION, Welcome, WireError, kind,
 };
+use crate::fsm::sync::{Backup, Offer};
 use crate::rfs::op::{Attrs, FileId, Name, Op, Owner, Time};
 use bytes::Bytes;
 
@@ -53,7 +54,8 @@ impl Fields {
         Ok(match self.kind {
             kind::WELCOME => {
                 self.version()?;
-                Frame::Welcome(Welcome { session: self.u64()?, generation: self.u64()?, node: self.u32()? })
+                let (session, generation, node) = (self.u64()?, self.u64()?, self.u32()?);
+                Frame::Welcome(Welcome { session, generation, node, offer: self.offer()? })
             }
             kind::ACK => Frame::Ack { seq: self.u64()? },
             kind::FAILED => Frame::Failed { seq: self.u64()?, errno: self.u32()? as i32, text: self.text()? },
@@ -68,7 +70,7 @@ impl Fields {
 
     fn hello(&mut self, flags: u8) -> Result<Frame, WireError> {
         self.version()?;
-        self.flags(flags, kind::RESYNC)?;
+        self.flags(flags, kind::RESYNC | kind::VERIFY)?;
         let directory = u16::from_le_bytes(self.array()?);
         let session = self.u64()?;
         let generation = self.u64()?;
@@ -77,8 +79,25 @@ impl Fields {
         let length = usize::from(self.u8()?);
         let module = self.take(length)?;
         let module = String::from_utf8(module.into()).map_err(|_| self.wrong("name of the module"))?;
-        let purpose = if flags & kind::RESYNC != 0 { Purpose::Resync } else { Purpose::Stream };
+        let purpose = match flags {
+            0 => Purpose::Stream,
+            kind::RESYNC => Purpose::Resync,
+            kind::VERIFY => Purpose::Verify,
+            _ => return Err(self.wrong("purpose")),
+        };
         Ok(Frame::Hello(Hello { module, directory, purpose, session, generation, node, config }))
+    }
+
+    fn offer(&mut self) -> Result<Offer, WireError> {
+        let (offer, length) = (self.u8()?, usize::from(self.u8()?));
+        let uid =
+            String::from_utf8(self.take(length)?.into()).map_err(|_| self.wrong("name of the backup"))?;
+        match (offer, uid.is_empty()) {
+            (0, true) => Ok(Offer::Modified),
+            (1, true) => Ok(Offer::Full),
+            (2 | 3, false) => Ok(Offer::Backup(Backup { uid, detect: offer == 2 })),
+            _ => Err(self.wrong("offer")),
+        }
     }
 
     fn version(&mut self) -> Result<(), WireError> {

@@ -9,6 +9,7 @@ mod put;
 pub(crate) mod tests;
 
 use super::op::Op;
+use crate::fsm::sync::Offer;
 use bytes::{Buf, Bytes, BytesMut};
 
 pub use get::decode;
@@ -79,6 +80,8 @@ pub enum Purpose {
     Stream,
     /// Reintegration; its frames are its own.
     Resync,
+    /// Comparison of a secondary in step (RFS-61), in the frames of reintegration.
+    Verify,
 }
 
 /// First frame, from the side that connected.
@@ -101,7 +104,7 @@ pub struct Hello {
 }
 
 /// Answer to a [`Hello`]: the connection is accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// The session of the hello.
     pub session: u64,
@@ -109,6 +112,8 @@ pub struct Welcome {
     pub generation: u64,
     /// Index of the sender in cluster.xml.
     pub node: u32,
+    /// What it offers to copy (RFS-57).
+    pub offer: Offer,
 }
 
 /// One frame.
@@ -247,6 +252,8 @@ mod kind {
     pub const RESYNC: u8 = 0x01;
     /// Of a refusal: it will be refused again.
     pub const LASTING: u8 = 0x01;
+    /// Of a hello: the connection is for a comparison.
+    pub const VERIFY: u8 = 0x02;
     /// Of new attributes: which are there.
     pub const MODE: u8 = 0x01;
     pub const UID: u8 = 0x02;

@@ -2,6 +2,7 @@
 
 use super::{DATA_MOST, FRAME_MOST, Frame, Hello, LENGTH, MAGIC, TEXT_MOST, VERSION, WireError, kind};
 use super::{Purpose, Welcome};
+use crate::fsm::sync::Offer;
 use crate::rfs::op::{Attrs, FileId, Name, Op, Owner, Time};
 use bytes::Bytes;
 
@@ -15,10 +16,7 @@ pub fn encode(frame: &Frame, out: &mut Vec<u8>) -> Result<Bytes, WireError> {
     }
     framed(out, |out| match frame {
         Frame::Hello(hello) => put_hello(out, hello),
-        Frame::Welcome(welcome) => {
-            put_welcome(out, welcome);
-            Ok(())
-        }
+        Frame::Welcome(welcome) => put_welcome(out, welcome),
         Frame::Refuse { lasting, text } => {
             begin(out, kind::REFUSE, if *lasting { kind::LASTING } else { 0 });
             put_text(out, text);
@@ -98,7 +96,12 @@ fn number(out: &mut Vec<u8>, kind: u8, number: u64) -> Result<(), WireError> {
 
 fn put_hello(out: &mut Vec<u8>, hello: &Hello) -> Result<(), WireError> {
     let module = u8::try_from(hello.module.len()).map_err(|_| WireError::TooLong("name of the module"))?;
-    begin(out, kind::HELLO, if hello.purpose == Purpose::Resync { kind::RESYNC } else { 0 });
+    let flags = match hello.purpose {
+        Purpose::Stream => 0,
+        Purpose::Resync => kind::RESYNC,
+        Purpose::Verify => kind::VERIFY,
+    };
+    begin(out, kind::HELLO, flags);
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());
     out.extend_from_slice(&hello.directory.to_le_bytes());
@@ -111,13 +114,22 @@ fn put_hello(out: &mut Vec<u8>, hello: &Hello) -> Result<(), WireError> {
     Ok(())
 }
 
-fn put_welcome(out: &mut Vec<u8>, welcome: &Welcome) {
+fn put_welcome(out: &mut Vec<u8>, welcome: &Welcome) -> Result<(), WireError> {
+    let (offer, uid) = match &welcome.offer {
+        Offer::Modified => (0, ""),
+        Offer::Full => (1, ""),
+        Offer::Backup(b) => (if b.detect { 2 } else { 3 }, b.uid.as_str()),
+    };
+    let length = u8::try_from(uid.len()).map_err(|_| WireError::TooLong("name of the backup"))?;
     begin(out, kind::WELCOME, 0);
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());
     put_u64(out, welcome.session);
     put_u64(out, welcome.generation);
     put_u32(out, welcome.node);
+    out.extend([offer, length]);
+    out.extend_from_slice(uid.as_bytes());
+    Ok(())
 }
 
 fn put_op(out: &mut Vec<u8>, seq: u64, op: &Op) -> Result<(), WireError> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fsm::sync::Backup;
 use crate::rfs::op::{Attrs, FileId, Name, Owner, Time};
 use proptest::collection::vec;
 use proptest::option::of;
@@ -75,11 +76,25 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+fn purpose() -> impl Strategy<Value = Purpose> {
+    prop_oneof![Just(Purpose::Stream), Just(Purpose::Resync), Just(Purpose::Verify)]
+}
+
+fn offer() -> impl Strategy<Value = Offer> {
+    let backup = |(uid, detect)| Offer::Backup(Backup { uid, detect });
+    prop_oneof![Just(Offer::Modified), Just(Offer::Full), (".{1,24}", any::<bool>()).prop_map(backup)]
+}
+
 fn hello() -> impl Strategy<Value = Hello> {
-    (".{0,60}", any::<u16>(), any::<bool>(), any::<u64>(), any::<u64>(), any::<u32>(), any::<[u8; 32]>())
-        .prop_map(|(module, directory, resync, session, generation, node, config)| {
-            let purpose = if resync { Purpose::Resync } else { Purpose::Stream };
-            Hello { module, directory, purpose, session, generation, node, config }
+    (".{0,60}", any::<u16>(), purpose(), any::<u64>(), any::<u64>(), any::<u32>(), any::<[u8; 32]>())
+        .prop_map(|(module, directory, purpose, session, generation, node, config)| Hello {
+            module,
+            directory,
+            purpose,
+            session,
+            generation,
+            node,
+            config,
         })
 }
 
@@ -87,8 +102,8 @@ fn frame() -> impl Strategy<Value = Frame> {
     prop_oneof![
         4 => (any::<u64>(), op()).prop_map(|(seq, op)| Frame::Op { seq, op }),
         1 => hello().prop_map(Frame::Hello),
-        1 => any::<(u64, u64, u32)>().prop_map(|(session, generation, node)| {
-            Frame::Welcome(Welcome { session, generation, node })
+        1 => (any::<u64>(), any::<u64>(), any::<u32>(), offer()).prop_map(|(session, generation, node, offer)| {
+            Frame::Welcome(Welcome { session, generation, node, offer })
         }),
         1 => (any::<bool>(), ".{0,100}").prop_map(|(lasting, text)| Frame::Refuse { lasting, text }),
         1 => any::<u64>().prop_map(|seq| Frame::Ack { seq }),

@@ -115,8 +115,14 @@ impl Zones {
         if zone_bytes < 4096 {
             return Err(ZonesError::ZoneBytes(zone_bytes));
         }
+        let zones = Zones::bare(medium, zone_bytes, limits);
+        zones.restore().map_err(|source| ZonesError::Open { path: zones.medium.name(), source })?;
+        Ok(zones)
+    }
+
+    fn bare(medium: Box<dyn Medium>, zone_bytes: u64, limits: Limits) -> Zones {
         let queue = Queue { pending: Vec::new(), next: 1, done: 0, busy: false, failed: (0, 0) };
-        let zones = Zones {
+        Zones {
             medium,
             zone_bytes,
             limits,
@@ -124,8 +130,18 @@ impl Zones {
             queue: Mutex::new(queue),
             turned: Condvar::new(),
             log: Mutex::new(None),
-        };
-        zones.restore().map_err(|source| ZonesError::Open { path: zones.medium.name(), source })?;
+        }
+    }
+
+    /// A set that knows nothing and will not: what was kept in `dir` is durably gone.
+    ///
+    /// # Errors
+    /// As for `open`; the old set may be there still.
+    pub fn unused(dir: &Path, zone_bytes: u64) -> Result<Zones, ZonesError> {
+        let failed = |source| ZonesError::Open { path: dir.to_owned(), source };
+        fs::create_dir_all(dir).map_err(failed)?;
+        let zones = Zones::bare(Box::new(Disk::new(dir)), zone_bytes, Limits::default());
+        zones.invalidate().map_err(failed)?;
         Ok(zones)
     }
 

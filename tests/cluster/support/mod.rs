@@ -184,7 +184,10 @@ fn sweep(dir: &Path) {
     for name in names.filter_map(|name| name.into_string().ok()) {
         let owner = name.rsplit_once('-').and_then(|(_, pid)| pid.parse::<u32>().ok());
         if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
-            Sandbox::down(dir, &name).unwrap_or_else(|e| panic!("{e}"));
+            // What a disk holds up does not go at once; the next test tries again.
+            if let Err(e) = Sandbox::down(dir, &name) {
+                eprintln!("{name} stays: {e}");
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::pair::{Did, Pair};
 use crate::fsm::command::Command;
 use crate::fsm::generation::{Flag, Generation, Record};
+use crate::fsm::losses::Fate;
 use crate::fsm::mirror::{At, Effect, Event, Outcome, Refused, Stream, Waits, Why, step};
 use crate::fsm::scripts::Script;
 
@@ -215,6 +216,7 @@ fn a_refused_reintegration_waits_for_an_operator() {
     assert_eq!(p.shown(), ["ALONE Ready", "WAIT NotReady"]);
     assert_eq!(p.n[1].s.why, Some(Why::Refused));
     assert!(p.log(1).contains(&"the reintegration is refused: abnormal delta"));
+    assert!(!p.n[1].disk.reintegrating, "nothing was copied");
     p.order(1, Command::Stop);
     p.order(1, Command::Second { fullsync: true });
     assert_eq!(p.shown(), ["PRIM Ready", "SECOND Ready"]);
@@ -249,12 +251,31 @@ fn a_full_copy_is_asked_for_by_either_side() {
     }
 }
 
+/// RFS-60.
+#[test]
+fn a_forced_secondary_copies_by_date_once() {
+    let mut p = Pair::new(true);
+    p.order(0, Command::Start);
+    p.order(1, Command::SecondForce { after: 9 });
+    assert_eq!(p.shown(), ["PRIM Ready", "SECOND Ready"]);
+    assert!(p.log(1).contains(&"Action secondforce called by root"));
+    assert_eq!(p.n[1].s.since, None);
+    p.order(1, Command::Stop);
+    p.command(1, Command::SecondForce { after: 9 });
+    assert!(p.until(|p| awaited(p, 1).is_some()));
+    assert_eq!(p.n[1].s.since, Some(9));
+    // The word is for this start.
+    p.order(1, Command::Stop);
+    p.command(1, Command::Start);
+    assert!(p.until(|p| awaited(p, 1).is_some()));
+    assert_eq!(p.n[1].s.since, None);
+}
+
 #[test]
 fn a_degraded_primary_takes_no_secondary_until_it_is_started_anew() {
     let mut p = Pair::whole(true);
     p.did.clear();
-    p.feed(0, Event::Stream(Stream::Broken));
-    p.feed(0, Event::Degraded(true));
+    p.feed(0, Event::BoxLost(Fate::Degraded));
     p.feed(1, Event::Stream(Stream::Broken));
     p.stream = None;
     p.run();

@@ -30,6 +30,15 @@ fn prim_beside_a_primary() {
 }
 
 #[test]
+fn second_by_date_without_replicated_directories() {
+    let mut p = Pair::whole(false);
+    p.order(1, Command::Stop);
+    let Outcome::Refused(refused) = p.order(1, Command::SecondForce { after: 9 }) else { panic!("refused") };
+    assert!(refused.to_string().contains("no replicated directories"), "{refused}");
+    assert_eq!(p.shown()[1], "STOP NotReady");
+}
+
+#[test]
 fn second_without_a_primary() {
     let mut p = Pair::new(true);
     p.run();

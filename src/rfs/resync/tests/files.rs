@@ -26,6 +26,7 @@ fn zones_copy_what_was_written() {
         open_root(&world.p).unwrap().as_fd(),
         &|key, _| Verdict::of(&world.alone.marks.zones, key),
         &|_| true,
+        &Progress::default(),
     );
     assert_eq!(sum.unwrap(), Diff { files: 1, bytes: 2 * ZONE });
     let done = world.run(Plan::Zones).unwrap();

@@ -121,7 +121,17 @@ fn a_busy_primary_gives_no_false_alarm() {
     fs::write(world.s.join("b"), "else").unwrap();
     fs::write(world.s.join("more"), "x").unwrap();
     fs::create_dir(world.p.join("d")).unwrap();
-    let found: Vec<String> = world.verify().unwrap().iter().map(TreePath::shown).collect();
-    assert_eq!(found, ["b", "d", "more"]);
+    fs::write(world.p.join("big"), vec![7; 20 << 20]).unwrap();
+    let mut other = vec![7; 20 << 20];
+    other[17 << 20] = 8;
+    fs::write(world.s.join("big"), other).unwrap();
+    let found: Vec<_> = world.verify().unwrap().iter().map(|(p, what)| (p.shown(), *what)).collect();
+    let wanted = [
+        ("b", Difference::Content),
+        ("big", Difference::Content),
+        ("d", Difference::Missing),
+        ("more", Difference::Extra),
+    ];
+    assert_eq!(found, wanted.map(|(p, what)| (p.to_owned(), what)));
     assert_eq!(fs::read_to_string(world.s.join("b")).unwrap(), "else");
 }

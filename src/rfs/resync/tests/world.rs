@@ -223,9 +223,9 @@ impl World {
         self.connected(|open| target.run(open, plan, || ()))
     }
 
-    pub fn verify(&self) -> Result<Vec<TreePath>, ResyncError> {
+    pub fn verify(&self) -> Result<Vec<(TreePath, Difference)>, ResyncError> {
         let target = self.target();
-        self.connected(|open| target.verify(open))
+        self.connected(|open| target.verify(open, &|_| true))
     }
 
     fn target(&self) -> Target {
