@@ -1,12 +1,15 @@
 use super::*;
 use crate::rfs::apply::tests::{Action, Recorder, action, applier, tree};
 use crate::rfs::journal::{Admission, Journal};
-use crate::rfs::link::tests::{Halves, linked, soon};
+use crate::rfs::link::tests::{Halves, linked, options as linking, soon};
+use crate::rfs::link::{Key, Link, Listener};
 use crate::rfs::op::{FileId, FileKey, Name, Op, Owner};
 use crate::rfs::replicator::tests::{alone, options as sending};
 use crate::rfs::replicator::{Mode, Replicator, StreamEvent};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver as Said, channel};
@@ -207,4 +210,83 @@ fn a_ping_is_answered() {
     let (_receiver, _said) = started(secondary, dir.path(), options(false));
     writer.frame(&Frame::Ping(3)).unwrap();
     assert_eq!(reader.frame().unwrap(), Frame::Pong(3));
+}
+
+/// A link through somebody who changes the byte `at` of what the primary sends, or ends there.
+fn through_damage(key: Option<Key>, at: usize, flip: Option<u8>) -> (Halves, Halves) {
+    let local = "127.0.0.1:0".parse().unwrap();
+    let listener = Listener::bind(local, linking(key)).unwrap();
+    let to = listener.address().unwrap();
+    let door = TcpListener::bind(local).unwrap();
+    let address = door.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut from, mut to) = (door.accept().unwrap().0, TcpStream::connect(to).unwrap());
+        let (mut back, mut answers) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+        std::thread::spawn(move || std::io::copy(&mut answers, &mut back));
+        let _ = std::io::copy(&mut (&mut from).take(at as u64), &mut to);
+        let mut byte = [0];
+        if let Some(flip) = flip.filter(|_| from.read_exact(&mut byte).is_ok()) {
+            let _ = to.write_all(&[byte[0] ^ flip]);
+            let _ = std::io::copy(&mut from, &mut to);
+        }
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    std::thread::scope(|scope| {
+        let accepting = scope.spawn(|| listener.accept().unwrap().handshake(soon()).unwrap());
+        let connected = Link::connect(address, None, &linking(key), soon()).unwrap();
+        (connected, accepting.join().unwrap())
+    })
+}
+
+/// Sends files through a damaged link; what is there when it has ended, and why it has.
+fn files_through(link: (Halves, Halves), dir: &Path) -> (usize, String) {
+    let ((_reader, mut writer), secondary) = link;
+    let (receiver, said) = started(secondary, dir, options(false));
+    for n in 0..40 {
+        let write = Op::Write { id: FileId(2 * n + 2), offset: 0, data: vec![7; 500].into(), sync: false };
+        // The link may be broken already.
+        let _ = writer
+            .frame(&create(2 * n + 1))
+            .and_then(|()| writer.frame(&Frame::Op { seq: 2 * n + 2, op: write }));
+    }
+    let Ok(ReceiverEvent::Lost { why }) = said.recv_timeout(Duration::from_secs(20)) else {
+        panic!("nothing is said")
+    };
+    let drained = receiver.drain(soon());
+    assert!(matches!(drained, Ok(()) | Err(ReceiverError::Apply(_))), "{drained:?}");
+    let length = |n: usize| std::fs::metadata(dir.join((2 * n + 1).to_string())).map(|m| m.len());
+    let files = (0..40).take_while(|&n| length(n).is_ok_and(|len| len == 500)).count();
+    let rest: Vec<_> = (files..40).filter_map(|n| length(n).ok()).collect();
+    assert!(rest.is_empty() || rest == [0], "only the newest file may lack its bytes: {rest:?}");
+    assert_eq!(std::fs::read_dir(dir).unwrap().count(), files + rest.len(), "files that nobody made");
+    (files, why)
+}
+
+#[test]
+fn fault_a_truncated_stream_ends_with_whole_operations() {
+    for (key, at) in
+        [(None, 1), (None, 7_777), (None, 10_003), (Some([9; 32]), 9_001), (Some([9; 32]), 15_000)]
+    {
+        let dir = TempDir::new().unwrap();
+        let (files, _) = files_through(through_damage(key, at, None), dir.path());
+        assert!(files < 40, "{at}");
+    }
+}
+
+#[test]
+fn fault_a_corrupted_stream_ends_with_whole_operations() {
+    for at in (6_000..16_000).step_by(811) {
+        let dir = TempDir::new().unwrap();
+        let (files, why) = files_through(through_damage(Some([9; 32]), at, Some(0x10)), dir.path());
+        assert!(files < 40 && !why.is_empty(), "{at}");
+    }
+    // Without a key the frames alone say what is damaged: length, kind, flags and fields of the 11th file.
+    let create = 4 + 2 + 8 + 8 + 8 + 3 + 12 + 8;
+    let (small, file) = (create - 1, 4 + 2 + 8 + 8 + 8 + 500);
+    let tenth = 5 * (small + file) + 5 * (create + file);
+    for at in [2, 4, 5, 12] {
+        let dir = TempDir::new().unwrap();
+        let (files, why) = files_through(through_damage(None, tenth + at, Some(0x40)), dir.path());
+        assert_eq!(files, 10, "{at}: {why}");
+    }
 }
