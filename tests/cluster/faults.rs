@@ -42,6 +42,12 @@ fn fault_primary_disk_full() {
     settled(&cluster);
     let line = format!("{DIR}: the disk of this node refuses modifications: No space left on device");
     node1.wait_log(MODULE, from1, &[&line]);
+    sh(node1, &format!("rm {DIR}/first"));
+    let again = format!("dd if=/dev/zero of={DIR}/fourth bs=9000 count=1");
+    // The space of a file comes back when the kernel has forgotten it, a moment later.
+    eventually("room again", || (node1.sh(&again).code == 0).then_some(()));
+    settled(&cluster);
+    assert_eq!(sh(node2, &format!("stat -c %s {DIR}/fourth")), "9000\n");
     for (node, from, state) in [(node1, from1, "PRIM"), (node2, from2, "SECOND")] {
         node.assert_not_logged(MODULE, from, "Replication to the secondary stopped");
         node.wait_state(MODULE, state);

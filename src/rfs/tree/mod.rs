@@ -234,6 +234,13 @@ impl Tree {
         self.fd(node).map(|_| ())
     }
 
+    /// Bytes on the disk of a file that is kept by its descriptor alone, since its names are gone.
+    pub fn space_of_removed(&self, node: &Node) -> Option<u64> {
+        let kept = node.pinned.load(Ordering::Relaxed) && node.handle.is_some();
+        let stat = if kept { self.stat(node).ok()? } else { return None };
+        (stat.attr.nlink == 0).then(|| stat.attr.blocks.saturating_mul(512))
+    }
+
     /// Opens the node's file or directory itself.
     pub fn open_node(&self, node: &Node, flags: OFlags) -> Result<OwnedFd, Errno> {
         match &node.handle {

@@ -1,7 +1,7 @@
 //! Making ids known to the peer before an operation names them, and forgetting them.
 
 use super::{Change, Volume};
-use crate::rfs::journal::{Journal, Ticket};
+use crate::rfs::journal::{Admission, Journal, Ticket};
 use crate::rfs::op::{FileId, Op};
 use crate::rfs::tree::{Node, lock};
 use rustix::io::Errno;
@@ -10,6 +10,8 @@ use std::sync::atomic::Ordering;
 
 /// Ids that are forgotten together.
 const BATCH: usize = 64;
+/// Bytes of removed files above which they are forgotten at once.
+const SPACE: u64 = 4 << 20;
 
 impl<J: Journal> Volume<J> {
     /// Whether a change of this node is recorded, after making its id known to the peer. To be called
@@ -81,14 +83,14 @@ impl<J: Journal> Volume<J> {
     /// The kernel forgets a node: so does, later, the peer.
     pub(super) fn forget_node(&self, id: u64, lookups: u64) {
         let gone = self.tree.forget(id, lookups);
-        self.gone(&gone);
+        self.gone(gone);
     }
 
     /// While `keep` is on, [`Volume::path_of`] knows also the files that the kernel has forgotten: for
     /// the time in which changes are tracked.
     pub fn keep_nodes(&self, keep: bool) {
         let gone = self.tree.keep(keep);
-        self.gone(&gone);
+        self.gone(gone);
     }
 
     /// The file has a name, whether or not it is known which: without one nobody misses it.
@@ -97,21 +99,41 @@ impl<J: Journal> Volume<J> {
         stat.is_ok_and(|s| s.attr.nlink > 0)
     }
 
-    fn gone(&self, gone: &[Arc<Node>]) {
-        let bound = gone.iter().filter(|n| !n.is_bound(0)).map(Arc::clone);
-        lock(&self.forgotten).extend(bound);
+    fn gone(&self, mut gone: Vec<Arc<Node>>) {
+        gone.retain(|n| !n.is_bound(0));
+        let space: u64 = gone.iter().filter_map(|n| self.tree.space_of_removed(n)).sum();
+        lock(&self.forgotten).extend(gone);
+        if self.kept_space.fetch_add(space, Ordering::Relaxed) + space > SPACE {
+            self.forget_now();
+        }
+    }
+
+    /// A removed file keeps its space on both nodes until it is forgotten: nobody may be there to
+    /// modify something, since the disk is full.
+    fn forget_now(&self) {
+        if let Admission::Now(permit) = self.journal.admit() {
+            self.tell_forgotten(self.journal.peer());
+            drop(permit);
+        }
     }
 
     /// Tells the peer of forgotten ids, once there are enough of them; under a permit.
     pub(super) fn record_forgotten(&self, change: &Change) -> Option<Ticket> {
+        let enough = lock(&self.forgotten).len() >= BATCH;
+        if enough { self.tell_forgotten(change.peer) } else { None }
+    }
+
+    fn tell_forgotten(&self, peer: u64) -> Option<Ticket> {
+        self.kept_space.store(0, Ordering::Relaxed);
         let gone = {
             let mut forgotten = lock(&self.forgotten);
-            if forgotten.len() < BATCH {
-                return None;
-            }
-            std::mem::take(&mut *forgotten)
+            // Whoever still works on one may have something to record of it.
+            let (gone, busy): (Vec<_>, Vec<_>) =
+                forgotten.drain(..).partition(|node| Arc::strong_count(node) == 1);
+            *forgotten = busy;
+            gone
         };
-        let known = |n: &Arc<Node>| change.peer != 0 && n.is_bound(change.peer);
+        let known = |n: &Arc<Node>| peer != 0 && n.is_bound(peer);
         let ids: Vec<FileId> = gone.iter().filter(|n| known(n)).map(|n| n.id).collect();
         (!ids.is_empty()).then(|| self.journal.record(Op::Forget(ids)))
     }

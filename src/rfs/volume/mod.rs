@@ -126,6 +126,8 @@ pub struct Volume<J: Journal> {
     names: RwLock<()>,
     binding: Mutex<()>,
     forgotten: Mutex<Vec<Arc<Node>>>,
+    /// Bytes of the removed files among them.
+    kept_space: AtomicU64,
     files: RwLock<HashMap<u64, Arc<Open>>>,
     dirs: RwLock<HashMap<u64, OpenDir>>,
     next_handle: AtomicU64,
@@ -216,6 +218,7 @@ impl<J: Journal> Volume<J> {
             names: RwLock::new(()),
             binding: Mutex::new(()),
             forgotten: Mutex::default(),
+            kept_space: AtomicU64::new(0),
             files: RwLock::default(),
             dirs: RwLock::default(),
             next_handle: AtomicU64::new(1),
