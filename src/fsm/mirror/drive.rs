@@ -176,7 +176,7 @@ impl Run<'_> {
         // A reintegrating SECOND goes on only while there is a primary, and no order to stop.
         let joining = matches!(&self.s.at, At::Moving(m) if m.mv == Move::Join);
         if joining && (self.join_is_broken() || self.s.pending.is_some()) {
-            self.leave_join();
+            self.leave_join(None);
         } else if self.promoting()
             && (self.s.doubt || self.peer().is_some_and(|f| f.posture == Posture::Running))
         {

@@ -133,7 +133,7 @@ pub struct Moving {
     /// Part of a swap.
     pub swap: bool,
     /// What is to be stored without asking S, because S runs already (S6); or its answer (S5); or, of
-    /// a SECOND, first of all: that its data is not whole (S7).
+    /// a SECOND, first of all: whether its data is whole (S7, ST-37).
     pub store: Option<Change>,
     /// Able to acknowledge to clients.
     pub running: bool,

@@ -172,8 +172,9 @@ impl Run<'_> {
         self.leave_role(Role::Second, Goal::Wait, None, Some(Change::Unapplied));
     }
 
-    /// The same before the end of the move to SECOND: for want of a primary, or by an order.
-    pub(super) fn leave_join(&mut self) {
+    /// The same before the end of the move to SECOND: for want of a primary, or by an order. `store`: what
+    /// is known of its data, unless an order leads elsewhere.
+    pub(super) fn leave_join(&mut self, store: Option<Change>) {
         match self.s.pending.take() {
             Some((command, caller)) if Goal::of(command).is_some() => {
                 self.s.at = At::Joining;
@@ -182,7 +183,7 @@ impl Run<'_> {
             _ => {}
         }
         if !matches!(&self.s.at, At::Moving(m) if m.mv == Move::Halt) {
-            self.leave_second();
+            self.leave_role(Role::Second, Goal::Wait, None, store);
         }
     }
 

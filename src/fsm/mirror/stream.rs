@@ -95,12 +95,7 @@ impl Run<'_> {
         };
         self.log(Message::Error(format!("the reintegration is refused: {why}")));
         self.s.refusal = Some(why);
-        self.leave_join();
-        if let At::Moving(m) = &mut self.s.at
-            && whole
-        {
-            m.store = Some(Change::Untouched);
-        }
+        self.leave_join(whole.then_some(Change::Untouched));
         Outcome::Taken
     }
 
@@ -110,7 +105,7 @@ impl Run<'_> {
         // A copy may take hours: it is not waited for when it has become pointless.
         let copying = now == Some(Todo::Reintegrate);
         if copying && (self.join_is_broken() || self.s.pending.is_some()) {
-            self.leave_join();
+            self.leave_join(None);
         } else if m.running && !m.cut && self.s.stream_lost() {
             self.cut_short(m);
         } else if m.awaited.is_none() && self.s.timer.is_some() {
