@@ -55,7 +55,8 @@ fn fault_another_configuration() {
     node1.wait_state(MODULE, "ALONE");
     let from = node2.mark(MODULE);
     node2.ok(&["second", "-m", MODULE]);
-    node2.wait_log(MODULE, from, &["the replicated directories are configured otherwise on the other node"]);
+    let refused = "the reintegration is refused: the other node has another configuration, the <replicated> directories";
+    node2.wait_log(MODULE, from, &[refused]);
     node1.wait_state(MODULE, "ALONE");
     assert_eq!(sh(node2, &format!("cat {DIR}/own")), "own\n", "nothing was changed");
     node2.ok(&["stop", "-m", MODULE]);

@@ -353,6 +353,8 @@ fn a_5_4b_after_a_crash_only_what_differs_is_sent() {
     let (node1, node2) = (cluster.node(1), cluster.node(2));
     sh(node1, &format!("dd if=/dev/urandom of={DIR}/big bs=1M count=96 status=none && sync {DIR}/big"));
     settled(&cluster);
+    // What the disk has not got would differ, too.
+    sh(node2, "sync -f /data");
     let from = node2.mark(MODULE);
     cluster.poweroff(node2);
     node1.wait_state(MODULE, "ALONE");
