@@ -4,7 +4,9 @@ use super::english::{script, transition};
 use super::message::Message;
 use crate::fsm::command::{Caller, Command};
 
-const DIRECTORIES: &str = "des répertoires répliqués";
+const NOT_UPTODATE: &str = "Les données des répertoires répliqués ne sont peut-être pas à jour (attendez le démarrage du serveur distant)";
+const INCONSISTENT: &str =
+    "Les données des répertoires répliqués sont peut-être incohérentes (arrêt pendant la réintégration)";
 const IF_SURE: &str = "Si vous êtes sûr que les données de ce serveur sont valides, exécutez safekit";
 const ONLY_HEARTBEATS: &str = "Plus de heartbeat, mais le serveur distant répond sur un autre canal : attente, vérifiez les réseaux de heartbeat";
 const ABNORMAL_DELTA: &str = "La synchronisation automatique ne peut pas être appliquée : écart anormal entre les dates de dernière synchronisation";
@@ -48,15 +50,9 @@ pub(super) fn text(message: &Message) -> String {
         M::CannotStop(left) => format!("L'application ne peut pas être arrêtée : {left}"),
         M::OwnPause(ms) => format!("Ce serveur a été suspendu pendant {ms} ms : il se suspecte en premier"),
         M::Lost(count) => format!("{count} messages perdus : ils n'ont pas pu être écrits dans le journal"),
-        M::NotUptodate => {
-            format!(
-                "Les données {DIRECTORIES} ne sont peut-être pas à jour (attendez le démarrage du serveur distant)"
-            )
-        }
+        M::NotUptodate => NOT_UPTODATE.into(),
         M::RunPrim => format!("{IF_SURE} prim pour forcer le démarrage en primaire"),
-        M::Inconsistent => {
-            format!("Les données {DIRECTORIES} sont peut-être incohérentes (arrêt pendant la réintégration)")
-        }
+        M::Inconsistent => INCONSISTENT.into(),
         M::RunPrimforce => format!("{IF_SURE} primforce pour forcer le démarrage en primaire"),
         M::UpdatingTree(dir) => format!("Mise à jour de l'arborescence depuis {dir}"),
         M::Copied(statistics) => format!("Copié {statistics}"),
