@@ -5,21 +5,15 @@ set -euo pipefail
 
 # command:package
 needed=(ip:iproute2 ping:iputils-ping python3:python3 zip:zip pkill:procps pidof:sysvinit-utils mkfs.ext4:e2fsprogs)
-# Databases, which the cluster tests run in replicated directories.
+# The tests run databases in replicated directories, shift the clocks of single programs and set ACLs.
 if [ "${1:-}" = --tests ]; then
-    needed+=(psql:postgresql)
+    needed+=(psql:postgresql mariadb:mariadb-client-core mariadbd:mariadb-server-core faketime:faketime setfacl:acl)
 fi
 
 missing=()
 for entry in "${needed[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
 done
-# The tests shift the clocks of single programs, set ACLs and make file systems.
-if [ "${1:-}" = --tests ]; then
-    for entry in faketime:faketime setfacl:acl mkfs.ext4:e2fsprogs; do
-        command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
-    done
-fi
 # Test suites of file systems, which the cluster tests run on a replicated directory.
 suites=(pjdfstest fsx)
 for suite in "${suites[@]}"; do

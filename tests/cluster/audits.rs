@@ -46,6 +46,29 @@ fn postgresql(rfs: &str) -> Database {
     }
 }
 
+/// InnoDB as it comes, but for small files.
+fn mariadb() -> Database {
+    let start = format!(
+        r#"data={DIR}/mariadb
+if ! [ -d $data/mysql ]; then
+    mariadb-install-db --no-defaults --user=root --datadir=$data --skip-test-db >$SAFEUSERVAR/install.log 2>&1 || exit 1
+fi
+printf '%s;\n' 'CREATE USER IF NOT EXISTS audit' 'GRANT ALL ON *.* TO audit' 'CREATE DATABASE IF NOT EXISTS audit' >$SAFEUSERVAR/init.sql
+mariadbd --no-defaults --user=root --datadir=$data --socket=$SAFEUSERVAR/mariadb.sock --pid-file=$SAFEUSERVAR/mariadb.pid     --port=3306 --bind-address=0.0.0.0 --skip-name-resolve --innodb-buffer-pool-size=32M --innodb-log-file-size=16M     --init-file=$SAFEUSERVAR/init.sql --log-error=$SAFEUSERVAR/mariadb.log </dev/null >/dev/null 2>&1 &
+echo $! >$SAFEUSERVAR/mariadb.started"#
+    );
+    let stop = "read -r pid <$SAFEUSERVAR/mariadb.started && kill $pid; \
+                while kill -0 $pid 2>/dev/null; do sleep 0.1; done; true";
+    let client = format!("mariadb --no-defaults -h {VIP} -u audit -N -B -n audit");
+    Database {
+        userconfig: mirror(""),
+        start_prim: start,
+        stop_prim: stop.into(),
+        verify: format!("{client} -e 'CHECK TABLE audit, total EXTENDED' | grep -c 'status.OK' | grep -qx 2"),
+        client,
+    }
+}
+
 /// A cluster with lossy disks that runs the database, node 1 PRIM and node 2 SECOND, and its client.
 struct Audit {
     cluster: Cluster,
@@ -143,4 +166,20 @@ fn survives(test: &str, database: Database) {
 #[test]
 fn postgresql_survives_a_power_failure() {
     survives("postgresql", postgresql(""));
+}
+
+#[test]
+fn mariadb_survives_a_power_failure() {
+    survives("mariadb", mariadb());
+}
+
+/// With async="none" what is acknowledged is on both disks.
+#[test]
+fn postgresql_survives_a_power_failure_of_both_nodes() {
+    let audit = Audit::new("postgresql2", postgresql(r#"async="none""#));
+    audit.during_commits(|| audit.cluster.nodes().iter().for_each(|node| audit.cluster.poweroff(node)));
+    audit.cluster.nodes().iter().for_each(|node| audit.cluster.poweron(node));
+    audit.cluster.wait_pair(MODULE);
+    audit.check();
+    settled(&audit.cluster);
 }
