@@ -4,6 +4,7 @@
 # make nightly   the same with many more cases, and advisories (network)
 # make fuzz      fuzzing of what comes from outside, a minute per target
 # make bench     benchmarks against their targets and against keepalived (root; BENCH=name for one)
+# make bench-replication   what replication costs, against a plain directory and GlusterFS (root)
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -14,7 +15,7 @@ DENY_CHECKS = bans licenses sources
 # a million files.
 DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000 SAFEKIT_FILES=1000000
 
-.PHONY: demo check test nightly fuzz bench deny
+.PHONY: demo check test nightly fuzz bench bench-replication deny
 
 demo:
 	scripts/demo.sh
@@ -46,6 +47,9 @@ fuzz:
 
 bench:
 	$(CARGO) bench --locked --bench cluster -- $(BENCH)
+
+bench-replication:
+	$(CARGO) bench --locked --bench replication -- $(BENCH)
 
 deny:
 ifeq ($(DENY),yes)
