@@ -56,7 +56,7 @@ pub enum GuardEvent {
     /// The guard is ready to fence, or cannot be.
     Armed(u64, Result<(), String>),
     /// The guard will not fence.
-    Disarmed(u64),
+    Disarmed(u64, Result<(), String>),
     /// The guard has fenced this node.
     Fenced(String),
 }
@@ -121,11 +121,8 @@ impl Talk {
             GuardOrder::Renew { echoed_at } => self.renew(name, echoed_at, module),
             GuardOrder::Disarm(id) => {
                 self.armed.remove(name);
-                if let Err(error) = self.call(|c| c.disarm(name)) {
-                    // A guard that ended is disarmed as well.
-                    tracing::warn!(module = %name, %error, "cannot disarm the guard");
-                }
-                tell(module, GuardEvent::Disarmed(id));
+                let result = self.disarm(name);
+                tell(module, GuardEvent::Disarmed(id, result));
             }
             GuardOrder::Resume { timeout, echoed_at, target } => {
                 self.armed.insert(name.clone(), Armed { timeout, target, told: false });
@@ -158,6 +155,26 @@ impl Talk {
             Ok(())
         } else {
             Err("the guard has fenced this module and is not done yet".to_owned())
+        }
+    }
+
+    /// Disarms. A fence that has fallen is lifted once the guard has seen it through: until then it goes
+    /// on killing.
+    fn disarm(&mut self, name: &ModuleName) -> Result<(), String> {
+        let status = self.call(|c| c.disarm(name)).and_then(|status| match status.fenced {
+            None => Ok(status),
+            Some(_) => self.call(|c| c.acknowledge(name)),
+        });
+        match status {
+            Ok(Status { fenced: Some(_), .. }) => {
+                Err("the guard is still removing what it has fenced".to_owned())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                // A guard that ended is disarmed as well.
+                tracing::warn!(module = %name, %error, "cannot disarm the guard");
+                Ok(())
+            }
         }
     }
 

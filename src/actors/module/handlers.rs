@@ -146,7 +146,7 @@ impl Handler<GuardEvent> for Module {
     fn handle(&mut self, event: GuardEvent, ctx: &mut Self::Context) {
         match event {
             GuardEvent::Armed(id, result) => self.feed(Event::Done(id, result), ctx),
-            GuardEvent::Disarmed(id) => self.feed(Event::ok(id), ctx),
+            GuardEvent::Disarmed(id, result) => self.feed(Event::Done(id, result), ctx),
             GuardEvent::Fenced(what) => self.feed(Event::Fenced(what), ctx),
         };
     }

@@ -124,8 +124,10 @@ impl Run<'_> {
             (Todo::Unmount, Err(why)) => {
                 self.log(Message::Error(format!("the replicated directories stay mounted: {why}")));
             }
-            // The step is lost with the power if it is not durable; a clean halt may be forgotten.
-            (Todo::Store(Change::Halted) | Todo::Script(..) | Todo::Disarm, _) | (_, Ok(())) => {}
+            // The step is lost with the power if it is not durable; a clean halt may be forgotten. What
+            // the guard is still killing after a fence must not be started again.
+            (Todo::Disarm, Err(_)) if m.mv != Move::Recover => {}
+            (Todo::Store(Change::Halted) | Todo::Script(..), _) | (_, Ok(())) => {}
             (todo, Err(why)) => {
                 self.failed(&m, todo, why);
                 return Outcome::Taken;
@@ -155,7 +157,7 @@ impl Run<'_> {
                 self.leave_unapplied();
             }
             todo => {
-                let stuck = matches!(todo, Todo::VipOff | Todo::Kill { .. } | Todo::ReadOnly);
+                let stuck = matches!(todo, Todo::VipOff | Todo::Kill { .. } | Todo::ReadOnly | Todo::Disarm);
                 let why = self.in_clear(todo, why);
                 self.log(if stuck { Message::CannotStop(why) } else { Message::Error(why) });
                 if *todo == Todo::Reintegrate {

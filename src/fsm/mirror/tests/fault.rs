@@ -104,6 +104,20 @@ fn a_fenced_primary_recovers() {
     assert!(log.contains(&"Action start called automatically"));
 }
 
+/// What it has not seen dead it kills again: also what is started meanwhile.
+#[test]
+fn nothing_is_started_while_the_guard_still_kills() {
+    let mut p = Pair::whole(true);
+    p.n[0].vip = false;
+    p.n[0].fail.push("disarm");
+    p.feed(0, Event::Fenced("it hung".into()));
+    p.run();
+    assert_eq!(p.shown()[0], "WAIT Transient");
+    assert!(!p.log(0).contains(&"Action start called automatically"));
+    p.timer(0);
+    assert_eq!(p.shown(), ["SECOND Ready", "PRIM Ready"]);
+}
+
 #[test]
 fn a_fenced_node_that_was_being_stopped_stays_stopped() {
     for frozen in [Script::StopPrim, Script::StopBoth] {
