@@ -10,6 +10,7 @@ mod command_line;
 mod configuration;
 mod control_plane;
 mod faults;
+mod faults_eio;
 mod faults_kills;
 mod faults_peer;
 mod input;

@@ -18,7 +18,12 @@ pub fn installed_lossy(test: &str) -> Cluster {
 
 /// The same, node 1 PRIM and node 2 SECOND.
 pub fn lossy_pair(test: &str) -> Cluster {
-    let cluster = installed_lossy(test);
+    lossy_pair_with(test, "")
+}
+
+/// The same with attributes of `<rfs>`.
+pub fn lossy_pair_with(test: &str, rfs: &str) -> Cluster {
+    let cluster = installed_on(test, Some(512 << 20), rfs, "");
     cluster.start_pair(MODULE);
     cluster
 }
