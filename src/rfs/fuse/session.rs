@@ -168,11 +168,11 @@ impl Session {
     ) -> Result<Session, SessionError> {
         let mounted = Mounted::resume(fd, mountpoint, negotiated);
         let notifier = mounted.notifier();
-        let session = mounted.serve(fs, threads)?;
+        // Before anything is read: what this process has read would be sent again as well.
         if negotiated.resends() {
             notifier.resend().map_err(SessionError::Begin)?;
         }
-        Ok(session)
+        mounted.serve(fs, threads)
     }
 
     /// What was agreed on.

@@ -196,8 +196,9 @@ impl<J: Journal> Volume<J> {
         volume.go_on_with(written)?;
         let mounted = Mounted::resume(left.fd, mountpoint, negotiated);
         let notifier = mounted.notifier();
-        volume.serve(mounted, options)?;
+        // Before anything is read: what this process has read would be sent again as well, and done twice.
         notifier.resend().map_err(SessionError::Begin)?;
+        volume.serve(mounted, options)?;
         Ok(volume)
     }
 
