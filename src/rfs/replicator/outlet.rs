@@ -82,8 +82,10 @@ impl Outlet {
 
     /// Sends small operations as far as the kernel takes them; true if the thread has to go on.
     fn offer(&mut self, shared: &Shared) -> bool {
+        let mut sent = 0;
         loop {
             let mut state = shared.lock();
+            state.bytes_sent += std::mem::take(&mut sent);
             if state.stuck || !state.control.is_empty() {
                 return true;
             }
@@ -94,13 +96,15 @@ impl Outlet {
                 return more;
             }
             let offered = joined(&ops).map_err(LinkError::from).and_then(|bytes| {
-                shared.lock().bytes_sent += bytes.len() as u64;
+                sent = bytes.len() as u64;
                 self.writer.offer(&bytes)
             });
             self.last_sent = Instant::now();
             if !matches!(offered, Ok(true)) {
                 self.failed = offered.err();
-                shared.lock().stuck = true;
+                let mut state = shared.lock();
+                state.bytes_sent += sent;
+                state.stuck = true;
                 return true;
             }
         }
