@@ -92,6 +92,16 @@ impl fmt::Display for Disagreement {
     }
 }
 
+/// What a secondary asks for: the files since a date, by an operator's word; else all, by that or the
+/// primary's; else what its policy says.
+pub fn wish(since: Option<i64>, full: bool, policy: How) -> How {
+    match since {
+        Some(date) => How::Since(date),
+        None if full => How::Full,
+        None => policy,
+    }
+}
+
 /// What is copied to a secondary that wants this from a primary that offers that.
 ///
 /// # Errors
@@ -141,6 +151,13 @@ mod tests {
         }
         let reversed = Err(Disagreement::Reversed("a".into()));
         assert_eq!(agreed(How::Source(backup("a", true)), Offer::Modified), reversed);
+    }
+
+    #[test]
+    fn a_word_of_somebody_wins_over_the_policy() {
+        assert_eq!(wish(Some(7), true, How::Modified), How::Since(7));
+        assert_eq!(wish(None, true, How::Modified), How::Full);
+        assert_eq!(wish(None, false, How::First), How::First);
     }
 
     #[test]

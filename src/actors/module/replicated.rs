@@ -8,7 +8,7 @@ use crate::config::ports;
 use crate::fsm::losses::Fate;
 use crate::fsm::mirror::{Alike, Effect, Event, Stream};
 use crate::fsm::resource::Value;
-use crate::fsm::sync::How;
+use crate::fsm::sync;
 use crate::log::Message as LogMessage;
 use crate::node::keys;
 use crate::node::replicated::{self, Directory};
@@ -17,7 +17,10 @@ use crate::rfs::control::{DirSetup, Fault, Line, Order, Said, Setup as BoxConfig
 use actix::prelude::*;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::time::Duration;
 
+/// While the mailbox of the replication is full, what must not be lost is offered again after this time.
+const RETRY: Duration = Duration::from_millis(20);
 /// Name of the program in SAFEBIN.
 pub(super) const PROGRAM: &str = "rfsbox";
 
@@ -106,11 +109,7 @@ impl Module {
             Effect::Writable(id, generation, full) => (id, Order::Writable { generation, full }),
             Effect::ReadOnly(id) => (id, Order::ReadOnly),
             Effect::Reintegrate { id, session, full, since, rescue, .. } => {
-                let how = match since {
-                    Some(date) => How::Since(date),
-                    None if full => How::Full,
-                    None => rfssync::wanted(self.setup.rfssync.as_ref()),
-                };
+                let how = sync::wish(since, full, rfssync::wanted(self.setup.rfssync.as_ref()));
                 if let Some(why) = self.abnormal(&how) {
                     self.log(&LogMessage::AbnormalDelta);
                     return self.refuse_reintegration(id, why, ctx);
@@ -230,11 +229,10 @@ impl Module {
         };
         if fate == Fate::Gone {
             // What runs there waits for an answer and cannot even be killed before this.
-            drop(replication.try_send(Abandon));
-            return;
+            return insist(&replication, Abandon, ctx);
         }
         self.replaced = true;
-        drop(replication.try_send(Replace { degraded: fate == Fate::Degraded }));
+        insist(&replication, Replace { degraded: fate == Fate::Degraded }, ctx);
         self.feed(Event::BoxLost(fate), ctx);
     }
 
@@ -283,6 +281,18 @@ impl Handler<BoxEvent> for Module {
                 self.feed(Event::BoxLost(Fate::Gone), ctx);
             }
         }
+    }
+}
+
+/// Gives an order that must not be lost: callers wait for what it brings.
+fn insist<M>(replication: &Addr<Replication>, order: M, ctx: &mut Context<Module>)
+where
+    M: Message<Result = ()> + Send + 'static,
+    Replication: Handler<M>,
+{
+    if let Err(SendError::Full(order)) = replication.try_send(order) {
+        let replication = replication.clone();
+        ctx.run_later(RETRY, move |_, ctx| insist(&replication, order, ctx));
     }
 }
 
