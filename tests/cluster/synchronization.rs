@@ -338,14 +338,19 @@ fn backup(cluster: &Cluster) {
     sh(cluster.node(2), &format!("rm -rf {BEHIND}/* && tar -C {BEHIND} -xpf {}", archive.display()));
 }
 
+/// A file of five zones, and one of a line.
+fn fill(node: &Node) {
+    sh(
+        node,
+        &format!("dd if=/dev/urandom of={DIR}/big bs=1M count=40 status=none && echo one > {DIR}/small"),
+    );
+}
+
 #[test]
 fn r_13_6f_cold_external_synchronization() {
     let cluster = installed("r_13_6f", "", "");
     let (node1, node2) = (cluster.node(1), cluster.node(2));
-    sh(
-        node1,
-        &format!("dd if=/dev/urandom of={DIR}/big bs=1M count=40 status=none && echo one > {DIR}/small"),
-    );
+    fill(node1);
     node1.ok(&["rfssync", "external", "prim", "monday", "-m", MODULE]);
     assert_eq!(policy(node1), ["external", "prim", "monday"]);
     assert_eq!(resource(node1, "rfs.rfssync"), "down");
@@ -378,10 +383,7 @@ fn r_13_6f_cold_external_synchronization() {
 fn r_13_6f_without_detection_nothing_but_marked_zones_is_read() {
     let cluster = installed("r_13_6fd", "", "");
     let (node1, node2) = (cluster.node(1), cluster.node(2));
-    sh(
-        node1,
-        &format!("dd if=/dev/urandom of={DIR}/big bs=1M count=40 status=none && echo one > {DIR}/small"),
-    );
+    fill(node1);
     aged(node1, &format!("{DIR}/small"));
     node1.ok(&["rfssync", "-d", "prim", "cold", "-m", MODULE]);
     backup(&cluster);
