@@ -43,6 +43,9 @@ pub(super) struct Outliving {
     ended: Mutex<HashMap<u64, (bool, Outcome)>>,
     /// Held by who is between an intent and its outcome, and alone by who writes all anew.
     whole: RwLock<()>,
+    /// Held while a descriptor is given or forgotten: a last close that comes meanwhile waits until it is
+    /// given, since what is forgotten before would be kept for ever.
+    giving: Mutex<()>,
 }
 
 /// A request between its intent and its outcome. Dropped before, it failed.
@@ -70,7 +73,7 @@ impl Drop for Begun<'_> {
 
 impl Outliving {
     pub fn new(outlive: Outlive) -> Outliving {
-        Outliving { outlive, ended: Mutex::default(), whole: RwLock::new(()) }
+        Outliving { outlive, ended: Mutex::default(), whole: RwLock::new(()), giving: Mutex::default() }
     }
 }
 
@@ -148,10 +151,16 @@ impl<J: Journal> Volume<J> {
     /// It loses its last name, or has none: while it is open it is kept for a later process.
     pub(super) fn keep_open(&self, node: &Node) {
         let Some(o) = &self.outliving else { return };
-        if node.opens.load(Ordering::SeqCst) == 0 || node.given.swap(true, Ordering::SeqCst) {
+        if node.opens.load(Ordering::SeqCst) == 0 {
             return;
         }
-        let given = self.tree.fd(node).is_ok_and(|fd| o.outlive.keeper.give(&name_of(node), fd.as_fd()));
+        let _giving = lock(&o.giving);
+        if node.given.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // Looked at again: of this and the last close, one sees what the other has set.
+        let given = node.opens.load(Ordering::SeqCst) > 0
+            && self.tree.fd(node).is_ok_and(|fd| o.outlive.keeper.give(&name_of(node), fd.as_fd()));
         if given {
             o.outlive.ledger.note(&Record::Pinned(node.id.0));
         } else {
@@ -162,9 +171,11 @@ impl<J: Journal> Volume<J> {
     /// It is closed once more.
     pub(super) fn closes(&self, node: &Node) {
         let last = node.opens.fetch_sub(1, Ordering::SeqCst) == 1;
-        if let Some(o) = self.outliving.as_ref().filter(|_| last)
-            && node.given.swap(false, Ordering::SeqCst)
-        {
+        let Some(o) = self.outliving.as_ref().filter(|_| last && node.given.load(Ordering::SeqCst)) else {
+            return;
+        };
+        let _giving = lock(&o.giving);
+        if node.opens.load(Ordering::SeqCst) == 0 && node.given.swap(false, Ordering::SeqCst) {
             o.outlive.keeper.forget(&name_of(node));
         }
     }
