@@ -1,0 +1,223 @@
+//! The 256 buckets into which a farm hashes its clients, and who owns them (NET-20, NET-22).
+
+use super::membership::Node;
+use std::fmt;
+use std::ops::{BitAnd, BitOr};
+
+/// Number of buckets, and of the most nodes that can own some.
+pub const BUCKETS: usize = 256;
+
+/// A set of buckets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Bitmap([u64; 4]);
+
+impl Bitmap {
+    /// None.
+    pub const EMPTY: Bitmap = Bitmap([0; 4]);
+    /// Each.
+    pub const ALL: Bitmap = Bitmap([u64::MAX; 4]);
+
+    /// Whether it has this bucket.
+    pub fn contains(&self, bucket: u8) -> bool {
+        self.0[usize::from(bucket / 64)] & (1 << (bucket % 64)) != 0
+    }
+
+    /// Adds a bucket.
+    pub fn insert(&mut self, bucket: u8) {
+        self.0[usize::from(bucket / 64)] |= 1 << (bucket % 64);
+    }
+
+    /// How many it has.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        *self == Bitmap::EMPTY
+    }
+
+    /// Its buckets, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
+        (0..=u8::MAX).filter(|bucket| self.contains(*bucket))
+    }
+}
+
+impl FromIterator<u8> for Bitmap {
+    fn from_iter<I: IntoIterator<Item = u8>>(buckets: I) -> Self {
+        let mut map = Bitmap::EMPTY;
+        buckets.into_iter().for_each(|bucket| map.insert(bucket));
+        map
+    }
+}
+
+impl BitAnd for Bitmap {
+    type Output = Bitmap;
+
+    fn bitand(self, other: Bitmap) -> Bitmap {
+        Bitmap(std::array::from_fn(|n| self.0[n] & other.0[n]))
+    }
+}
+
+impl BitOr for Bitmap {
+    type Output = Bitmap;
+
+    fn bitor(self, other: Bitmap) -> Bitmap {
+        Bitmap(std::array::from_fn(|n| self.0[n] | other.0[n]))
+    }
+}
+
+/// As `vip_if_ctrl -l` prints it: eight words, bucket 0 is the lowest bit of the last (NET-40).
+impl fmt::Display for Bitmap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, word) in self.0.iter().rev().enumerate() {
+            let colon = if n == 0 { "" } else { ":" };
+            write!(f, "{colon}{:08x}:{:08x}", word >> 32, word & u64::from(u32::MAX))?;
+        }
+        Ok(())
+    }
+}
+
+/// The owner of each bucket; nobody while no node with a weight is there.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Owners([Option<Node>; BUCKETS]);
+
+impl Owners {
+    /// Nobody owns any.
+    pub const NOBODY: Owners = Owners([None; BUCKETS]);
+
+    /// From the owner of each bucket.
+    pub fn new(owner: impl FnMut(u8) -> Option<Node>) -> Owners {
+        let mut owners = Owners::NOBODY;
+        owners.0.iter_mut().zip((0..=u8::MAX).map(owner)).for_each(|(place, owner)| *place = owner);
+        owners
+    }
+
+    /// Who owns a bucket.
+    pub fn of(&self, bucket: u8) -> Option<Node> {
+        self.0[usize::from(bucket)]
+    }
+
+    /// The buckets of a node.
+    pub fn owned_by(&self, node: Node) -> Bitmap {
+        (0..=u8::MAX).filter(|bucket| self.of(*bucket) == Some(node)).collect()
+    }
+}
+
+/// By run of equal owners: a list of 256 says little.
+impl fmt::Debug for Owners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for run in self.0.chunk_by(|a, b| a == b).scan(0, |at, run| {
+            *at += run.len();
+            Some((*at - run.len(), run))
+        }) {
+            map.entry(&run.0, &run.1[0].map_or(-1, |n| n.cast_signed()));
+        }
+        map.finish()
+    }
+}
+
+/// How packets reach the nodes of a farm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// Each packet reaches every node (`vmac_invisible`): while owners change, who is not sure is silent.
+    Every,
+    /// Each packet reaches one node, which passes it on (`vmac_directed`): while owners change, the old
+    /// and the new owner both answer what reaches them.
+    One,
+}
+
+/// Who owns the clients of one load balancing group, during a change as well (the two-phase switch).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Share {
+    /// The owners, the new ones during a change.
+    pub owners: Owners,
+    /// Owner before, of buckets that moved less than the grace time ago from a node that lives; nobody
+    /// of all others. Their established connections stay where they are.
+    pub previous: Owners,
+    /// Not all nodes know of the change yet.
+    pub changing: bool,
+}
+
+impl Share {
+    /// A share that has not changed of late.
+    pub fn settled(owners: Owners) -> Share {
+        Share { owners, previous: Owners::NOBODY, changing: false }
+    }
+
+    /// Buckets of which `me` accepts every packet.
+    pub fn own(&self, me: Node, reach: Reach) -> Bitmap {
+        let accepts = |bucket: &u8| {
+            let (new, old) = (self.owners.of(*bucket) == Some(me), self.previous.of(*bucket));
+            match (self.changing, reach) {
+                (false, _) => new,
+                (true, Reach::Every) => new && old.is_none_or(|old| old == me),
+                (true, Reach::One) => new || old == Some(me),
+            }
+        };
+        (0..=u8::MAX).filter(accepts).collect()
+    }
+
+    /// Buckets of which `me` looks whether it has the connection before it refuses or passes on.
+    pub fn moved(&self, me: Node, reach: Reach) -> Bitmap {
+        let looks = |bucket: &u8| {
+            self.previous
+                .of(*bucket)
+                .is_some_and(|old| reach == Reach::One || old == me || self.owners.of(*bucket) == Some(me))
+        };
+        (0..=u8::MAX).filter(looks).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bitmap_is_printed_as_the_guide_does() {
+        let low: Bitmap = (0..128).collect();
+        let high: Bitmap = (128..=255).collect();
+        assert_eq!(
+            low.to_string(),
+            "00000000:00000000:00000000:00000000:ffffffff:ffffffff:ffffffff:ffffffff"
+        );
+        assert_eq!(
+            high.to_string(),
+            "ffffffff:ffffffff:ffffffff:ffffffff:00000000:00000000:00000000:00000000"
+        );
+        assert_eq!(Bitmap::from_iter([0, 32, 255]).to_string().matches(':').count(), 7);
+        assert!(Bitmap::from_iter([0]).to_string().ends_with(":00000001"));
+        assert!(Bitmap::from_iter([33]).to_string().ends_with(":00000002:00000000"));
+        assert_eq!((low | high, low & high), (Bitmap::ALL, Bitmap::EMPTY));
+        assert_eq!((low.len(), high.iter().next(), low.is_empty()), (128, Some(128), false));
+    }
+
+    /// Bucket 0 stays at node 0, 1 moves from 0 to 1, 2 came to 1 from a dead node.
+    fn share(changing: bool) -> Share {
+        let owners = Owners::new(|b| (b < 3).then_some(usize::from(b > 0)));
+        Share { owners, previous: Owners::new(|b| (b == 1).then_some(0)), changing }
+    }
+
+    #[test]
+    fn nobody_answers_twice_where_packets_reach_all() {
+        let own = |changing, me| share(changing).own(me, Reach::Every).iter().collect::<Vec<_>>();
+        assert_eq!((own(true, 0), own(true, 1)), (vec![0], vec![2]));
+        assert_eq!((own(false, 0), own(false, 1)), (vec![0], vec![1, 2]));
+    }
+
+    #[test]
+    fn somebody_answers_always_where_packets_reach_one() {
+        let own = |changing, me| share(changing).own(me, Reach::One).iter().collect::<Vec<_>>();
+        assert_eq!((own(true, 0), own(true, 1)), (vec![0, 1], vec![1, 2]));
+        assert_eq!((own(false, 0), own(false, 1)), (vec![0], vec![1, 2]));
+    }
+
+    #[test]
+    fn connections_are_looked_for_where_they_can_be() {
+        let moved = |me, reach| share(false).moved(me, reach).iter().collect::<Vec<_>>();
+        assert_eq!((moved(0, Reach::Every), moved(1, Reach::Every)), (vec![1], vec![1]));
+        assert_eq!((moved(2, Reach::Every), moved(2, Reach::One)), (vec![], vec![1]));
+        assert_eq!(Share::settled(share(false).owners).moved(0, Reach::One), Bitmap::EMPTY);
+    }
+}
