@@ -7,6 +7,7 @@
 //! - [`config`]: cluster.xml, userconfig.xml, `.safe` archives; [`node`]: what is installed here.
 //! - [`store`] and [`log`]: SQLite journals and the messages of the module log.
 //! - [`wire`]: sealed datagrams; [`net`]: addresses, ARP/ND, ICMP, socket reset.
+//! - [`farm`]: the packet filter of a farm.
 //! - [`rfs`]: replicated directories: FUSE, stream, zones, reintegration.
 //! - [`guard`]: the fencing protocol of `safeguard`, and cgroups.
 //! - [`sandbox`]: whole clusters on one machine, for trying, training and testing.
@@ -15,6 +16,7 @@ pub mod actors;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod farm;
 pub mod fsm;
 pub mod guard;
 pub mod ids;
