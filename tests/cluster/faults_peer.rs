@@ -259,3 +259,27 @@ fn fault_many_files_a_huge_one_and_deletes_during_reintegration() {
         assert!(memory(node) < most, "{} of {most} MiB on {}", memory(node), node.name());
     }
 }
+
+/// With a key every connection begins with a handshake: none of them is lost by it.
+#[test]
+fn with_a_key_a_secondary_returns_at_once() {
+    let cluster = installed("rfs_key", "", "");
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    sh(node1, &format!("for n in $(seq 200); do echo $n >{DIR}/$n; done"));
+    cluster.encrypt(MODULE);
+    let from = node2.mark(MODULE);
+    cluster.start_pair(MODULE);
+    for n in 0..6 {
+        node2.ok(&["stop", "-m", MODULE]);
+        node2.wait_state(MODULE, "STOP");
+        node1.wait_state(MODULE, "ALONE");
+        sh(node1, &format!("echo {n} >{DIR}/again; echo {n} >{DIR}/{n}"));
+        node2.ok(&["start", "-m", MODULE]);
+        node2.wait_state(MODULE, "SECOND");
+    }
+    node1.wait_state(MODULE, "PRIM");
+    same(&cluster);
+    let log = node2.log(MODULE);
+    let failed: Vec<_> = log[from..].iter().filter(|line| line.contains("cannot be synchronized")).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+}

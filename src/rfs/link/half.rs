@@ -22,16 +22,24 @@ const TLS_RECORD: [u8; 2] = [0x16, 0x03];
 type Tls = Arc<Mutex<Connection>>;
 
 /// Both halves of a link whose handshake is over.
-pub(super) fn halves(socket: Arc<Socket>, tls: Option<Connection>) -> (Reader, Writer) {
+pub(super) fn halves(
+    socket: Arc<Socket>,
+    mut tls: Option<Connection>,
+) -> Result<(Reader, Writer), LinkError> {
+    let mut buffer = BytesMut::new();
+    if let Some(connection) = &mut tls {
+        // It may have come in one piece with the end of the handshake, and nothing may follow it.
+        take_plain(connection, &mut buffer)?;
+    }
     let tls = tls.map(|connection| Arc::new(Mutex::new(connection)));
     let reader = Reader {
         socket: socket.clone(),
         tls: tls.clone(),
         raw: if tls.is_some() { vec![0; CHUNK] } else { Vec::new() },
-        buffer: BytesMut::new(),
+        buffer,
         fresh: true,
     };
-    (reader, Writer { socket, tls, sealed: Vec::new(), rest: Vec::new() })
+    Ok((reader, Writer { socket, tls, sealed: Vec::new(), rest: Vec::new() }))
 }
 
 fn lock(tls: &Tls) -> MutexGuard<'_, Connection> {
@@ -120,16 +128,21 @@ impl Reader {
 fn decrypt(connection: &mut Connection, mut raw: &[u8], plain: &mut BytesMut) -> Result<(), LinkError> {
     while !raw.is_empty() {
         connection.read_tls(&mut raw).map_err(LinkError::Broken)?;
-        let state = connection
-            .process_new_packets()
-            .map_err(|error| LinkError::Broken(io::Error::new(io::ErrorKind::InvalidData, error)))?;
-        let start = plain.len();
-        let came = state.plaintext_bytes_to_read();
-        plain.resize(start + came, 0);
-        connection.reader().read_exact(&mut plain[start..]).map_err(LinkError::Broken)?;
-        if state.peer_has_closed() && plain.is_empty() {
-            return Err(LinkError::Closed);
-        }
+        take_plain(connection, plain)?;
+    }
+    Ok(())
+}
+
+/// Appends to `plain` what the connection has got and not given out.
+fn take_plain(connection: &mut Connection, plain: &mut BytesMut) -> Result<(), LinkError> {
+    let state = connection
+        .process_new_packets()
+        .map_err(|error| LinkError::Broken(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+    let start = plain.len();
+    plain.resize(start + state.plaintext_bytes_to_read(), 0);
+    connection.reader().read_exact(&mut plain[start..]).map_err(LinkError::Broken)?;
+    if state.peer_has_closed() && plain.is_empty() {
+        return Err(LinkError::Closed);
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ impl Link {
         let socket = Socket::connect(address, local, left, options.send_timeout).map_err(failed)?;
         let socket = Arc::new(socket);
         let tls = options.key.map(|key| tls::connect(&socket, &key, deadline)).transpose()?;
-        Ok(half::halves(socket, tls))
+        half::halves(socket, tls)
     }
 }
 
@@ -168,6 +168,6 @@ impl Incoming {
         let socket = Socket::accepted(self.stream, self.options.send_timeout).map_err(LinkError::Broken)?;
         let socket = Arc::new(socket);
         let tls = self.options.key.map(|key| tls::accept(&socket, &key, deadline)).transpose()?;
-        Ok(half::halves(socket, tls))
+        half::halves(socket, tls)
     }
 }

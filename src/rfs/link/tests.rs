@@ -201,3 +201,42 @@ fn what_is_offered_and_not_taken_goes_before_what_follows() {
         });
     }
 }
+
+#[test]
+fn what_comes_with_the_end_of_the_handshake_is_read() {
+    let options = options(Some([1; 32]));
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), options.clone()).unwrap();
+    let server = listener.address().unwrap();
+    let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = door.local_addr().unwrap();
+    let (sent, all) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        let accepting = scope.spawn(|| listener.accept()?.handshake(soon()));
+        // Passes on the client's first words, and later the end of its handshake and a frame, in one piece.
+        scope.spawn(move || {
+            let (mut client, _) = door.accept().unwrap();
+            let mut server = TcpStream::connect(server).unwrap();
+            let (mut down, mut up) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            scope.spawn(move || std::io::copy(&mut down, &mut up));
+            let mut bytes = vec![0; 1 << 16];
+            let first = client.read(&mut bytes).unwrap();
+            server.write_all(&bytes[..first]).unwrap();
+            all.recv().unwrap();
+            let mut rest = Vec::new();
+            client.read_to_end(&mut rest).unwrap();
+            server.write_all(&rest).unwrap();
+            // Until the server has read what it should.
+            all.recv().unwrap();
+        });
+        let (reader, mut writer) = Link::connect(address, None, &options, soon()).unwrap();
+        writer.frame(&Frame::Ping(1)).unwrap();
+        drop(writer);
+        sent.send(()).unwrap();
+        let (mut at_server, _writer) = accepting.join().unwrap().unwrap();
+        at_server.set_timeout(Some(Duration::from_secs(5))).unwrap();
+        let read = at_server.frame();
+        sent.send(()).unwrap();
+        drop(reader);
+        assert!(matches!(read, Ok(Frame::Ping(1))), "{read:?}");
+    });
+}

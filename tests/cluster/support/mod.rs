@@ -129,6 +129,18 @@ impl Cluster {
         self.node(1).wait_state(module, "PRIM");
     }
 
+    /// Gives a stopped module a key on all nodes: what they say to each other is encrypted.
+    pub fn encrypt(&self, module: &str) {
+        self.node(1).ok(&["module", "genkey", "-m", module]);
+        let file = |node: &Node| node.inside().safe().join("modules").join(module).join("conf/modulekey.dat");
+        for node in &self.nodes {
+            if node.name() != self.node(1).name() {
+                std::fs::copy(file(self.node(1)), file(node)).unwrap_or_else(|e| panic!("copy the key: {e}"));
+            }
+            node.ok(&["config", "-m", module]);
+        }
+    }
+
     /// Unplugs a node from a LAN, or from all, without its seeing it.
     pub fn cut(&self, node: &Node, lan: Option<&str>) {
         self.sandbox.cut(node.name(), lan, false).unwrap_or_else(|e| panic!("{e}"));
