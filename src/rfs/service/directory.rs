@@ -67,18 +67,25 @@ struct Notes {
     since: Arc<AtomicU64>,
 }
 
+impl Notes {
+    /// The birth of a file says already that all of it is examined; only a round that is under way has to
+    /// know what was changed of it.
+    fn born(&self, file: FileKey, range: Range<u64>) -> bool {
+        let born = file.birth >= self.since.load(Ordering::Relaxed);
+        if born {
+            self.zones.tracker.touch(file, range);
+        }
+        born
+    }
+}
+
 impl Marker for Notes {
     fn mark(&self, file: FileKey, range: Range<u64>) -> io::Result<()> {
-        self.zones.mark(file, range)
+        if self.born(file, range.clone()) { Ok(()) } else { self.zones.mark(file, range) }
     }
 
     fn named(&self, file: FileKey, fresh: bool) -> io::Result<()> {
-        if fresh && file.birth >= self.since.load(Ordering::Relaxed) {
-            // Its birth says it already; only a round that is under way has to know.
-            self.zones.tracker.touch(file, 0..u64::MAX);
-            return Ok(());
-        }
-        self.zones.mark(file, 0..u64::MAX)
+        if fresh && self.born(file, 0..u64::MAX) { Ok(()) } else { self.zones.mark(file, 0..u64::MAX) }
     }
 
     fn note(&self, op: &Op) {
