@@ -4,6 +4,7 @@ use crate::cluster::{Cluster, MODULE, Mirror, Node, SCRIPTS};
 use crate::gluster::Gluster;
 use crate::report::Report;
 use safekit::sandbox::{self, DEFAULT_DIR, Options, Sandbox, State};
+use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,16 @@ impl Pair {
         pair
     }
 
+    /// Starts the module anew, with a key: what is replicated is encrypted.
+    pub fn encrypt(&self) {
+        for number in [2, 1] {
+            self.cluster.node(number).ok(&["stop", "-m", MODULE]);
+            self.cluster.node(number).wait_state(MODULE, "STOP");
+        }
+        self.cluster.encrypt(MODULE);
+        self.cluster.start_pair(MODULE);
+    }
+
     /// Runs a script that may take long and must succeed; what it prints.
     pub fn sh(&self, number: usize, script: &str) -> String {
         let mut command = self.nodes[number - 1].command(&self.state, "sh");
@@ -78,6 +89,8 @@ pub type Measure<'a> = &'a dyn Fn(&Pair, &str) -> f64;
 /// A pair and the directories to compare.
 pub struct Places {
     pub pair: Pair,
+    /// Measures so far.
+    measured: Cell<u32>,
     gluster: Option<Gluster>,
 }
 
@@ -95,7 +108,7 @@ impl Places {
     pub fn new(name: &str) -> Places {
         let pair = Pair::started(name);
         let gluster = Gluster::up(&pair);
-        Places { pair, gluster }
+        Places { pair, measured: Cell::new(0), gluster }
     }
 
     /// Measures each place in turn, `rounds` times, and reports ratios, values and the processor's time.
@@ -105,14 +118,17 @@ impl Places {
             places.push(("GlusterFS", crate::gluster::MOUNT, Vec::new()));
         }
         let mut busy = vec![Duration::ZERO; places.len()];
+        let number = self.measured.replace(self.measured.get() + 1);
         for round in 0..rounds {
-            for (number, (_, place, values)) in places.iter_mut().enumerate() {
-                let dir = format!("{place}/round{round}");
+            for ((_, place, values), busy) in places.iter_mut().zip(&mut busy) {
+                // Nothing is removed before the end: ext4 without a journal looks for a long time for an
+                // inode that was not in use within the last minute.
+                let dir = format!("{place}/{number}.{round}");
                 self.pair.sh(1, &format!("mkdir -p {dir} && sync -f {dir}"));
                 let before = processors();
                 values.push(measure(&self.pair, &dir));
-                busy[number] += processors().saturating_sub(before);
-                self.pair.sh(1, &format!("rm -rf {dir} && sync -f {place}"));
+                *busy += processors().saturating_sub(before);
+                self.pair.sh(1, &format!("sync -f {dir}"));
             }
         }
         let ours = places[1].2.clone();
