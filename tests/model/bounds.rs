@@ -47,6 +47,8 @@ pub enum Fault {
     Unapplied,
     /// A node that was stopped in a reintegration takes itself for whole.
     Partial,
+    /// That the process of replication is another one is not noticed.
+    BoxUnnoticed,
 }
 
 /// Bounds of the search.
@@ -67,6 +69,8 @@ pub struct Bounds {
     pub cache: bool,
     /// One end of the stream is lost.
     pub breaks: u8,
+    /// Processes of replication that are lost.
+    pub boxes: u8,
     /// Files are changed while the module is stopped.
     pub edits: u8,
     /// The durable zones are damaged by a power failure.
@@ -96,6 +100,7 @@ pub const CALM: Bounds = Bounds {
     losses: 0,
     cache: false,
     breaks: 0,
+    boxes: 0,
     edits: 0,
     torn: 0,
     partial: false,

@@ -337,6 +337,14 @@ fn failing_effects() {
     holds("failing effects and power", Bounds { crashes: 1, cache: true, ..b }, deep(1) > 0);
 }
 
+/// The process of replication is lost on either side, at any moment.
+#[test]
+fn lost_boxes() {
+    let b = Bounds { boxes: 1 + deep(1), cache: true, ..CALM };
+    holds("lost boxes", b, true);
+    holds("lost boxes and power", Bounds { crashes: 1, ..b }, deep(1) > 0);
+}
+
 /// What an operator allowed by `syncdelta` is his; data that is not whole is never served.
 #[test]
 fn syncdelta() {

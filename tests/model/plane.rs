@@ -2,6 +2,7 @@
 
 use crate::bounds::{Bounds, Fault};
 use crate::world::World;
+use safekit::fsm::losses::Fate;
 use safekit::fsm::mirror::{Effect, Event, Stream};
 
 /// The zone that is changed while the module is stopped.
@@ -145,7 +146,9 @@ impl World {
         Some(match *effect {
             Effect::Mount(id) => {
                 p.feared |= p.hot;
-                (p.hot, p.queue, p.held) = (0, 0, 0);
+                // Without a power failure since, it is still in memory.
+                p.hot &= p.data & !p.safe;
+                (p.queue, p.held) = (0, 0);
                 (p.up, p.open, p.link) = (true, false, Link::None);
                 ("mounted", id)
             }
@@ -196,7 +199,7 @@ impl World {
     /// The primary is there, open, and serves nobody else.
     fn may_copy(&self, x: usize) -> bool {
         let y = &self.n[1 - x];
-        y.power && !self.cut && y.plane.open && y.plane.link == Link::None && !y.guard.fenced
+        y.power && !self.cut && y.plane.open && !y.s.degraded && y.plane.link == Link::None && !y.guard.fenced
     }
 
     fn reintegrate(&mut self, b: &Bounds, x: usize, session: u64) -> Option<()> {
@@ -250,6 +253,32 @@ impl World {
         }
     }
 
+    /// The process of x is lost, with what it had in memory, and an order that it had. Another one goes on
+    /// with the mounts, or, if they are `gone`, nobody does.
+    pub fn box_lost(&mut self, b: &Bounds, x: usize, fate: Fate) {
+        if let Some(id) = self.n[x].todo.as_ref().and_then(order) {
+            let effect = self.n[x].todo.take();
+            effect.iter().for_each(|effect| self.fails(x, effect));
+            self.feed(b, x, Event::Done(id, Err("model".into())));
+        }
+        let p = &mut self.n[x].plane;
+        p.feared |= p.hot;
+        p.queue = 0;
+        if b.fault == Some(Fault::BoxUnnoticed) {
+            return;
+        }
+        // What the secondary lacks was not written down: all is compared.
+        p.torn |= p.open;
+        p.link = match p.link {
+            Link::Primary(_) | Link::Broken if p.open => Link::Broken,
+            _ => Link::None,
+        };
+        if fate == Fate::Gone {
+            (p.up, p.open, p.link, p.held) = (false, false, Link::None, 0);
+        }
+        self.feed(b, x, Event::BoxLost(fate));
+    }
+
     /// x finds that the other end is gone.
     pub fn notices(&mut self, b: &Bounds, x: usize) -> bool {
         let gone = match self.n[x].plane.link {
@@ -293,5 +322,20 @@ impl World {
         p.queue = 0;
         p.sync();
         before.up && self.n[x].plane != before
+    }
+}
+
+/// The number of an order that the data plane has.
+fn order(effect: &Effect) -> Option<u64> {
+    match *effect {
+        Effect::Mount(id)
+        | Effect::Unmount(id)
+        | Effect::Writable(id, ..)
+        | Effect::ReadOnly(id)
+        | Effect::Drain(id)
+        | Effect::MarkDirty(id)
+        | Effect::Release(id, _)
+        | Effect::Reintegrate { id, .. } => Some(id),
+        _ => None,
     }
 }

@@ -31,6 +31,12 @@ fn planted_s7() {
     finds("S7, failed", Bounds { fault: Some(Fault::Unapplied), ..failed }, false);
 }
 
+#[test]
+fn planted_box_unnoticed() {
+    let b = Bounds { cache: true, boxes: 1, crashes: 1, ..CALM };
+    finds("box unnoticed", Bounds { fault: Some(Fault::BoxUnnoticed), ..b }, false);
+}
+
 // What the secondary misses for each source that reintegration does not look at.
 
 fn two_power_failures() -> Bounds {

@@ -6,6 +6,7 @@ use crate::plane::FOREIGN;
 use crate::world::{Late, World, config};
 use safekit::fsm::command::{Caller, Command};
 use safekit::fsm::generation::{Flag, Relation};
+use safekit::fsm::losses::Fate;
 use safekit::fsm::mirror::{At, Effect, Event, Face, Outcome, Posture, State, Step, adopt};
 
 pub type Next = Vec<(&'static str, usize, World)>;
@@ -22,8 +23,9 @@ const EDIT: usize = 8;
 const TORN: usize = 9;
 pub const FAIL: usize = 10;
 const TOLERATE: usize = 11;
+const BOX: usize = 12;
 /// Kinds of things that a search has a bound for.
-pub const KINDS: usize = 12;
+pub const KINDS: usize = 13;
 
 /// Generations of a history, beyond which nothing new happens in a search: a secondary that joins with
 /// an old heartbeat each time could go on for ever.
@@ -38,6 +40,7 @@ pub fn next(b: &Bounds, w: &World, progress: bool, out: &mut Next) {
     for x in 0..2 {
         if !progress {
             faults(b, w, x, out);
+            boxes(b, w, x, out);
             commands(b, w, x, out);
             write(b, w, x, out);
         }
@@ -94,6 +97,26 @@ fn faults(b: &Bounds, w: &World, x: usize, out: &mut Next) {
         v.n[x].pause = 1;
         v.n[x].lost = true;
         out.push(("timeout/2 of heartbeats lost from", x, v));
+    }
+}
+
+/// The process of replication is lost.
+fn boxes(b: &Bounds, w: &World, x: usize, out: &mut Next) {
+    if !w.live(x) || !w.n[x].plane.up {
+        return;
+    }
+    let Some(v) = spend(w, BOX, b.boxes) else { return };
+    for (name, fate) in [
+        ("box lost, replaced", Fate::Replaced),
+        ("box lost, degraded", Fate::Degraded),
+        ("box lost, mounts gone", Fate::Gone),
+    ] {
+        if fate == Fate::Degraded && !w.n[x].s.running() {
+            continue;
+        }
+        let mut v = v.clone();
+        v.box_lost(b, x, fate);
+        out.push((name, x, v));
     }
 }
 
