@@ -22,11 +22,15 @@ pub struct SandboxCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Bring up a cluster: node1, node2, ... and a client, at 10.77.<lan>.<node>.
+    /// Bring up a cluster: node1, node2, ... at 10.77.<lan>.<node>, a client at 10.77.<lan>.254 and perhaps
+    /// client2, ... at 253 and below.
     Up {
         /// How many nodes.
         #[arg(long, default_value_t = 2)]
         nodes: u8,
+        /// How many clients.
+        #[arg(long, default_value_t = 1)]
+        clients: u8,
         /// Names of the LANs.
         #[arg(long, value_delimiter = ',', default_value = "default,repli")]
         lans: Vec<String>,
@@ -43,7 +47,7 @@ enum Action {
     },
     /// Run a command inside a node or the client; its exit code is passed on.
     Exec {
-        /// node1, node2, ... or client.
+        /// node1, node2, ..., client, client2, ...
         node: String,
         /// The command.
         #[arg(last = true, required = true)]
@@ -159,9 +163,9 @@ pub fn run(command: SandboxCommand) -> Result<i32> {
     let SandboxCommand { name, dir, action } = command;
     let open = || Sandbox::open(&dir, &name);
     match action {
-        Action::Up { nodes, lans, private, disk, no_daemons } => {
+        Action::Up { nodes, clients, lans, private, disk, no_daemons } => {
             let (daemons, programs) = (!no_daemons, programs()?);
-            up(&Options { name, dir, nodes, lans, private, disk, daemons, programs })?;
+            up(&Options { name, dir, nodes, clients, lans, private, disk, daemons, programs })?;
         }
         Action::Exec { node, command } => {
             let (sandbox, state) = open()?;
@@ -316,10 +320,10 @@ mod tests {
     fn up_has_the_documented_defaults() {
         let command = parse("sandbox up --private /a --private /b");
         assert_eq!((command.name.as_str(), command.dir.as_path()), ("default", Path::new(DEFAULT_DIR)));
-        let Action::Up { nodes, lans, private, disk: None, no_daemons } = command.action else {
+        let Action::Up { nodes, clients, lans, private, disk: None, no_daemons } = command.action else {
             panic!("not up")
         };
-        assert_eq!((nodes, no_daemons), (2, false));
+        assert_eq!((nodes, clients, no_daemons), (2, 1, false));
         assert_eq!(lans, ["default", "repli"]);
         assert_eq!(private, [Path::new("/a"), Path::new("/b")]);
     }

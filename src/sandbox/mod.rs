@@ -1,6 +1,6 @@
 //! Clusters of network namespaces on one machine, for trying, training and testing (DESIGN 11).
 //!
-//! A sandbox is a switch, a client and the nodes. Each is a process that is the first of its pid, mount,
+//! A sandbox is a switch, the clients and the nodes. Each is a process that is the first of its pid, mount,
 //! network, IPC and UTS namespaces ([`init`]): when it is killed, everything of the machine is gone. One
 //! bridge per LAN joins them inside the switch's namespace, so this machine's own network is not touched.
 //! What must outlive a command lies in the sandbox's directory ([`state`]); everything else is in the
@@ -36,11 +36,13 @@ use std::time::Duration;
 /// Parent of the sandboxes' directories, unless told otherwise.
 pub const DEFAULT_DIR: &str = "/var/lib/safekit-sandbox";
 
-/// Nodes are numbered from 1 to this in the last byte of their addresses.
-pub const MOST_NODES: u8 = 253;
+/// Nodes are numbered from 1 in the last byte of their addresses, clients from here downwards.
+const LAST_NUMBER: u8 = 254;
+
+/// Clients: more would be no more of a test.
+const MOST_CLIENTS: u8 = 9;
 
 const CLIENT: &str = "client";
-const CLIENT_NUMBER: u8 = 254;
 const SWITCH: &str = "switch";
 
 /// Longest path of a socket (`sockaddr_un`), its end included.
@@ -58,6 +60,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// How many nodes.
     pub nodes: u8,
+    /// How many clients: `client`, `client2`, ...
+    pub clients: u8,
     /// Names of the LANs.
     pub lans: Vec<String>,
     /// Directories of which each node gets a private copy (absolute).
@@ -101,6 +105,7 @@ impl Sandbox {
         let state = State {
             name: o.name,
             nodes: o.nodes,
+            clients: o.clients,
             lans: o.lans,
             private: o.private,
             disk: o.disk,
@@ -172,10 +177,12 @@ impl Sandbox {
         self.node(SWITCH, 0)
     }
 
-    /// Its nodes, then the client.
+    /// Its nodes, then the clients.
     pub fn machines(&self, state: &State) -> Vec<Node> {
         let nodes = (1..=state.nodes).map(|n| self.node(&format!("node{n}"), n));
-        nodes.chain([self.node(CLIENT, CLIENT_NUMBER)]).collect()
+        let name = |n| if n == 1 { CLIENT.to_owned() } else { format!("{CLIENT}{n}") };
+        let clients = (1..=state.clients).map(|n| self.node(&name(n), LAST_NUMBER - (n - 1)));
+        nodes.chain(clients).collect()
     }
 
     /// One of its machines.
@@ -322,8 +329,12 @@ fn check(options: &Options) -> Result<()> {
         }
     }
     let refused = |text: String| Err(SandboxError::Options(text));
-    if !(1..=MOST_NODES).contains(&options.nodes) || !(1..=99).contains(&options.lans.len()) {
-        return refused(format!("a sandbox has 1 to {MOST_NODES} nodes and 1 to 99 lans"));
+    if !(1..=MOST_CLIENTS).contains(&options.clients) || !(1..=99).contains(&options.lans.len()) {
+        return refused(format!("a sandbox has 1 to {MOST_CLIENTS} clients and 1 to 99 lans"));
+    }
+    let most = LAST_NUMBER - options.clients;
+    if !(1..=most).contains(&options.nodes) {
+        return refused(format!("a sandbox with {} clients has 1 to {most} nodes", options.clients));
     }
     if !nix::unistd::geteuid().is_root() {
         return Err(SandboxError::NotRoot);

@@ -1,4 +1,4 @@
-//! One machine of a sandbox: a node, the client, or the switch between them.
+//! One machine of a sandbox: a node, a client, or the switch between them.
 
 use super::bounded::{run_bounded, wait_until};
 use super::error::{During, Result, SandboxError};
@@ -33,12 +33,13 @@ const STOP_PATIENCE: Duration = Duration::from_secs(90);
 pub struct Node {
     pub(super) sandbox: PathBuf,
     pub(super) name: String,
-    /// Last part of its addresses: 1 to 253 for nodes, 254 for the client; 0, without addresses, the switch.
+    /// Last part of its addresses: from 1 for nodes, from 254 downwards for clients; 0, without addresses, the
+    /// switch.
     pub(super) number: u8,
 }
 
 impl Node {
-    /// Its name: `node1`, `node2`, ..., `client`.
+    /// Its name: `node1`, `node2`, ..., `client`, `client2`, ...
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -75,7 +76,7 @@ impl Node {
 
     /// Whether it is a node of the cluster, with `SAFE` and `SAFEVAR`.
     pub fn is_node(&self) -> bool {
-        (1..=super::MOST_NODES).contains(&self.number)
+        self.number != 0 && !self.name.starts_with(super::CLIENT)
     }
 
     fn boot_file(&self) -> PathBuf {

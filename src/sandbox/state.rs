@@ -13,6 +13,8 @@ pub struct State {
     pub name: String,
     /// How many nodes: `node1` to `node<nodes>`.
     pub nodes: u8,
+    /// How many clients: `client`, `client2` to `client<clients>`.
+    pub clients: u8,
     /// Names of the LANs; the first is 10.77.1.0/24, the second 10.77.2.0/24 and so on.
     pub lans: Vec<String>,
     /// Directories of which each node has a private copy.

@@ -19,7 +19,7 @@ pub struct Status {
     pub dir: PathBuf,
     /// Its LANs; the first is 10.77.1.0/24.
     pub lans: Vec<String>,
-    /// The nodes, then the client.
+    /// The nodes, then the clients.
     pub machines: Vec<MachineStatus>,
 }
 

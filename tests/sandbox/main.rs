@@ -63,6 +63,7 @@ fn options(test: &str) -> Options {
         name: format!("{test}-{}", std::process::id()),
         dir: PathBuf::from(DEFAULT_DIR),
         nodes: 2,
+        clients: 1,
         lans: vec!["default".into(), "repli".into()],
         private: Vec::new(),
         disk: None,

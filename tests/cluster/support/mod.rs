@@ -52,6 +52,7 @@ impl Cluster {
             name: format!("{test}-{}", std::process::id()),
             dir: PathBuf::from(DEFAULT_DIR),
             nodes: 2,
+            clients: 1,
             lans: vec!["default".into(), "repli".into()],
             private: Vec::new(),
             disk: None,
