@@ -3,8 +3,9 @@
 use super::launch::find_pair;
 use super::{Admin, AdminError, Place, off};
 use crate::actors::checkers::plan;
+use crate::config::address::Address;
 use crate::config::error::ConfigError;
-use crate::config::module::ModuleConfig;
+use crate::config::module::{ModuleConfig, VirtualAddr};
 use crate::config::paths::Paths;
 use crate::control::server::Call;
 use crate::control::{ConfInfo, Reply, Stamp};
@@ -21,10 +22,13 @@ struct Extra {
     id: ModuleId,
     place: Option<Arc<Place>>,
     elsewhere: Vec<Elsewhere>,
+    /// Configurations of the other modules of this node.
+    others: Vec<(ModuleName, Arc<ModuleConfig>)>,
 }
 
 impl Extra {
-    /// Its rules are understood and it has a pair of nodes. Without a cluster, rules only.
+    /// Its rules are understood, no other module has its virtual addresses, and it has a pair of nodes.
+    /// Without a cluster, the first two only.
     fn check(&self, config: &ModuleConfig) -> Vec<ConfigError> {
         let fault = |line, tag: &str, what: String| ConfigError {
             file: "userconfig.xml".to_owned(),
@@ -40,6 +44,7 @@ impl Extra {
             .into_iter()
             .map(|e| fault(e.at.line, "failover", format!("column {}: {}", e.at.column, e.problem)))
             .collect();
+        faults.extend(self.taken(config));
         if let Some(place) = &self.place
             && let Err(error) = find_pair(&self.paths, &self.module, self.id, config, place, &self.elsewhere)
         {
@@ -47,6 +52,36 @@ impl Extra {
         }
         faults
     }
+
+    /// The virtual addresses that another module has (NET-07). Asks the resolver for names: blocks.
+    fn taken(&self, config: &ModuleConfig) -> Vec<ConfigError> {
+        let mut faults = Vec::new();
+        for mine in virtual_addrs(config) {
+            let same = |other: &VirtualAddr| mine.addr == other.addr || same_host(&mine.addr, &other.addr);
+            let holds = |config: &ModuleConfig| virtual_addrs(config).any(same);
+            if let Some((module, _)) = self.others.iter().find(|(_, config)| holds(config)) {
+                faults.push(ConfigError {
+                    file: "userconfig.xml".to_owned(),
+                    line: mine.line.0,
+                    tag: "virtual_addr".to_owned(),
+                    attribute: Some("addr".to_owned()),
+                    value: Some(mine.addr.to_string()),
+                    what: format!("module {module} has this virtual address: choose another one"),
+                });
+            }
+        }
+        faults
+    }
+}
+
+fn virtual_addrs(config: &ModuleConfig) -> impl Iterator<Item = &VirtualAddr> {
+    config.vip.iter().flat_map(|vip| &vip.interfaces).flat_map(|interface| &interface.addrs)
+}
+
+/// Whether two addresses, of which one is a name, mean the same; no when that cannot be found out.
+fn same_host(a: &Address, b: &Address) -> bool {
+    let named = a.ip().is_none() || b.ip().is_none();
+    named && matches!((a.resolve(), b.resolve()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// What may change now (CFG-GEN-04).
@@ -62,12 +97,17 @@ fn situation(shown: (Role, Readiness)) -> ModuleSituation {
 impl Admin {
     async fn extra(&self, module: &ModuleName) -> Result<Extra, AdminError> {
         let elsewhere = self.elsewhere().await?;
+        let others = (self.0.slots.borrow().iter())
+            .filter(|(name, _)| *name != module)
+            .filter_map(|(name, slot)| Some((name.clone(), slot.config.clone()?)))
+            .collect();
         Ok(Extra {
             paths: self.0.paths.clone(),
             module: module.clone(),
             id: self.slot(module, |s| s.id)?,
             place: self.0.place.borrow().clone().ok(),
             elsewhere,
+            others,
         })
     }
 
@@ -167,19 +207,52 @@ mod tests {
         }
     }
 
-    #[test]
-    fn wrong_rules_are_told_with_their_place() {
-        let text = "<safe><service mode='mirror'><heart><heartbeat name='a'/></heart><failover><![CDATA[\n\
-                    r: if (tcp.x = down) then stop();\n]]></failover></service></safe>";
-        let config = crate::config::module::load(text, "userconfig.xml", &|_| None, None).unwrap();
-        let extra = Extra {
+    fn config(parts: &str) -> ModuleConfig {
+        let heart = "<heart><heartbeat name='a'/></heart>";
+        let text = format!("<safe><service mode='mirror'>{heart}{parts}</service></safe>");
+        crate::config::module::load(&text, "userconfig.xml", &|_| None, None).unwrap()
+    }
+
+    fn extra(others: Vec<(ModuleName, Arc<ModuleConfig>)>) -> Extra {
+        Extra {
             paths: Paths::new("/nowhere", "/nowhere"),
             module: "mirror".parse().unwrap(),
             id: 1,
             place: None,
             elsewhere: Vec::new(),
+            others,
+        }
+    }
+
+    /// NET-07.
+    #[test]
+    fn two_modules_never_have_the_same_virtual_address() {
+        let vip = |addr: &str| {
+            config(&format!(
+                "<vip><interface_list><interface><real_interface>\n<virtual_addr addr='10.0.0.8'/>\n\
+                 <virtual_addr addr='{addr}'/></real_interface></interface></interface_list></vip>"
+            ))
         };
-        let faults = extra.check(&config);
+        let other = vip("::1:2");
+        let extra = extra(vec![("other".parse().unwrap(), Arc::new(other))]);
+        let faults = |config: &ModuleConfig| -> Vec<String> {
+            extra.check(config).iter().map(ToString::to_string).collect()
+        };
+        let line = |n, addr: &str| {
+            format!(
+                "userconfig.xml:{n}: <virtual_addr> addr=\"{addr}\": module other has this virtual address: choose \
+                 another one"
+            )
+        };
+        assert_eq!(faults(&vip("::0001:2")), [line(2, "10.0.0.8"), line(3, "::1:2")]);
+        assert_eq!(faults(&vip("10.0.0.9")), [line(2, "10.0.0.8")]);
+        assert!(faults(&config("")).is_empty());
+    }
+
+    #[test]
+    fn wrong_rules_are_told_with_their_place() {
+        let config = config("<failover><![CDATA[\nr: if (tcp.x = down) then stop();\n]]></failover>");
+        let faults = extra(Vec::new()).check(&config);
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert!(faults[0].to_string().starts_with("userconfig.xml:2: <failover>: column "), "{}", faults[0]);
     }

@@ -7,14 +7,15 @@ use crate::config::extract::Tag;
 use crate::config::units;
 use crate::config::xml::Element;
 use crate::ids::NodeName;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// `<group>` of load balancing rules (CFG-LB-01).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Name.
     pub name: String,
-    /// Weights of nodes; empty: all nodes, weight 1 (CFG-LB-02).
+    /// Weights of nodes, of which one is not 0; empty: all nodes, weight 1 (CFG-LB-02).
     pub hosts: Vec<Host>,
     /// At least one.
     pub rules: Vec<LbRule>,
@@ -30,7 +31,7 @@ pub struct Host {
 }
 
 /// Protocol of a load balancing rule (CFG-LB-05).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Proto {
     /// UDP.
     Udp,
@@ -76,7 +77,7 @@ pub(super) fn read<'a>(
     if context.mode != Mode::Farm {
         tag.fault("load balancing is for mode farm");
     }
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut matched) = (BTreeSet::new(), BTreeMap::new());
     tag.some("group", |e| {
         let group = tag.open(e, &["name"], &["cluster", "rule"]);
         let name = group.need("name", units::name);
@@ -84,7 +85,7 @@ pub(super) fn read<'a>(
             group.unique("name", name, &mut seen);
         }
         let hosts = group.one("cluster").map(|e| read_hosts(&group, e, context)).unwrap_or_default();
-        let rules = group.some("rule", |e| read_rule(&group, e, interfaces));
+        let rules = group.some("rule", |e| read_rule(&group, e, interfaces, &mut matched));
         Some(Group { name: name?, hosts, rules })
     })
 }
@@ -92,7 +93,7 @@ pub(super) fn read<'a>(
 fn read_hosts<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>) -> Vec<Host> {
     let tag = parent.open(element, &[], &["host"]);
     let mut seen = BTreeSet::new();
-    tag.some("host", |e| {
+    let hosts = tag.some("host", |e| {
         let host = tag.open(e, &["name", "power"], &[]);
         let name: Option<NodeName> = host.need("name", units::parsed);
         let power = host.need("power", units::integer(0..=256));
@@ -103,10 +104,23 @@ fn read_hosts<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>)
             }
         }
         Some(Host { name: name?, power: power? })
-    })
+    });
+    if !hosts.is_empty() && hosts.iter().all(|host| host.power == 0) {
+        tag.fault("no <host> has a power above 0: nobody would serve the clients of this group");
+    }
+    hosts
 }
 
-fn read_rule<'a>(parent: &Tag<'a>, element: &'a Element, interfaces: &[Interface]) -> Option<LbRule> {
+/// What a rule applies to: address, port and protocol.
+type Matched = (Option<Address>, Option<u16>, Proto);
+
+/// `matched` holds the line of each rule before this one.
+fn read_rule<'a>(
+    parent: &Tag<'a>,
+    element: &'a Element,
+    interfaces: &[Interface],
+    matched: &mut BTreeMap<Matched, u32>,
+) -> Option<LbRule> {
     let tag = parent.open(element, &["virtual_addr", "port", "proto", "filter"], &[]);
     let protos = [("udp", Proto::Udp), ("tcp", Proto::Tcp), ("arp", Proto::Arp)];
     let filters = [("on_addr", Filter::OnAddr), ("on_port", Filter::OnPort), ("on_ipid", Filter::OnIpid)];
@@ -121,13 +135,26 @@ fn read_rule<'a>(parent: &Tag<'a>, element: &'a Element, interfaces: &[Interface
         }
         _ => {}
     }
+    let port = tag.or("port", None, any_or(units::port));
+    if proto == Some(Proto::Arp) && port.is_some() {
+        tag.fault_of("port", "arp requests have no port: write * or nothing");
+    }
     let virtual_addr = tag.or("virtual_addr", None, any_or(units::parsed::<Address>));
     let known = |a: &Address| interfaces.iter().flat_map(|i| &i.addrs).any(|v| &v.addr == a);
     if virtual_addr.as_ref().is_some_and(|a| !known(a)) {
         tag.fault_of("virtual_addr", "not a <virtual_addr> of this module: write one of them or *");
     }
-    let port = tag.or("port", None, any_or(units::port));
-    Some(LbRule { virtual_addr, port, proto: proto?, filter: filter? })
+    if filter == Some(Filter::OnIpid)
+        && virtual_addr.as_ref().is_some_and(|a| matches!(a.ip(), Some(IpAddr::V6(_))))
+    {
+        tag.fault_of("filter", "IPv6 packets have no identification: write on_addr or on_port");
+    }
+    let rule = LbRule { virtual_addr, port, proto: proto?, filter: filter? };
+    let same = (rule.virtual_addr.clone(), rule.port, rule.proto);
+    if let Some(line) = matched.insert(same, element.line) {
+        tag.fault(format!("the rule in line {line} is for the same address, port and protocol: remove one"));
+    }
+    Some(rule)
 }
 
 /// `*` or a value.

@@ -307,7 +307,7 @@ fn defaults_of_errd_vhost_and_farm() {
         "<safe><service mode='farm' failover='off'><farm><lan name='default'/></farm>
          <vip><interface_list><interface><virtual_interface addr='5A-FE-c0-a8-38-14'>
          <virtual_addr addr='10.0.0.9'/></virtual_interface></interface></interface_list>
-         <loadbalancing_list><group name='g'><cluster><host name='n1' power='0'/></cluster>
+         <loadbalancing_list><group name='g'><cluster><host name='n1' power='0'/><host name='n2' power='2'/></cluster>
          <rule proto='udp' filter='on_ipid'/></group></loadbalancing_list></vip>
          <user/><errd><proc name='vi' class='prim'/></errd>
          <vhost><virtualhostname name='v' envfile='vhostenv'/></vhost></service></safe>",
@@ -317,6 +317,7 @@ fn defaults_of_errd_vhost_and_farm() {
     assert_eq!((farm.port, farm.pulse), (None, Duration::from_millis(700)));
     assert_eq!((farm.mlost_count, farm.slost_count), (6, 12));
     let vip = c.vip.clone().unwrap();
+    assert!(vip.keepconnections);
     assert_eq!(vip.interfaces[0].kind, InterfaceKind::VmacDirected);
     assert_eq!(vip.interfaces[0].addrs[0].where_, Where::Alias);
     assert_eq!(c.checks[1].when(), When::Both);
@@ -334,6 +335,24 @@ fn defaults_of_errd_vhost_and_farm() {
         ["<errd>", "<farm>", "<loadbalancing_list>", "<vhost>", "<virtual_interface>", "mode=\"farm\""];
     assert_eq!(unsupported, wanted.map(|w| format!("not supported yet: {w}")));
     assert_eq!(c.warnings()[0].attribute.as_deref(), Some("failover"));
+}
+
+/// NET-11, NET-16.
+#[test]
+fn a_virtual_mac_is_made_of_the_first_address() {
+    let interface = |attributes: &str| {
+        let c = mirror(&format!(
+            "<vip><interface_list><interface><virtual_interface type='vmac_invisible' {attributes}>
+             <virtual_addr addr='192.168.56.20'/></virtual_interface></interface></interface_list></vip>"
+        ));
+        c.unwrap().vip.unwrap().interfaces.remove(0)
+    };
+    let first = |addr: &str| interface("").vmac(addr.parse().unwrap());
+    assert_eq!(first("192.168.56.20"), Some([0x5a, 0xfe, 0xc0, 0xa8, 0x38, 0x14]));
+    assert_eq!(first("fd77::a:100"), Some([0x5a, 0xfe, 0x00, 0x0a, 0x01, 0x00]));
+    let chosen = interface("addr='02:00:00:00:00:07'");
+    assert_eq!(chosen.vmac("10.0.0.9".parse().unwrap()), Some([2, 0, 0, 0, 0, 7]));
+    assert_eq!(Interface { kind: InterfaceKind::Real, ..chosen }.vmac("10.0.0.9".parse().unwrap()), None);
 }
 
 #[test]

@@ -132,6 +132,110 @@ fn parts_must_fit_together() {
     assert!(read("<safe/>").unwrap_err().to_string().contains("<service> is missing"));
 }
 
+/// A farm with one virtual address and these attributes of `<virtual_interface>`, hosts and rules.
+fn farm(interface: &str, hosts: &str, rules: &str) -> String {
+    format!(
+        "<safe><service mode='farm'><farm><lan name='default'/></farm><vip><interface_list><interface>
+         <virtual_interface {interface}><virtual_addr addr='10.0.0.9'/><virtual_addr addr='fd00::9'/>
+         </virtual_interface></interface></interface_list><loadbalancing_list><group name='g'>{hosts}{rules}</group>
+         </loadbalancing_list></vip></service></safe>"
+    )
+}
+
+/// A cluster of so many nodes, n1, n2, ...
+fn nodes(number: usize) -> cluster::ClusterConfig {
+    let node = |n| format!("<node name='n{n}' addr='10.{}.{}.1'/>", n / 200, n % 200);
+    let nodes: String = (1..=number).map(node).collect();
+    let text = format!("<cluster><lans><lan name='default'>{nodes}</lan></lans></cluster>");
+    cluster::load(&text, "cluster.xml").unwrap()
+}
+
+#[test]
+fn a_farm_that_nobody_could_serve_is_refused() {
+    let hosts = |hosts: &str| format!("<cluster>{hosts}</cluster>");
+    let rule = "<rule port='80' proto='tcp' filter='on_port'/>";
+    let load = |text: &str, cluster: usize| load(text, "u", &|_| None, Some(&nodes(cluster)));
+    for (interface, hosts, rules, wanted) in [
+        ("", hosts("<host name='n3' power='1'/>"), rule, "3: <host> name=\"n3\": not a node of cluster.xml"),
+        (
+            "",
+            hosts("<host name='n1' power='0'/><host name='n2' power='0'/>"),
+            rule,
+            "3: <cluster>: no <host> has a power above 0: nobody would serve the clients of this group",
+        ),
+        (
+            "",
+            hosts("<host name='n1' power='-1'/>"),
+            rule,
+            "3: <host> power=\"-1\": write a whole number from 0 to 256",
+        ),
+        (
+            "",
+            String::new(),
+            "<rule virtual_addr='10.0.0.8' proto='tcp' filter='on_addr'/>",
+            "3: <rule> virtual_addr=\"10.0.0.8\": not a <virtual_addr> of this module: write one of them or *",
+        ),
+        (
+            "",
+            String::new(),
+            "<rule port='80' proto='tcp' filter='on_ipid'/>",
+            "3: <rule> filter=\"on_ipid\": on_ipid is for udp only: write on_addr or on_port",
+        ),
+        (
+            "",
+            String::new(),
+            "<rule virtual_addr='fd00::9' proto='udp' filter='on_ipid'/>",
+            "3: <rule> filter=\"on_ipid\": IPv6 packets have no identification: write on_addr or on_port",
+        ),
+        (
+            "",
+            String::new(),
+            "<rule port='80' proto='arp' filter='on_addr'/>",
+            "3: <rule> port=\"80\": arp requests have no port: write * or nothing",
+        ),
+        (
+            "",
+            String::new(),
+            "<rule port='80' proto='tcp' filter='on_port'/>\n<rule port='80' proto='tcp' filter='on_addr'/>",
+            "4: <rule>: the rule in line 3 is for the same address, port and protocol: remove one",
+        ),
+        (
+            "type='vmac_invisible' addr='01:00:00:00:00:01'",
+            String::new(),
+            rule,
+            "2: <virtual_interface> addr=\"01:00:00:00:00:01\": write a unicast MAC address, such as 5a:fe:c0:a8:01:63",
+        ),
+    ] {
+        let found = load(&farm(interface, &hosts, rules), 2).unwrap_err().to_string();
+        assert_eq!(found, format!("u:{wanted}"));
+    }
+    assert!(load(&farm("", "", rule), 2).is_ok());
+    let own = farm("", "", rule).replace("10.0.0.9", "10.0.2.1");
+    let wanted = "u:2: <virtual_addr> addr=\"10.0.2.1\": the address of n2 in cluster.xml: a virtual address is no \
+                  node's own";
+    assert_eq!(load(&own, 2).unwrap_err().to_string(), wanted);
+}
+
+#[test]
+fn a_mirror_answers_with_its_own_or_a_virtual_mac_address() {
+    let vip = |kind: &str, attributes: &str| {
+        format!("<vip {attributes}><interface_list><interface><{kind}><virtual_addr addr='10.0.0.9'/></{}></interface>
+                 </interface_list></vip>", kind.split(' ').next().unwrap())
+    };
+    assert!(mirror(&vip("virtual_interface type='vmac_invisible'", "")).is_ok());
+    for (kind, attributes, needle) in [
+        (
+            "virtual_interface",
+            "",
+            "in mode mirror one node answers: write <virtual_interface type=\"vmac_invisible\">",
+        ),
+        ("real_interface", "keepconnections='off'", "for mode farm only"),
+    ] {
+        let errors = mirror(&vip(kind, attributes)).unwrap_err().to_string();
+        assert!(errors.contains(needle) && errors.lines().count() == 1, "{errors}");
+    }
+}
+
 /// D-13.7: both syntaxes in one file are refused.
 #[test]
 fn mixed_syntaxes_are_refused() {

@@ -28,7 +28,7 @@ pub use rfs::{Async, Flow, Replicated, Rfs};
 pub use service::{Boot, DefaultPrim, Mode, Service};
 pub use user::{Logging, User};
 pub use vhost::{VhostWhen, VirtualHostname};
-pub use vip::{Interface, InterfaceKind, Vip, VirtualAddr, Where};
+pub use vip::{Interface, InterfaceKind, Line, Vip, VirtualAddr, Where};
 
 use crate::config::cluster::ClusterConfig;
 use crate::config::error::{ConfigError, ConfigErrors};

@@ -3,9 +3,11 @@
 use super::balance::{self, Group};
 use super::{Context, Mode};
 use crate::config::address::Address;
+use crate::config::cluster::{ClusterConfig, LanNode};
 use crate::config::extract::Tag;
 use crate::config::units::{self, Unit};
 use crate::config::xml::Element;
+use crate::ids::NodeName;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -17,6 +19,9 @@ use std::time::Duration;
 pub struct Vip {
     /// Connections from a virtual address are reset before it is removed (CFG-VIP-01).
     pub tcpreset: bool,
+    /// While clients of a farm move to another node, their established connections stay where they are.
+    /// An extension of the guide.
+    pub keepconnections: bool,
     /// At least one.
     pub interfaces: Vec<Interface>,
     /// Load balancing, mode farm only.
@@ -42,6 +47,22 @@ pub struct Interface {
     pub addrs: Vec<VirtualAddr>,
 }
 
+impl Interface {
+    /// The virtual MAC address that answers for its addresses, of which `first` is the first (NET-11):
+    /// the configured one, else `5A:FE` and the last four bytes of that address.
+    pub fn vmac(&self, first: IpAddr) -> Option<[u8; 6]> {
+        let InterfaceKind::VmacInvisible { mac } = self.kind else { return None };
+        let [a, b, c, d] = match first {
+            IpAddr::V4(addr) => addr.octets(),
+            IpAddr::V6(addr) => {
+                let [.., a, b, c, d] = addr.octets();
+                [a, b, c, d]
+            }
+        };
+        Some(mac.unwrap_or([0x5a, 0xfe, a, b, c, d]))
+    }
+}
+
 /// `<real_interface>` or `<virtual_interface>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InterfaceKind {
@@ -51,7 +72,7 @@ pub enum InterfaceKind {
     VmacDirected,
     /// One virtual MAC address on all nodes (NET-11).
     VmacInvisible {
-        /// None: `5A:FE` and the first virtual address (CFG-VIP-09).
+        /// None: made of the first virtual address, see [`Interface::vmac`] (CFG-VIP-09).
         mac: Option<[u8; 6]>,
     },
 }
@@ -70,6 +91,8 @@ pub enum Where {
 pub struct VirtualAddr {
     /// The virtual address, or its name (CFG-VIP-10).
     pub addr: Address,
+    /// Where it stands in the file.
+    pub line: Line,
     /// Where it is set.
     pub where_: Where,
     /// Generates a checker `ip.<addr>` (CFG-VIP-12).
@@ -79,6 +102,18 @@ pub struct VirtualAddr {
     /// IPv4 only; none: that of the interface (CFG-VIP-14).
     pub netmask: Option<Ipv4Addr>,
 }
+
+/// A line of the file. Where something stands changes nothing: all lines are equal.
+#[derive(Clone, Copy, Debug)]
+pub struct Line(pub u32);
+
+impl PartialEq for Line {
+    fn eq(&self, _: &Line) -> bool {
+        true
+    }
+}
+
+impl Eq for Line {}
 
 impl VirtualAddr {
     /// Length of the prefix that `netmask` stands for.
@@ -96,7 +131,8 @@ const LONGEST_INTERFACE: usize = 15;
 
 /// Reads `<vip>`.
 pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>) -> Option<Vip> {
-    let tag = parent.open(element, &["tcpreset"], &["interface_list", "loadbalancing_list"]);
+    let attributes = ["tcpreset", "keepconnections"];
+    let tag = parent.open(element, &attributes, &["interface_list", "loadbalancing_list"]);
     if context.mode == Mode::Light {
         tag.fault("<vip> is for the modes mirror and farm");
     }
@@ -112,7 +148,15 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context
         Some(e) => balance::read(&tag, e, context, &interfaces),
         None => Vec::new(),
     };
-    Some(Vip { tcpreset: tag.or("tcpreset", true, units::on_off), interfaces, groups })
+    if tag.has("keepconnections") && context.mode != Mode::Farm {
+        tag.fault_of("keepconnections", "for mode farm only: a mirror has one node that answers");
+    }
+    Some(Vip {
+        tcpreset: tag.or("tcpreset", true, units::on_off),
+        keepconnections: tag.or("keepconnections", true, units::on_off),
+        interfaces,
+        groups,
+    })
 }
 
 fn read_interface<'a>(
@@ -135,8 +179,15 @@ fn read_interface<'a>(
             (None, None)
         }
     };
-    if kind == Some(InterfaceKind::Real) && context.mode == Mode::Farm {
-        tag.fault("<real_interface> is for mode mirror: use <virtual_interface> in a farm");
+    match (kind, context.mode) {
+        (Some(InterfaceKind::Real), Mode::Farm) => {
+            tag.fault("<real_interface> is for mode mirror: use <virtual_interface> in a farm");
+        }
+        (Some(InterfaceKind::VmacDirected), Mode::Mirror) => tag.fault(
+            "in mode mirror one node answers: write <virtual_interface type=\"vmac_invisible\">, or <real_interface> \
+             for its own MAC address",
+        ),
+        _ => {}
     }
     let addrs = list.map(|l| l.some("virtual_addr", |e| read_addr(&l, e, context, seen))).unwrap_or_default();
     Some(Interface {
@@ -173,6 +224,12 @@ fn read_addr<'a>(
         if addr.ip().is_some_and(|ip| ip.is_unspecified() || ip.is_loopback() || ip.is_multicast()) {
             tag.fault_of("addr", "a virtual address is a unicast address of a network");
         }
+        if let Some(node) = context.cluster.and_then(|c| holder(c, addr)) {
+            tag.fault_of(
+                "addr",
+                format!("the address of {node} in cluster.xml: a virtual address is no node's own"),
+            );
+        }
     }
     let (word, only) = match context.mode {
         Mode::Mirror => ("one_side_alias", Where::OneSideAlias),
@@ -185,7 +242,13 @@ fn read_addr<'a>(
     }
     let check = tag.or("check", true, units::on_off);
     let connections = tag.or("connections", false, units::on_off);
-    Some(VirtualAddr { addr: addr?, where_, check, connections, netmask })
+    Some(VirtualAddr { addr: addr?, line: Line(element.line), where_, check, connections, netmask })
+}
+
+/// The node that has an address as its own.
+fn holder<'a>(cluster: &'a ClusterConfig, addr: &Address) -> Option<&'a NodeName> {
+    let own = |node: &&LanNode| node.addr.parse().is_ok_and(|own: Address| own == *addr);
+    cluster.lans.iter().flat_map(|lan| &lan.nodes).find(own).map(|node| &node.name)
 }
 
 fn interface_name(text: &str) -> Result<String, String> {
