@@ -4,9 +4,13 @@
 //!
 //! When this actor ends, the addresses stay: the control plane may die and come back (DESIGN 3).
 
+mod ground;
+
+pub use crate::net::vip::{VipAddr, VipPlan};
+pub use ground::Ground;
+
 use crate::net::addr::Placement;
 use crate::net::arp::{self, Announcer};
-pub use crate::net::vip::{VipAddr, VipPlan};
 use crate::net::{MacAddr, NetError, addr, sockets, vip};
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle, WrapFuture,
@@ -105,6 +109,7 @@ pub enum VipEvent {
 pub struct Vip {
     plan: VipPlan,
     module: Recipient<VipEvent>,
+    ground: Ground,
     /// While the addresses are set.
     held: Option<Held>,
     /// What goes on while they are set; one of a kind.
@@ -129,7 +134,12 @@ impl Vip {
     /// An actor for the addresses of `plan`, which answers to `module`. It touches nothing before
     /// its first order.
     pub fn new(plan: VipPlan, module: Recipient<VipEvent>) -> Self {
-        Vip { plan, module, held: None, tasks: BTreeMap::new() }
+        Vip { plan, module, ground: Ground::default(), held: None, tasks: BTreeMap::new() }
+    }
+
+    /// The same, for addresses that need more of the kernel than to be set.
+    pub fn on(self, ground: Ground) -> Self {
+        Vip { ground, ..self }
     }
 
     /// Ends whatever goes on, and gives up what was held, for the thread that can wait for it.
@@ -163,8 +173,8 @@ impl Vip {
     /// Announces address number `index` as at `at` after it was set, and plans the next time.
     fn announce(&mut self, index: usize, at: Duration, ctx: &mut Context<Self>) {
         let Some(held) = &self.held else { return };
-        if let Some(place) = held.places.get(index) {
-            vip::announce(&held.announcer, place);
+        if let (Some(place), Some(vip)) = (held.places.get(index), self.plan.addrs.get(index)) {
+            vip::announce(&held.announcer, place, vip.vmac);
             self.plan_announcement(index, at, ctx);
         }
     }
@@ -193,7 +203,13 @@ impl Vip {
 
     /// Asks the link who else holds an address; while somebody does, says so, announces again and
     /// asks again.
-    fn look_for_others(&mut self, place: Placement, before: Option<MacAddr>, ctx: &mut Context<Self>) {
+    fn look_for_others(
+        &mut self,
+        place: Placement,
+        vmac: Option<MacAddr>,
+        before: Option<MacAddr>,
+        ctx: &mut Context<Self>,
+    ) {
         let (asked, addr) = (place.clone(), place.addr);
         let work = tokio::task::spawn_blocking(move || other_holder(&asked));
         let report = work.into_actor(self).map(move |found, actor, ctx| {
@@ -213,9 +229,9 @@ impl Vip {
                 actor.answer(VipEvent::Conflict { addr, holder }, RETRIES, ctx);
             }
             if let (Some(_), Some(held)) = (holder, &actor.held) {
-                vip::announce(&held.announcer, &place);
+                vip::announce(&held.announcer, &place, vmac);
                 let again = move |actor: &mut Self, ctx: &mut Context<Self>| {
-                    actor.look_for_others(place, holder, ctx);
+                    actor.look_for_others(place, vmac, holder, ctx);
                 };
                 let timer = ctx.run_later(CONFLICT_PERIOD, again);
                 actor.replace(Task::Conflict(addr), timer, ctx);
@@ -229,7 +245,9 @@ impl Vip {
     fn begin(&mut self, held: Held, ctx: &mut Context<Self>) {
         for (index, place) in held.places.iter().enumerate() {
             self.plan_announcement(index, Duration::ZERO, ctx);
-            self.look_for_others(place.clone(), None, ctx);
+            if let Some(vip) = self.plan.addrs.get(index).filter(|vip| !vip.shared) {
+                self.look_for_others(place.clone(), vip.vmac, None, ctx);
+            }
         }
         self.held = Some(held);
         if self.plan.addrs.iter().any(|vip| vip.connections) {
@@ -247,7 +265,8 @@ fn other_holder(place: &Placement) -> Result<Option<MacAddr>, NetError> {
 }
 
 /// When to announce again after the announcement at `at`, both since the address was set: the
-/// burst, then with arpreroute each arpinterval until arpelapse (CFG-VIP-03 to CFG-VIP-05).
+/// burst, then with arpreroute each arpinterval until arpelapse (CFG-VIP-03 to CFG-VIP-05). A virtual MAC
+/// address is the same on all nodes: nothing is to be learnt again.
 fn next_announcement(vip: &VipAddr, at: Duration) -> Option<Duration> {
     if let Some(next) = BURST.iter().find(|next| **next > at) {
         return Some(*next);
@@ -256,7 +275,7 @@ fn next_announcement(vip: &VipAddr, at: Duration) -> Option<Duration> {
     let interval = u64::try_from(vip.arpinterval.max(SHORTEST_INTERVAL).as_millis()).ok()?;
     let times = u64::try_from(at.as_millis()).ok()? / interval + 1;
     let next = Duration::from_millis(times.checked_mul(interval)?);
-    (vip.arpreroute && next <= vip.arpelapse).then_some(next)
+    (vip.arpreroute && vip.vmac.is_none() && next <= vip.arpelapse).then_some(next)
 }
 
 impl Actor for Vip {
@@ -272,9 +291,12 @@ impl Handler<SetAll> for Vip {
 
     fn handle(&mut self, SetAll { epoch }: SetAll, ctx: &mut Context<Self>) {
         let (plan, before) = (self.plan.clone(), self.quiet(ctx));
+        let ground = self.ground.clone();
         let work = tokio::task::spawn_blocking(move || {
             let announcer = before.map_or_else(Announcer::open, |held| Ok(held.announcer))?;
-            vip::set_all(&plan, &announcer).map(|places| Held { announcer, places })
+            ground.prepare(&plan)?;
+            let places = vip::set_all(&plan, &announcer).inspect_err(|_| ground.clear())?;
+            Ok::<_, VipError>(Held { announcer, places })
         });
         let report = work.into_actor(self).map(move |done, actor, ctx| {
             let result = match done {
@@ -283,7 +305,7 @@ impl Handler<SetAll> for Vip {
                     actor.begin(held, ctx);
                     Ok(places)
                 }
-                Ok(Err(error)) => Err(VipError::Net(error)),
+                Ok(Err(error)) => Err(error),
                 Err(error) => Err(VipError::Broken(error.to_string())),
             };
             actor.answer(VipEvent::Set { epoch, result }, RETRIES, ctx);
@@ -298,8 +320,9 @@ impl Handler<UnsetAll> for Vip {
 
     fn handle(&mut self, UnsetAll { epoch }: UnsetAll, ctx: &mut Context<Self>) {
         let (plan, held) = (self.plan.clone(), self.quiet(ctx));
+        let ground = self.ground.clone();
         let work = tokio::task::spawn_blocking(move || {
-            let outcome = vip::unset_all(&plan);
+            let outcome = vip::unset_all(&plan).inspect(|()| ground.clear());
             // Closing its socket takes the kernel milliseconds.
             drop(held);
             outcome

@@ -12,6 +12,8 @@ fn vip(arpreroute: bool) -> VipAddr {
         arpinterval: Duration::from_secs(60),
         arpelapse: Duration::from_secs(1200),
         connections: true,
+        vmac: None,
+        shared: false,
     }
 }
 
@@ -30,6 +32,12 @@ fn arpreroute_goes_on_each_interval_until_it_elapses() {
     assert_eq!(times.len(), 3 + 20);
     assert_eq!(times[3], Duration::from_secs(60));
     assert_eq!(times.last(), Some(&Duration::from_secs(1200)));
+}
+
+#[test]
+fn a_virtual_mac_address_is_learnt_once() {
+    let vip = VipAddr { vmac: Some("5a:fe:c0:00:02:4d".parse().unwrap()), ..vip(true) };
+    assert_eq!(times(&vip), [0, 200, 1000].map(Duration::from_millis));
 }
 
 #[test]

@@ -3,9 +3,9 @@
 //! Nothing here remembers what was set: removal looks for the addresses on every interface, so
 //! that what a crashed process left behind goes too (an orphan address answers clients for ever).
 
-use super::addr::{self, Placement};
+use super::addr::{self, Interface, Placement};
 use super::arp::Announcer;
-use super::{NetError, sockets};
+use super::{MacAddr, NetError, sockets};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -35,6 +35,61 @@ pub struct VipAddr {
     pub arpelapse: Duration,
     /// Count the connections of the address (RES-41).
     pub connections: bool,
+    /// The virtual MAC address that answers for it (NET-11); none: that of the interface.
+    pub vmac: Option<MacAddr>,
+    /// The other nodes of a farm have the address too (NET-10): that one of them answers is no conflict.
+    pub shared: bool,
+}
+
+/// A setting of the kernel and the least value that is needed: its path below `/proc/sys`.
+pub type Setting = (String, i32);
+
+impl VipPlan {
+    /// Where its addresses are to be set, in their order.
+    ///
+    /// # Errors
+    /// No such interface or network; a prefix that cannot be.
+    pub fn places(&self, interfaces: &[Interface]) -> Result<Vec<Placement>, NetError> {
+        let place = |v: &VipAddr| addr::place(interfaces, v.addr, v.interface.as_deref(), v.prefix);
+        self.addrs.iter().map(place).collect()
+    }
+
+    /// What of the kernel must be changed while its addresses are set: nothing for those that only this
+    /// node answers for.
+    ///
+    /// # Errors
+    /// As of [`VipPlan::places`]; or the interfaces cannot be read.
+    pub fn settings(&self) -> Result<Vec<Setting>, NetError> {
+        if !self.addrs.iter().any(VipAddr::is_special) {
+            return Ok(Vec::new());
+        }
+        let interfaces = addr::interfaces()?;
+        let places = self.places(&interfaces)?;
+        let special = self.addrs.iter().zip(&places).filter(|(vip, _)| vip.is_special());
+        Ok(special.flat_map(|(_, place)| settings(place, &interfaces)).collect())
+    }
+}
+
+impl VipAddr {
+    /// Other nodes answer for it too, or with another MAC address.
+    fn is_special(&self) -> bool {
+        self.shared || self.vmac.is_some()
+    }
+}
+
+fn settings(place: &Placement, interfaces: &[Interface]) -> Vec<Setting> {
+    let name = &place.ifname;
+    if place.addr.is_ipv6() {
+        // Else an interface that was disabled and enabled again has lost the address.
+        return vec![(format!("net/ipv6/conf/{name}/keep_addr_on_down"), 1)];
+    }
+    // This node asks for clients with an address of its own: else they learn its MAC address for ours.
+    let mut all = vec![(format!("net/ipv4/conf/{name}/arp_announce"), 2)];
+    let same_link = |i: &&Interface| i.name != *name && i.addresses.iter().any(|a| a.contains(place.addr));
+    // A second interface on the same link, on which nothing filters, must not answer.
+    let others = interfaces.iter().filter(same_link);
+    all.extend(others.map(|other| (format!("net/ipv4/conf/{}/arp_ignore", other.name), 1)));
+    all
 }
 
 /// Sets every address of the plan and announces each at once. Addresses that stand elsewhere on
@@ -54,15 +109,14 @@ pub fn set_all(plan: &VipPlan, announcer: &Announcer) -> Result<Vec<Placement>, 
 
 fn set_each(plan: &VipPlan, announcer: &Announcer) -> Result<Vec<Placement>, NetError> {
     let interfaces = addr::interfaces()?;
-    let place = |v: &VipAddr| addr::place(&interfaces, v.addr, v.interface.as_deref(), v.prefix);
     // Everything that can be refused without touching the system is refused first.
-    let places = plan.addrs.iter().map(place).collect::<Result<Vec<_>, _>>()?;
-    for place in &places {
+    let places = plan.places(&interfaces)?;
+    for (vip, place) in plan.addrs.iter().zip(&places) {
         for other in addr::whereabouts(&interfaces, place.addr).iter().filter(|p| *p != place) {
             addr::remove(other)?;
         }
         addr::add(place)?;
-        announce(announcer, place);
+        announce(announcer, place, vip.vmac);
     }
     Ok(places)
 }
@@ -96,11 +150,11 @@ pub fn unset_all(plan: &VipPlan) -> Result<(), NetError> {
     }
 }
 
-/// Announces an address with the MAC address that its interface has now; false when it could not
-/// be sent, which is logged. An interface without MAC addresses has nothing to announce.
-pub fn announce(announcer: &Announcer, place: &Placement) -> bool {
+/// Announces an address with its virtual MAC address, else with the one that its interface has now; false
+/// when it could not be sent, which is logged. An interface without MAC addresses has nothing to announce.
+pub fn announce(announcer: &Announcer, place: &Placement, vmac: Option<MacAddr>) -> bool {
     let sent = addr::interface(place.ifindex).and_then(|interface| {
-        let mac = interface.and_then(|i| i.mac);
+        let mac = interface.and_then(|i| i.mac.and(vmac.or(i.mac)));
         mac.map_or(Ok(()), |mac| announcer.announce(place.ifindex, mac, place.addr))
     });
     if let Err(error) = &sent {

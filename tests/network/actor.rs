@@ -3,7 +3,9 @@
 use crate::announce::{capture, gratuitous, next};
 use crate::support::{DEADLINE, at, pair, vip};
 use actix::{Actor, Context, Handler};
-use safekit::actors::vip::{Announce, SetAll, UnsetAll, Vip, VipAddr, VipEvent, VipPlan};
+use safekit::actors::vip::{Announce, Ground, SetAll, UnsetAll, Vip, VipAddr, VipEvent, VipPlan};
+use safekit::config::paths::Paths;
+use safekit::node::sysctl::Settings;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -133,6 +135,79 @@ fn after_a_crash_it_removes_what_was_left_behind() {
         assert!(matches!(unset, VipEvent::Unset { epoch: 9, result: Ok(()) }), "{unset:?}");
     });
     assert!(!a.has("10.9.0.77") && !a.has("fd09::77"));
+}
+
+fn setting(path: &str) -> String {
+    std::fs::read_to_string(format!("/proc/sys/net/{path}")).unwrap().trim().to_owned()
+}
+
+fn ip(words: &str) {
+    let done = std::process::Command::new("ip").args(words.split(' ')).output().unwrap();
+    assert!(done.status.success(), "ip {words}: {done:?}");
+}
+
+/// NET-10.
+#[test]
+fn what_a_shared_address_needs_of_the_kernel_is_put_back() {
+    let (a, b) = pair();
+    // A second interface on the same link.
+    a.cable("skt-c", &b, "skt-d");
+    a.address("skt-c", "10.9.0.3/24");
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Paths::new(dir.path(), dir.path());
+    let shared =
+        |address: &str| VipAddr { interface: Some("skt-a".to_owned()), shared: true, ..vip(address) };
+    let plan = VipPlan { tcpreset: true, addrs: vec![shared("10.9.0.77"), shared("fd09::77")] };
+    a.run_async(move || async move {
+        let all = || {
+            let paths = [
+                "ipv4/conf/skt-a/arp_announce",
+                "ipv4/conf/skt-c/arp_ignore",
+                "ipv6/conf/skt-a/keep_addr_on_down",
+            ];
+            paths.map(setting)
+        };
+        let before = all();
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let module = Module(sender).start();
+        let settings = Settings::new(&paths, "boot", &"farm".parse().unwrap());
+        let actor = Vip::new(plan, module.recipient()).on(Ground::with_settings(settings)).start();
+        actor.send(SetAll { epoch: 1 }).await.unwrap();
+        assert!(matches!(event(&mut events).await, VipEvent::Set { result: Ok(_), .. }));
+        assert_eq!(all(), ["2", "1", "1"]);
+        ip("link set skt-a down");
+        ip("link set skt-a up");
+        let there = |address: &str| safekit::net::addr::is_local(at(address)).unwrap();
+        assert!(there("10.9.0.77") && there("fd09::77"), "an interface that was disabled keeps them");
+        actor.send(UnsetAll { epoch: 2 }).await.unwrap();
+        assert!(matches!(event(&mut events).await, VipEvent::Unset { result: Ok(()), .. }));
+        assert_eq!(all(), before);
+        assert!(!there("10.9.0.77") && !there("fd09::77"));
+    });
+}
+
+/// The other nodes of a farm answer for it as well.
+#[test]
+fn others_may_hold_a_shared_address() {
+    let (a, b) = pair();
+    for address in ["10.9.0.77/24", "10.9.0.78/24", "fd09::77/64"] {
+        b.address("skt-b", address);
+    }
+    let told = a.run_async(|| async {
+        // All are asked for at once, the shared one first.
+        let addrs = vec![VipAddr { shared: true, ..vip("10.9.0.77") }, vip("10.9.0.78"), vip("fd09::77")];
+        let (actor, mut events) = start(VipPlan { tcpreset: true, addrs });
+        actor.send(SetAll { epoch: 1 }).await.unwrap();
+        assert!(matches!(event(&mut events).await, VipEvent::Set { result: Ok(_), .. }));
+        let mut told = Vec::new();
+        while told.len() < 2 {
+            let VipEvent::Conflict { addr, holder: Some(_) } = event(&mut events).await else { continue };
+            told.push(addr);
+        }
+        told.sort();
+        told
+    });
+    assert_eq!(told, [at("10.9.0.78"), at("fd09::77")]);
 }
 
 #[test]

@@ -59,6 +59,25 @@ fn gratuitous_arp_goes_out_as_request_and_reply_when_the_address_is_set() {
     assert_eq!([first, second], [1, 2]);
 }
 
+/// NET-11: the virtual MAC address is in the announcement, never its source.
+#[test]
+fn a_virtual_mac_address_is_announced_from_the_physical_one() {
+    let (a, b) = pair();
+    let (arp, nd) = (capture(&b, ARP), capture(&b, IPV6));
+    let source = mac(&a, "skt-a");
+    let vmac: MacAddr = "5a:fe:0a:09:00:4d".parse().unwrap();
+    let mut plan = plan(&["10.9.0.77", "fd09::77"]);
+    plan.addrs.iter_mut().for_each(|vip| vip.vmac = Some(vmac));
+    a.run(move || set_all(&plan, &Announcer::open().unwrap()).unwrap());
+    let IpAddr::V6(address) = at("fd09::77") else { unreachable!() };
+    let by_arp = next(&arp, |frame| (frame.get(28..32)? == [10, 9, 0, 77]).then(|| frame[..28].to_vec()));
+    let by_nd = next(&nd, |frame| {
+        (frame.get(62..78)? == address.octets() && frame[54] == 136).then(|| frame.to_vec())
+    });
+    assert_eq!((&by_arp[6..12], &by_arp[22..28]), (&source.0[..], &vmac.0[..]));
+    assert_eq!((&by_nd[6..12], &by_nd[80..86]), (&source.0[..], &vmac.0[..]));
+}
+
 #[test]
 fn an_unsolicited_advertisement_goes_out_with_the_override_flag() {
     let (a, b) = pair();
@@ -114,7 +133,7 @@ fn a_client_follows_the_address_from_node_to_node() {
         wait_for("the client's entry to follow", || {
             // The bridge may have been learning its ports: that is what the burst is for.
             let place = place.clone();
-            b.run(move || assert!(announce(&Announcer::open().unwrap(), &place)));
+            b.run(move || assert!(announce(&Announcer::open().unwrap(), &place, None)));
             known(address) == Some(mac(&b, "skt-n"))
         });
     }

@@ -115,6 +115,8 @@ pub fn vip(address: &str) -> VipAddr {
         arpinterval: Duration::from_secs(60),
         arpelapse: Duration::from_secs(1200),
         connections: false,
+        vmac: None,
+        shared: false,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::actors::heart::{Heart, HeartSetup, Network};
 use crate::actors::replication::TakeOver;
 use crate::actors::script::ScriptRunner;
 use crate::actors::vip::{Vip, VipAddr, VipPlan};
-use crate::config::module::{DefaultPrim as ConfiguredPrim, ModuleConfig};
+use crate::config::module::{DefaultPrim as ConfiguredPrim, ModuleConfig, Where};
 use crate::config::ports;
 use crate::fsm::losses::Losses;
 use crate::fsm::maxloop::Loops;
@@ -22,7 +22,7 @@ use crate::fsm::resource::Value;
 use crate::fsm::rules::machine::Machine;
 use crate::fsm::scripts::{Script, Scripts};
 use crate::fsm::state::{Readiness, Role};
-use crate::net::addr;
+use crate::net::{MacAddr, addr};
 use crate::node::boot;
 use crate::wire::{Channel, Kind};
 use actix::prelude::*;
@@ -195,9 +195,13 @@ pub fn vip_plan(config: &ModuleConfig) -> Result<VipPlan, LaunchError> {
     let Some(vip) = &config.vip else { return Ok(plan) };
     plan.tcpreset = vip.tcpreset;
     for interface in &vip.interfaces {
-        for a in &interface.addrs {
+        let mut vmac = None;
+        for (n, a) in interface.addrs.iter().enumerate() {
             let addr =
                 a.addr.resolve().map_err(|e| LaunchError::Resolve(a.addr.to_string(), e.to_string()))?;
+            if n == 0 {
+                vmac = interface.vmac(addr).map(MacAddr);
+            }
             plan.addrs.push(VipAddr {
                 addr,
                 interface: interface.name.clone(),
@@ -206,6 +210,8 @@ pub fn vip_plan(config: &ModuleConfig) -> Result<VipPlan, LaunchError> {
                 arpinterval: interface.arpinterval,
                 arpelapse: interface.arpelapse,
                 connections: a.connections,
+                vmac,
+                shared: a.where_ == Where::Alias,
             });
         }
     }
