@@ -11,9 +11,10 @@ mod session;
 mod setup;
 mod view;
 
-pub use drops::{DropCount, DropReason};
+pub use drops::{DropCount, DropReason, Drops, Port};
 pub use heard::{Heard, now_ms};
 pub use probe::{LanProbe, PeerProbe, ProbeReport};
+pub(crate) use session::random;
 pub use setup::{ClusterSetup, LanSetup, MOST_LANS, MOST_NODES, SetupError};
 pub use view::{Member, ModuleView, NodeView};
 
@@ -105,9 +106,11 @@ pub struct Cluster {
 }
 
 /// What a socket gave.
-struct Incoming {
-    socket: usize,
-    datagram: io::Result<(SocketAddr, Vec<u8>)>,
+pub(crate) struct Incoming {
+    /// Which one.
+    pub socket: usize,
+    /// The bytes and who sent them.
+    pub datagram: io::Result<(SocketAddr, Vec<u8>)>,
 }
 
 impl Cluster {
@@ -238,7 +241,8 @@ impl Cluster {
     }
 }
 
-fn open(local: SocketAddr) -> io::Result<UdpSocket> {
+/// A socket that datagrams come to.
+pub(crate) fn open(local: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -248,7 +252,7 @@ fn open(local: SocketAddr) -> io::Result<UdpSocket> {
 
 /// What comes in, up to the first failure. Nothing is read ahead: what the actor cannot take yet
 /// waits in the kernel's buffer, which is bounded.
-fn datagrams(index: usize, socket: Arc<UdpSocket>) -> impl stream::Stream<Item = Incoming> {
+pub(crate) fn datagrams(index: usize, socket: Arc<UdpSocket>) -> impl stream::Stream<Item = Incoming> {
     stream::unfold(Some(socket), move |socket| async move {
         let socket = socket?;
         // One more than the longest, so that a longer one is seen as such.
@@ -290,7 +294,8 @@ impl StreamHandler<Incoming> for Cluster {
     fn finished(&mut self, _: &mut Context<Self>) {}
 }
 
-fn canonical(source: SocketAddr) -> SocketAddr {
+/// The address itself, of an IPv4 address in the form of IPv6.
+pub(crate) fn canonical(source: SocketAddr) -> SocketAddr {
     let ip: IpAddr = source.ip().to_canonical();
     SocketAddr::new(ip, source.port())
 }

@@ -22,6 +22,9 @@ pub const DEFAULT_MLOST_COUNT: u32 = 6;
 /// Default silent periods before declaring a follower offline (AMB-15).
 pub const DEFAULT_SLOST_COUNT: u32 = 12;
 
+/// Most nodes of a cluster: what all of them tell must fit into one datagram.
+pub const MOST_NODES: usize = 64;
+
 /// Periods that make sense for a membership protocol.
 const PULSES: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
 /// Silent periods that make sense.
@@ -182,11 +185,13 @@ fn read_node<'a>(
     Some(LanNode { name: name?, addr: addr?.to_string(), laddr })
 }
 
-/// At least two nodes, and one lan that holds them all (CFG-CL-05, CFG-CL-07).
+/// Two to [`MOST_NODES`] nodes, and one lan that holds them all (CFG-CL-05, CFG-CL-07).
 fn check_nodes(lans: &Tag<'_>, config: &ClusterConfig) {
     let nodes = config.nodes();
     if nodes.len() < 2 {
         lans.fault("a cluster has at least 2 nodes");
+    } else if nodes.len() > MOST_NODES {
+        lans.fault(format!("a cluster has at most {MOST_NODES} nodes: these are {}", nodes.len()));
     } else if !config.lans.iter().any(|lan| lan.nodes.len() == nodes.len()) {
         lans.fault(format!("at least one <lan> must hold all nodes: {}", join(&nodes)));
     }

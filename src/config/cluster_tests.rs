@@ -122,3 +122,13 @@ fn cluster_ip_holds_addresses_only() {
             .starts_with("cannot resolve \"server1.dns.name\", the address of node1 on lan \"default\"")
     );
 }
+
+#[test]
+fn three_hundred_nodes_are_too_many() {
+    let nodes = |n: usize| -> String {
+        (0..n).map(|n| format!("<node name='n{n}' addr='10.0.{}.{}'/>", n / 200, n % 200 + 1)).collect()
+    };
+    let text = |n| lans("", &format!("<lan name='a'>{}</lan>", nodes(n)));
+    assert_eq!(faults(&text(300)), ["c:2: <lans>: a cluster has at most 64 nodes: these are 300"]);
+    assert_eq!(load(&text(64), "c").unwrap().nodes().len(), 64);
+}

@@ -50,13 +50,13 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// A node that starts at `now_ms`; `life` differs from that of its former lives. It first listens, long enough for a former life of its own
-    /// to be given up by the others.
+    /// A node that starts at `now_ms`; `life` differs from that of its former
+    /// lives. It first listens.
     pub fn new(config: Config, life: u64, now_ms: u64) -> Self {
         let nodes = config.nodes;
         let mut infos = vec![NodeInfo::default(); nodes];
         infos[config.me].version.life = life;
-        let patience = u64::from(config.leader_lost) + 1 + config.me as u64;
+        let patience = u64::from(config.listen) + config.me as u64;
         Membership {
             now_ms,
             standing: Standing::Waiting { until_ms: now_ms + patience * config.pulse_ms },

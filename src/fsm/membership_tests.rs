@@ -13,6 +13,7 @@ fn config(me: Node, nodes: usize) -> Config {
         pulse_ms: PULSE,
         leader_lost: LEADER_LOST,
         follower_lost: FOLLOWER_LOST,
+        listen: LEADER_LOST + 1,
     }
 }
 

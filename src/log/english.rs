@@ -48,6 +48,8 @@ pub(super) fn text(message: &Message) -> String {
         M::RemoteUnknown => "Remote state UNKNOWN Unknown".into(),
         M::Resource(name, value, setter) => format!("Resource {name} set to {value} by {setter}"),
         M::VipSet(addr) => format!("Virtual IP {addr} set"),
+        M::FarmMembership { nodes, group } => format!("farm membership: {} (group {group})", nodes.join(" ")),
+        M::FarmLoad { buckets, group } => format!("farm load: {buckets}/256 (group {group})"),
         M::Script { name, action, userlog } => {
             let log = userlog.as_ref().map(|log| format!(" > {log}")).unwrap_or_default();
             format!("Script {}{log}", script(name, action.as_deref()))

@@ -36,6 +36,10 @@ pub(super) fn text(message: &Message) -> String {
         M::RemoteUnknown => "État distant UNKNOWN Unknown".into(),
         M::Resource(name, value, setter) => format!("Ressource {name} mise à {value} par {setter}"),
         M::VipSet(addr) => format!("Adresse IP virtuelle {addr} configurée"),
+        M::FarmMembership { nodes, group } => {
+            format!("membres de la ferme : {} (groupe {group})", nodes.join(" "))
+        }
+        M::FarmLoad { buckets, group } => format!("charge de la ferme : {buckets}/256 (groupe {group})"),
         M::Script { name, action, userlog } => {
             let log = userlog.as_ref().map(|log| format!(" > {log}")).unwrap_or_default();
             format!("Script {}{log}", script(name, action.as_deref()))

@@ -115,6 +115,20 @@ pub enum Message {
     SecondAborted,
     /// MSG-F-03: `Virtual IP <addr> set`.
     VipSet(String),
+    /// MSG-F-01: `farm membership: <node> [<node>...] (group <group>)`.
+    FarmMembership {
+        /// The nodes that serve.
+        nodes: Vec<String>,
+        /// The load balancing group.
+        group: String,
+    },
+    /// MSG-F-02: `farm load: <n>/256 (group <group>)`.
+    FarmLoad {
+        /// Buckets of this node.
+        buckets: usize,
+        /// The load balancing group.
+        group: String,
+    },
     /// MSG-O-01: `Script <name> > <userlog>`, with the action in quotes when there is one.
     Script {
         /// Name of the script.
@@ -213,6 +227,7 @@ impl Message {
             M::InternalAction(..) | M::InternalState(_) => Level::W,
             M::LocalState(_, Readiness::Transient) | M::RemoteState(_, Readiness::Transient) => Level::W,
             M::LocalState(..) | M::RemoteState(..) | M::RemoteUnknown | M::VipSet(_) => Level::E,
+            M::FarmMembership { .. } | M::FarmLoad { .. } => Level::E,
             M::Resource(name, value, setter) => resource_level(name, value, setter),
             M::Script { .. } | M::ScriptRunning(..) => Level::S,
             M::ScriptFailed(..) => Level::E,
@@ -254,7 +269,7 @@ impl Message {
             M::UpdatingTree(_) | M::Copied(_) | M::AbnormalDelta => "reintegre",
             M::ReintegrationProgress(_) | M::TlsHandshake(_) | M::Rescued { .. } => "reintegre",
             M::ReintegrationStalled(_) | M::ReintegrationGoesOn => "reintegre",
-            M::VipSet(_) => "vipplug",
+            M::VipSet(_) | M::FarmMembership { .. } | M::FarmLoad { .. } => "vipplug",
             M::Script { .. } | M::ScriptTimeout(..) | M::ScriptFailed(..) | M::ScriptRunning(..) => {
                 "userplug"
             }

@@ -121,6 +121,8 @@ fn others() -> Vec<Message> {
         Message::PrimAborted,
         Message::SecondAborted,
         Message::VipSet("192.168.1.99".into()),
+        Message::FarmMembership { nodes: vec!["node1".into(), "node2".into()], group: "FarmProto_0".into() },
+        Message::FarmLoad { buckets: 128, group: "FarmProto_0".into() },
         script("prestart", Some("start"), Some("userlog_2024-02-12T091315_prestart.ulog")),
         script("start_prim", None, Some("userlog_2024-02-12T091410_start_prim.ulog")),
         script("start_prim", None, None),

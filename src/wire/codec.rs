@@ -51,6 +51,8 @@ pub enum Kind {
     Heartbeat,
     /// Membership of the cluster.
     Cluster,
+    /// Membership and balancing of a farm.
+    Farm,
     /// Challenge and response between [`super::Channel`]s; callers never see it.
     Handshake,
 }
@@ -61,6 +63,7 @@ impl Kind {
             1 => Ok(Kind::Heartbeat),
             2 => Ok(Kind::Cluster),
             3 => Ok(Kind::Handshake),
+            4 => Ok(Kind::Farm),
             other => Err(WireError::UnknownKind(other)),
         }
     }
@@ -70,6 +73,7 @@ impl Kind {
             Kind::Heartbeat => 1,
             Kind::Cluster => 2,
             Kind::Handshake => 3,
+            Kind::Farm => 4,
         }
     }
 }

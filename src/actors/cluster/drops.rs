@@ -50,14 +50,47 @@ impl From<&Reason> for DropReason {
     }
 }
 
+/// Whose port it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// That of the cluster.
+    Cluster,
+    /// That of the farm of a module.
+    Farm,
+}
+
+impl Port {
+    /// Whose it is, where it is configured, what its nodes share, and how that is put right.
+    fn words(self) -> [&'static str; 4] {
+        match self {
+            Port::Cluster => [
+                "the cluster",
+                "lans@port in cluster.xml",
+                "cluster key or another cluster configuration",
+                "deploy the configuration again with safekit -H \"*\" -G",
+            ],
+            Port::Farm => [
+                "this farm",
+                "farm@port in userconfig.xml",
+                "key or another module of this number",
+                "configure the module again on all nodes",
+            ],
+        }
+    }
+}
+
 impl DropReason {
     /// What is wrong with `who` and what to do.
-    pub fn advice(self, who: &str) -> String {
+    pub fn advice(self, who: &str, port: Port) -> String {
+        let [whose, attribute, key, again] = port.words();
+        let use_other = format!(
+            "another program uses the port of {whose}: change the port of that program, or {attribute}"
+        );
+        let other_port = format!("give them or {attribute} another port");
+        let other_key = format!("uses another {key}");
+        let other_use = format!("sends datagrams of another use to the port of {whose}");
         let (wrong, to_do) = match self {
-            DropReason::NotSafekit => (
-                "sends what is no datagram of SafeKit",
-                "another program uses the port of the cluster: change the port of that program, or lans@port in cluster.xml",
-            ),
+            DropReason::NotSafekit => ("sends what is no datagram of SafeKit", use_other.as_str()),
             DropReason::OtherVersion => {
                 ("runs another version of SafeKit", "install the same version on all nodes")
             }
@@ -65,14 +98,8 @@ impl DropReason {
                 "sends datagrams that arrive truncated",
                 "check the network between the nodes: cables, MTU, firewalls",
             ),
-            DropReason::OtherKey => (
-                "uses another cluster key or another cluster configuration",
-                "deploy the configuration again with safekit -H \"*\" -G",
-            ),
-            DropReason::OtherUse => (
-                "sends the heartbeats of a module to the port of the cluster",
-                "give the heartbeats or lans@port in cluster.xml another port",
-            ),
+            DropReason::OtherKey => (other_key.as_str(), again),
+            DropReason::OtherUse => (other_use.as_str(), other_port.as_str()),
             DropReason::OwnNumber => (
                 "uses the number of this node",
                 "two machines run as the same node: correct SAFEKIT_NODE or the addresses in cluster.xml",

@@ -1,7 +1,7 @@
 //! One configuration of the cluster, from its setup to the next: channel, automaton and counters.
 //! Bytes come in with their time; bytes go out through the sockets it was given.
 
-use super::drops::{DropCount, DropReason, Drops};
+use super::drops::{DropCount, DropReason, Drops, Port};
 use super::heard::Heard;
 use super::probe::{Answer, Question, Round};
 use super::setup::ClusterSetup;
@@ -243,13 +243,13 @@ impl Session {
         let node = self.setup.node_at(source.ip());
         if self.drops.count(node, source, reason, now_ms) {
             let who = node.map_or("an unknown sender", |node| self.setup.nodes[node].as_str());
-            tracing::warn!("{}", reason.advice(&format!("{who} at {}", source.ip())));
+            tracing::warn!("{}", reason.advice(&format!("{who} at {}", source.ip()), Port::Cluster));
         }
     }
 }
 
 /// Random bytes of the system.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map(|()| bytes)
 }

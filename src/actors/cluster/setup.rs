@@ -1,5 +1,6 @@
 //! The cluster as this node's actor needs it: addresses resolved, key and signature at hand.
 
+pub use crate::config::cluster::MOST_NODES;
 use crate::config::cluster::{ClusterConfig, Lan};
 use crate::fsm::membership::{Config, Node};
 use crate::ids::NodeName;
@@ -7,8 +8,6 @@ use crate::node::keys::SecretKey;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Most nodes of a cluster: what all of them tell must fit into one datagram.
-pub const MOST_NODES: usize = 64;
 /// Most lans of a cluster.
 pub const MOST_LANS: usize = 32;
 
@@ -106,6 +105,7 @@ impl ClusterSetup {
             pulse_ms: u64::try_from(self.pulse.as_millis()).unwrap_or(u64::MAX).max(1),
             leader_lost: self.mlost_count,
             follower_lost: self.slost_count,
+            listen: self.mlost_count + 1,
         }
     }
 

@@ -260,7 +260,7 @@ fn a_warning_comes_once_a_minute_and_tells_what_to_do() {
     assert!(!count(DropReason::Outdated, 0), "happens on every network");
     assert_eq!(drops.all(61_500)[1].count, 3);
     assert_eq!(
-        DropReason::OtherKey.advice("node2 at 10.0.0.2"),
+        DropReason::OtherKey.advice("node2 at 10.0.0.2", super::drops::Port::Cluster),
         "node2 at 10.0.0.2 uses another cluster key or another cluster configuration: deploy the \
          configuration again with safekit -H \"*\" -G"
     );

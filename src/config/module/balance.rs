@@ -65,6 +65,9 @@ pub struct LbRule {
     pub filter: Filter,
 }
 
+/// Most groups of a module: what the nodes of a farm tell each other of all of them must fit into one datagram.
+pub const MOST_GROUPS: usize = 14;
+
 /// Reads `<loadbalancing_list>`.
 pub(super) fn read<'a>(
     parent: &Tag<'a>,
@@ -76,6 +79,9 @@ pub(super) fn read<'a>(
     tag.unsupported();
     if context.mode != Mode::Farm {
         tag.fault("load balancing is for mode farm");
+    }
+    if tag.all("group").count() > MOST_GROUPS {
+        tag.fault(format!("a farm has at most {MOST_GROUPS} groups"));
     }
     let (mut seen, mut matched) = (BTreeSet::new(), BTreeMap::new());
     tag.some("group", |e| {

@@ -24,6 +24,9 @@ pub struct Config {
     pub leader_lost: u32,
     /// Silent pulses after which a follower is given up (`slost_count`).
     pub follower_lost: u32,
+    /// Pulses that a starting node listens before it leads. With more than `leader_lost` a former life of
+    /// its own is given up before.
+    pub listen: u32,
 }
 
 /// Age of an info. A node that restarts counts from 0 again, until it hears of its former life.

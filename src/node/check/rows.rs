@@ -1,7 +1,7 @@
 //! The verdicts of `cluster check`, from what was found out. Pure.
 
 use super::Facts;
-use crate::actors::cluster::{DropCount, LanProbe, Member, NodeView, PeerProbe};
+use crate::actors::cluster::{DropCount, LanProbe, Member, NodeView, PeerProbe, Port};
 use crate::control::{CheckRow, CheckStatus};
 use crate::fsm::state::Role;
 use crate::ids::ModuleName;
@@ -137,14 +137,14 @@ fn agreement(member: &Member, peer: &PeerProbe, counters: &[DropCount]) -> Vec<C
     let dropped = counters.iter().filter(|count| count.node == Some(member.node) && count.matters());
     let mut rows: Vec<_> = dropped
         .map(|count| {
-            let advice = count.reason.advice(&format!("{name} at {}", count.source.ip()));
+            let advice = count.reason.advice(&format!("{name} at {}", count.source.ip()), Port::Cluster);
             let found = format!("this node refuses them ({} until now)", count.count);
             row(check.clone(), CheckStatus::Error, found, &advice)
         })
         .collect();
     rows.extend(peer.refused.iter().map(|(reason, count)| {
         let found = format!("{name} refuses them ({count} until now)");
-        let advice = format!("as seen from {name}, {}", reason.advice("this node"));
+        let advice = format!("as seen from {name}, {}", reason.advice("this node", Port::Cluster));
         row(format!("datagrams to {name}"), CheckStatus::Error, found, &advice)
     }));
     if rows.is_empty() && peer.answered {
@@ -156,7 +156,7 @@ fn agreement(member: &Member, peer: &PeerProbe, counters: &[DropCount]) -> Vec<C
 
 fn stranger(count: &DropCount) -> CheckRow {
     let found = format!("{} came from {}, which is no node", count.count, count.source.ip());
-    let advice = count.reason.advice(&format!("the machine at {}", count.source.ip()));
+    let advice = count.reason.advice(&format!("the machine at {}", count.source.ip()), Port::Cluster);
     row("datagrams of strangers".into(), CheckStatus::Warning, found, &advice)
 }
 
