@@ -1,6 +1,7 @@
 //! The 256 buckets into which a farm hashes its clients, and who owns them (NET-20, NET-22).
 
 use super::membership::Node;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{BitAnd, BitOr};
 
@@ -8,7 +9,7 @@ use std::ops::{BitAnd, BitOr};
 pub const BUCKETS: usize = 256;
 
 /// A set of buckets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bitmap([u64; 4]);
 
 impl Bitmap {
@@ -79,28 +80,76 @@ impl fmt::Display for Bitmap {
 }
 
 /// The owner of each bucket; nobody while no node with a weight is there.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Owners([Option<Node>; BUCKETS]);
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "Vec<u8>", try_from = "Vec<u8>")]
+pub struct Owners([u16; BUCKETS]);
+
+/// In place of an owner.
+const NOBODY: u16 = u16::MAX;
 
 impl Owners {
     /// Nobody owns any.
-    pub const NOBODY: Owners = Owners([None; BUCKETS]);
+    pub const NOBODY: Owners = Owners([NOBODY; BUCKETS]);
 
     /// From the owner of each bucket.
     pub fn new(owner: impl FnMut(u8) -> Option<Node>) -> Owners {
         let mut owners = Owners::NOBODY;
-        owners.0.iter_mut().zip((0..=u8::MAX).map(owner)).for_each(|(place, owner)| *place = owner);
+        for (place, owner) in owners.0.iter_mut().zip((0..=u8::MAX).map(owner)) {
+            // No cluster is as large as not to fit.
+            *place = owner.and_then(|node| u16::try_from(node).ok()).unwrap_or(NOBODY);
+        }
         owners
     }
 
     /// Who owns a bucket.
     pub fn of(&self, bucket: u8) -> Option<Node> {
-        self.0[usize::from(bucket)]
+        Some(self.0[usize::from(bucket)]).filter(|owner| *owner != NOBODY).map(Node::from)
     }
 
     /// The buckets of a node.
     pub fn owned_by(&self, node: Node) -> Bitmap {
         (0..=u8::MAX).filter(|bucket| self.of(*bucket) == Some(node)).collect()
+    }
+}
+
+/// What cannot be the owners of all buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} bytes do not name the owners of {BUCKETS} buckets")]
+pub struct BadOwners(usize);
+
+/// On the wire: a byte for each bucket, or, if that is shorter, its length less 1 and a byte for each run
+/// of equal owners. The number of a node on the wire is below 255, which stands for nobody.
+impl From<Owners> for Vec<u8> {
+    fn from(owners: Owners) -> Vec<u8> {
+        let byte = |owner: u16| u8::try_from(owner).unwrap_or(u8::MAX);
+        let runs: Vec<u8> = owners
+            .0
+            .chunk_by(|a, b| a == b)
+            // A run has 1 to 256 buckets.
+            .flat_map(|run| [(run.len() - 1) as u8, byte(run[0])])
+            .collect();
+        if runs.len() < BUCKETS { runs } else { owners.0.map(byte).to_vec() }
+    }
+}
+
+impl TryFrom<Vec<u8>> for Owners {
+    type Error = BadOwners;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Owners, BadOwners> {
+        let bad = BadOwners(bytes.len());
+        let all: Vec<u8> = if bytes.len() == BUCKETS {
+            bytes
+        } else {
+            let (runs, rest) = bytes.as_chunks::<2>();
+            let length: usize = runs.iter().map(|[length, _]| usize::from(*length) + 1).sum();
+            if length != BUCKETS || !rest.is_empty() {
+                return Err(bad);
+            }
+            runs.iter()
+                .flat_map(|[length, owner]| std::iter::repeat_n(*owner, usize::from(*length) + 1))
+                .collect()
+        };
+        Ok(Owners::new(|b| Some(all[usize::from(b)]).filter(|owner| *owner != u8::MAX).map(Node::from)))
     }
 }
 
@@ -112,7 +161,8 @@ impl fmt::Debug for Owners {
             *at += run.len();
             Some((*at - run.len(), run))
         }) {
-            map.entry(&run.0, &run.1[0].map_or(-1, |n| n.cast_signed()));
+            let owner = run.1[0];
+            map.entry(&run.0, &if owner == NOBODY { -1 } else { i32::from(owner) });
         }
         map.finish()
     }
@@ -191,6 +241,26 @@ mod tests {
         assert!(Bitmap::from_iter([33]).to_string().ends_with(":00000002:00000000"));
         assert_eq!((low | high, low & high), (Bitmap::ALL, Bitmap::EMPTY));
         assert_eq!((low.len(), high.iter().next(), low.is_empty()), (128, Some(128), false));
+    }
+
+    #[test]
+    fn owners_travel_in_256_bytes_at_most() {
+        let all = [
+            Owners::NOBODY,
+            Owners::new(|b| Some(usize::from(b >= 128))),
+            Owners::new(|b| (b % 3 > 0).then_some(usize::from(b % 5))),
+            Owners::new(|b| Some(usize::from(b % 63))),
+        ];
+        let lengths = all.map(|owners| {
+            let bytes = Vec::<u8>::from(owners.clone());
+            let length = bytes.len();
+            assert_eq!(Owners::try_from(bytes), Ok(owners));
+            length
+        });
+        assert_eq!(lengths, [2, 4, 256, 256]);
+        for bad in [vec![], vec![255], vec![254, 0], vec![255, 0, 0, 0], vec![255, 0, 7], vec![0; 255]] {
+            assert_eq!(Owners::try_from(bad.clone()), Err(BadOwners(bad.len())));
+        }
     }
 
     /// Bucket 0 stays at node 0, 1 moves from 0 to 1, 2 came to 1 from a dead node.

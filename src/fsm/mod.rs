@@ -3,12 +3,14 @@
 //! Nothing here may look at a clock, a socket, a file, a random source or a log; `tests/tidy`
 //! walks these files and fails on such an import. Time, answers and randomness come in as events.
 
+pub mod balance;
 pub mod bucket;
 pub mod command;
 pub mod dot;
 pub mod explain;
 pub mod gate;
 pub mod generation;
+pub mod group;
 pub mod losses;
 pub mod maxloop;
 pub mod membership;

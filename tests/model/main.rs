@@ -6,6 +6,7 @@
 
 mod bounds;
 mod fails;
+mod farm;
 mod plane;
 mod planted;
 mod print;

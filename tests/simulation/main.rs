@@ -7,6 +7,7 @@
 mod check;
 mod disk;
 mod effects;
+mod farm;
 mod faults;
 mod network;
 mod node;
