@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod checkers;
 pub mod cluster;
+pub mod group;
 pub mod guard;
 pub mod heart;
 pub mod link;

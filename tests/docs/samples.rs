@@ -4,6 +4,7 @@ use regex::Regex;
 use safekit::actors::checkers::plan::ruleset;
 use safekit::config::module;
 use safekit::fsm::command::{Caller, Command};
+use safekit::fsm::group::Reason;
 use safekit::fsm::resource::{ResourceName, Value};
 use safekit::fsm::state::{Readiness, Role};
 use safekit::guard::client::GuardError;
@@ -27,7 +28,7 @@ fn rules() -> Vec<String> {
 
 /// Texts of all messages.
 pub fn texts() -> Vec<String> {
-    let all = [actions(), transitions(), states(), resources(), others()].concat();
+    let all = [actions(), transitions(), states(), resources(), farms(), others()].concat();
     all.iter().map(ToString::to_string).chain(errors_of_modules()).collect()
 }
 
@@ -100,6 +101,17 @@ fn resources() -> Vec<Message> {
         values.clone().map(|value| Message::Resource(name.clone(), value, setter.to_owned()))
     };
     setters.into_iter().flat_map(resource).collect()
+}
+
+fn farms() -> Vec<Message> {
+    vec![
+        Message::FarmMembership { nodes: vec!["node1".into()], group: "FarmProto_0".into() },
+        Message::FarmMembership { nodes: vec!["node1".into(), "node2".into()], group: "FarmProto_0".into() },
+        Message::FarmLoad { buckets: 0, group: "FarmProto_0".into() },
+        Message::FarmLoad { buckets: 128, group: "FarmProto_0".into() },
+        Message::FarmLoad { buckets: 256, group: "FarmProto_0".into() },
+        Message::Error(format!("no clients are shared with node2: {}", Reason::OtherGroups)),
+    ]
 }
 
 fn others() -> Vec<Message> {
