@@ -2,11 +2,12 @@
 //!
 //! - [`Layout`]: virtual addresses, rules and fellow nodes of a module; [`Backend`]: what a filter does with
 //!   it and with the shares of the groups, each change in one step that no packet sees half done.
-//! - [`Memory`]: a filter that only remembers, for tests.
+//! - [`nft`]: the filter of nftables; [`Memory`]: one that only remembers, for tests.
 //! - [`bucket`]: where a client is hashed to, exactly as the kernel does it.
 
 mod hash;
 mod memory;
+pub mod nft;
 
 pub use hash::bucket;
 pub use memory::{Held, Memory};

@@ -32,6 +32,9 @@ pub struct Interface {
     pub running: bool,
     /// A cable with somebody at its other end.
     pub carrier: bool,
+    /// Somebody set it to receive what is for other machines, and did not say who; what a capture does
+    /// for itself is not seen here.
+    pub promiscuous: bool,
     /// Its addresses, in the kernel's order.
     pub addresses: Vec<InterfaceAddr>,
 }
@@ -252,6 +255,7 @@ fn parse_link(body: &Body) -> Option<Interface> {
         up: header.flags.contains(LinkFlags::Up),
         running: header.flags.contains(LinkFlags::Running),
         carrier: header.flags.contains(LinkFlags::LowerUp),
+        promiscuous: header.flags.contains(LinkFlags::Promisc),
         addresses: Vec::new(),
     };
     for (kind, value) in body.attributes(LINK_HEADER) {

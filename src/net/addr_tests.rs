@@ -16,6 +16,7 @@ fn interface(index: u32, name: &str, carrier: bool, addresses: &[(&str, u8)]) ->
         up: true,
         running: carrier,
         carrier,
+        promiscuous: false,
         addresses: addresses.iter().map(address).collect(),
     }
 }

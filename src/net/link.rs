@@ -3,9 +3,10 @@
 
 use super::NetError;
 use super::addr::Interface;
-use super::netlink::{Body, messages};
+use super::netlink::{Body, Netlink, messages};
 use futures_util::Stream;
 use netlink_packet_core::NetlinkPayload;
+use netlink_packet_route::link::{LinkFlags, LinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use std::collections::BTreeSet;
@@ -33,6 +34,22 @@ impl Interface {
             (false, _) => LinkState::Disabled,
         }
     }
+}
+
+/// Lets an interface receive what is for other machines, or no more. This is one switch for all: who turns
+/// it off must know that he turned it on.
+///
+/// # Errors
+/// The kernel's, typed.
+pub fn set_promiscuous(index: u32, on: bool) -> Result<(), NetError> {
+    let mut request = LinkMessage::default();
+    request.header.index = index;
+    request.header.flags = if on { LinkFlags::Promisc } else { LinkFlags::empty() };
+    request.header.change_mask = LinkFlags::Promisc;
+    let what =
+        if on { "set an interface to promiscuous mode" } else { "end the promiscuous mode of an interface" };
+    let body = Body::new(libc::RTM_NEWLINK, &request);
+    Netlink::open(NETLINK_ROUTE)?.change(what, body, 0)
 }
 
 /// What the watch saw. It names the interfaces only: who is interested asks for their state.

@@ -16,7 +16,7 @@ pub mod icmp;
 pub mod link;
 mod mac;
 pub mod neighbour;
-mod netlink;
+pub(crate) mod netlink;
 pub mod sockets;
 pub mod tcp;
 pub mod vip;

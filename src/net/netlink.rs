@@ -9,6 +9,7 @@ use netlink_packet_core::{
     NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable, NlasIterator,
 };
 use netlink_sys::{Socket, SocketAddr};
+use nix::sys::socket::{setsockopt, sockopt};
 use std::io;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use std::time::Duration;
 const HEADER: usize = 16;
 /// Longest wait for one datagram of the kernel, which answers within microseconds.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
+/// The usual size of a socket's buffer, bytes.
+const USUAL_BUFFER: usize = 212_992;
 /// How often a dump is asked again when the kernel says that it changed meanwhile.
 const DUMP_TRIES: u32 = 5;
 
@@ -118,13 +121,43 @@ impl Netlink {
         Ok(answer.found)
     }
 
+    /// Sends messages that the kernel carries out all or none, as one datagram; one of them asks for the
+    /// acknowledgement (`NLM_F_ACK`) that ends the wait.
+    pub fn transact(&mut self, what: &str, messages: Vec<(Body, u16)>) -> Result<(), Refused> {
+        let (first, count) = (self.sequence.wrapping_add(1), messages.len());
+        let mut bytes = Vec::new();
+        for (body, flags) in messages {
+            self.sequence = self.sequence.wrapping_add(1);
+            let request = request(body, flags, self.sequence);
+            let at = bytes.len();
+            bytes.resize(at + request.buffer_len().next_multiple_of(4), 0);
+            request.serialize(&mut bytes[at..]);
+        }
+        let whole = |error| Refused { at: 0, offset: None, error };
+        let failed = |e: io::Error| whole(NetError::system(what, e));
+        if bytes.len() > USUAL_BUFFER / 2 {
+            let size = 2 * bytes.len();
+            setsockopt(&self.socket, sockopt::SndBufForce, &size).map_err(|e| failed(e.into()))?;
+        }
+        self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0).map_err(failed)?;
+        loop {
+            let datagram = self.receive().map_err(failed)?;
+            for message in messages_of(what, &datagram).map_err(whole)? {
+                let at = message.header.sequence_number.wrapping_sub(first) as usize;
+                match message.payload {
+                    NetlinkPayload::Error(e) if at < count && e.code.is_none() => return Ok(()),
+                    NetlinkPayload::Error(e) if at < count => {
+                        return Err(Refused { at, offset: offset(&e), error: refused(what, &e) });
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
     fn exchange(&mut self, what: &str, body: Body, flags: u16) -> Result<Answer, NetError> {
         self.sequence = self.sequence.wrapping_add(1);
-        let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST | flags;
-        header.sequence_number = self.sequence;
-        let mut request = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(body));
-        request.finalize();
+        let request = request(body, flags, self.sequence);
         let mut bytes = vec![0; request.buffer_len()];
         request.serialize(&mut bytes);
         let kernel = SocketAddr::new(0, 0);
@@ -132,9 +165,7 @@ impl Netlink {
         let mut answer = Answer { found: Vec::new(), interrupted: false };
         loop {
             let datagram = self.receive().map_err(|e| NetError::system(what, e))?;
-            let malformed =
-                |e: DecodeError| NetError::Malformed { what: what.to_owned(), detail: e.to_string() };
-            for message in messages(&datagram).map_err(malformed)? {
+            for message in messages_of(what, &datagram)? {
                 if message.header.sequence_number == self.sequence && answer.take(what, message)? {
                     return Ok(answer);
                 }
@@ -153,6 +184,31 @@ impl Netlink {
             }
         }
     }
+}
+
+fn request(body: Body, flags: u16, sequence: u32) -> NetlinkMessage<Body> {
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | flags;
+    header.sequence_number = sequence;
+    let mut request = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(body));
+    request.finalize();
+    request
+}
+
+fn messages_of(what: &str, datagram: &[u8]) -> Result<Vec<NetlinkMessage<Body>>, NetError> {
+    let malformed = |e: DecodeError| NetError::Malformed { what: what.to_owned(), detail: e.to_string() };
+    messages(datagram).map_err(malformed)
+}
+
+/// The refusal of a transaction: nothing of it was done.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// Place of the refused message; 0 also stands for the whole.
+    pub at: usize,
+    /// Where in that message, with its header, the refused attribute begins.
+    pub offset: Option<usize>,
+    /// Why.
+    pub error: NetError,
 }
 
 /// What came for one request.
@@ -180,6 +236,14 @@ impl Answer {
             _ => Ok(false),
         }
     }
+}
+
+/// Where the refused attribute is (`NLMSGERR_ATTR_OFFS`), if the kernel says it.
+fn offset(error: &ErrorMessage) -> Option<usize> {
+    const NLMSGERR_ATTR_OFFS: u16 = 2;
+    let echoed = Body { kind: 0, bytes: error.header.clone() };
+    let (_, bytes) = echoed.attributes(HEADER).find(|(k, _)| *k == NLMSGERR_ATTR_OFFS)?;
+    Some(u32::from_ne_bytes(bytes.try_into().ok()?) as usize)
 }
 
 /// The kernel's refusal, with its own explanation (`NLMSGERR_ATTR_MSG`) where it gives one.

@@ -3,6 +3,7 @@
 use regex::Regex;
 use safekit::actors::checkers::plan::ruleset;
 use safekit::config::module;
+use safekit::farm::FarmError;
 use safekit::fsm::command::{Caller, Command};
 use safekit::fsm::group::Reason;
 use safekit::fsm::resource::{ResourceName, Value};
@@ -29,7 +30,7 @@ fn rules() -> Vec<String> {
 /// Texts of all messages.
 pub fn texts() -> Vec<String> {
     let all = [actions(), transitions(), states(), resources(), farms(), others()].concat();
-    all.iter().map(ToString::to_string).chain(errors_of_modules()).collect()
+    all.iter().map(ToString::to_string).chain(errors_of_modules()).chain(errors_of_filters()).collect()
 }
 
 fn actions() -> Vec<Message> {
@@ -185,6 +186,17 @@ fn others() -> Vec<Message> {
 
 /// The errors that automaton and actor of a module word themselves: read from their sources, with
 /// `x` for each value.
+fn errors_of_filters() -> Vec<String> {
+    let module = || "farm".parse().unwrap();
+    let errors = [
+        FarmError::Missing { what: "the expression hash of nftables".into() },
+        FarmError::Gone { module: module() },
+        FarmError::NoDevice { device: "eth0".into(), known: "lo, eth1".into() },
+        FarmError::Withdrawn { module: module() },
+    ];
+    errors.iter().map(ToString::to_string).collect()
+}
+
 fn errors_of_modules() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = ["src/fsm/mirror", "src/actors/module"].map(|dir| fs::read_dir(root.join(dir)).unwrap());

@@ -114,7 +114,16 @@ mod tests {
             .iter()
             .map(|addr| InterfaceAddr { addr: addr.parse().unwrap(), prefix: 24, unusable: false })
             .collect();
-        Interface { index: 1, name: name.to_owned(), mac: None, up, running: carrier, carrier, addresses }
+        Interface {
+            index: 1,
+            name: name.to_owned(),
+            mac: None,
+            up,
+            running: carrier,
+            carrier,
+            promiscuous: false,
+            addresses,
+        }
     }
 
     #[test]
