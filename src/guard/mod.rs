@@ -1,8 +1,8 @@
 //! Self-fencing (S8): the protocol with `safeguard`, and the processes of modules as groups.
 //!
 //! `safeadmin` arms the guard for a module while a peer could take over, and renews it with every
-//! heartbeat. When the renewals stop, `safeguard` removes the module's virtual addresses and kills its
-//! application before the peer may think that this node is dead.
+//! heartbeat. When the renewals stop, `safeguard` withdraws the module's buckets of a farm, removes its virtual
+//! addresses and kills its application before a peer may think that this node is dead.
 //!
 //! It also keeps descriptors that shall outlive the process which gave them: those of the mounts of
 //! replicated directories.

@@ -10,6 +10,8 @@ use super::kept::{self, Kept, MAX_KEPT};
 use super::packet;
 use super::scribe::{Note, Scribe, read_markers};
 use super::table::{Entry, Standing, Table};
+use crate::farm::{FarmError, nft};
+use crate::ids::ModuleName;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::mman::{MlockAllFlags, mlockall};
@@ -277,17 +279,17 @@ fn listen_on(path: &Path) -> Result<OwnedFd, Errno> {
     Ok(listener)
 }
 
-/// One attempt at an incomplete fence: addresses first, for they must be free for the peer.
+/// One attempt at an incomplete fence: buckets and addresses first, for they must be free for the peer.
 fn fence(entry: &mut Entry, now: u64, addresses: &mut Addresses, scribe: &Scribe) {
     let Standing::Fenced { fenced, retry_at } = &mut entry.standing else { return };
     let (module, first) = (&entry.module, *retry_at == 0);
-    let result = carry_out(&entry.target, addresses);
+    let result = carry_out(module, &entry.target, addresses);
     let ms = |since: u64| now.saturating_sub(since) / 1_000_000;
     if first {
         let (renewed, echoed, vips) = (ms(fenced.renewed_at), ms(fenced.echoed_at), entry.target.vips.len());
         scribe.note(Note::Line(format!(
             "module {module} is fenced: no renewal for {renewed} ms, newest echoed heartbeat {echoed} ms old; \
-             removing {vips} virtual addresses and killing its application"
+             withdrawing its buckets, removing {vips} virtual addresses and killing its application"
         )));
     }
     match result {
@@ -309,8 +311,12 @@ fn fence(entry: &mut Entry, now: u64, addresses: &mut Addresses, scribe: &Scribe
 }
 
 /// Removes and kills, and says what is still there. A failure of one does not keep it from the other.
-fn carry_out(target: &Target, addresses: &mut Addresses) -> Result<(), String> {
-    let mut result = Ok(());
+fn carry_out(module: &ModuleName, target: &Target, addresses: &mut Addresses) -> Result<(), String> {
+    let mut result = match nft::withdraw(module) {
+        // Without nftables there is nothing to withdraw.
+        Ok(()) | Err(FarmError::Missing { .. }) => Ok(()),
+        Err(e) => Err(e.to_string()),
+    };
     for vip in &target.vips {
         if let Err(errno) = addresses.remove(vip) {
             result = Err(format!("cannot remove {} from interface {}: {errno}", vip.addr, vip.index));

@@ -5,6 +5,10 @@
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
+use safekit::config::module::{Filter, Proto};
+use safekit::farm::nft::Nft;
+use safekit::farm::{Backend, FarmError, Layout, LayoutRule, LayoutVip};
+use safekit::fsm::bucket::{Bitmap, Owners, Reach, Share};
 use safekit::guard::boottime_ns;
 use safekit::guard::cgroup::{AppGroup, BASE_VARIABLE};
 use safekit::guard::client::{GuardClient, GuardError};
@@ -334,6 +338,46 @@ fn virtual_addresses_are_removed_and_others_stay() {
         eventually("the fence", || node.status().fenced.filter(|fenced| fenced.complete));
         let left = ip("addr show dev lo");
         assert!(left.contains(own) && !left.contains("10.9.8.7") && !left.contains("fd09::7"), "{left}");
+    };
+    thread::spawn(body).join().expect("see above");
+}
+
+#[test]
+fn the_buckets_of_a_farm_are_withdrawn_and_stay_so() {
+    let body = || {
+        if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
+            assert!(!geteuid().is_root(), "root can make a network namespace: {errno}");
+            return;
+        }
+        let vip = LayoutVip {
+            addr: "10.9.8.7".parse().unwrap(),
+            device: "lo".to_owned(),
+            reach: Reach::One,
+            vmac: None,
+        };
+        let rule = LayoutRule { group: 0, vip: None, port: None, proto: Proto::Tcp, filter: Filter::OnAddr };
+        let layout = Layout {
+            module: module(),
+            me: 0,
+            vips: vec![vip],
+            rules: vec![rule],
+            peers: Vec::new(),
+            keep: true,
+        };
+        let all = [Share::settled(Owners::new(|_| Some(0)))];
+        let mut filter = Nft::new(&module());
+        filter.load(&layout, &all).unwrap();
+        assert_eq!(filter.shown().unwrap(), [Bitmap::ALL]);
+        let node = Node::start();
+        let target = Target { vips: Vec::new(), group: None };
+        assert!(node.client().arm(&module(), TIMEOUT, boottime_ns(), target).unwrap().armed);
+        eventually("the fence", || node.status().fenced.filter(|fenced| fenced.complete));
+        // This is what safeadmin finds when it wakes up.
+        assert_eq!(filter.shown().unwrap(), [Bitmap::EMPTY]);
+        assert!(matches!(filter.switch(&all), Err(FarmError::Withdrawn { .. })));
+        assert_eq!(filter.shown().unwrap(), [Bitmap::EMPTY]);
+        filter.load(&layout, &all).expect("the module is started anew");
+        assert_eq!(filter.shown().unwrap(), [Bitmap::ALL]);
     };
     thread::spawn(body).join().expect("see above");
 }
