@@ -1,11 +1,12 @@
 //! The life of `safeadmin`: start, boot of the modules, signals, end.
 
-use super::{Admin, AdminError, Inner, ask, off, realtime};
+use super::{Admin, AdminError, Inner, Slot, ask, off, realtime};
 use crate::actors::cluster::{Cluster, ClusterEvent, Heard};
 use crate::actors::guard::GuardHandle;
 use crate::actors::module::Control;
 use crate::config::paths::Paths;
 use crate::control::server;
+use crate::farm::nft;
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::state::Role;
 use crate::ids::ModuleName;
@@ -162,6 +163,7 @@ impl Admin {
         if let Err(error) = self.launch_all().await {
             tracing::error!(%error, "not all modules are launched");
         }
+        self.clean_filters().await;
         self.0.launched.send_replace(true);
         let (paths, id) = (self.0.paths.clone(), self.0.boot.clone());
         match off(move || boot::beginning(&paths, &id)).await {
@@ -171,6 +173,21 @@ impl Admin {
             Ok(Ok(Beginning::Boot)) => self.boot_modules().await,
             Ok(Err(error)) => tracing::error!(%error, "no module is started at boot"),
             Err(error) => tracing::error!(%error, "no module is started at boot"),
+        }
+    }
+
+    /// Removes the packet filters of farms that do not run, which a killed safeadmin may have left. Those of
+    /// a module that cannot be launched stay, as does its application.
+    async fn clean_filters(&self) {
+        let runs = |s: &Slot| s.instance.is_err() || s.role() != Role::Stop;
+        let running: Vec<ModuleName> =
+            self.names().into_iter().filter(|module| self.slot(module, runs).unwrap_or(true)).collect();
+        match off(move || nft::clean(&running)).await {
+            Ok(Ok(cleaned)) => cleaned.iter().for_each(|module| {
+                tracing::info!(%module, "the packet filter that the module left is removed");
+            }),
+            Ok(Err(error)) => tracing::error!(%error, "packet filters of modules that do not run are left"),
+            Err(error) => tracing::error!(%error, "packet filters of modules that do not run are left"),
         }
     }
 
