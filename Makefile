@@ -4,6 +4,7 @@
 # make nightly   the same with many more cases, and advisories (network)
 # make fuzz      fuzzing of what comes from outside, a minute per target
 # make bench     benchmarks against their targets and against keepalived (root; BENCH=name for one)
+# make bench-farm   what a change of bitmaps costs in a farm (root)
 # make bench-replication   what replication costs, against a plain directory and GlusterFS (root)
 
 CARGO ?= cargo
@@ -15,7 +16,7 @@ DENY_CHECKS = bans licenses sources
 # a million files.
 DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000 SAFEKIT_FILES=1000000
 
-.PHONY: demo check test nightly fuzz bench bench-replication deny
+.PHONY: demo check test nightly fuzz bench bench-farm bench-replication deny
 
 demo:
 	scripts/demo.sh
@@ -47,6 +48,9 @@ fuzz:
 
 bench:
 	$(CARGO) bench --locked --bench cluster -- $(BENCH)
+
+bench-farm:
+	$(CARGO) bench --locked --bench farm
 
 bench-replication:
 	$(CARGO) bench --locked --bench replication -- $(BENCH)
