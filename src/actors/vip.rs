@@ -7,8 +7,9 @@
 mod ground;
 
 pub use crate::net::vip::{VipAddr, VipPlan};
-pub use ground::Ground;
+pub use ground::{Ground, MakeLayout};
 
+use crate::farm::FarmError;
 use crate::net::addr::Placement;
 use crate::net::arp::{self, Announcer};
 use crate::net::{MacAddr, NetError, addr, sockets, vip};
@@ -66,6 +67,9 @@ pub enum VipError {
     /// The network's reason.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// The packet filter's reason.
+    #[error(transparent)]
+    Farm(#[from] FarmError),
     /// The work itself broke off, so that it is unknown what is set.
     #[error("setting or removing virtual addresses broke off: {0}; stop the module to remove them")]
     Broken(String),
@@ -295,7 +299,7 @@ impl Handler<SetAll> for Vip {
         let work = tokio::task::spawn_blocking(move || {
             let announcer = before.map_or_else(Announcer::open, |held| Ok(held.announcer))?;
             ground.prepare(&plan)?;
-            let places = vip::set_all(&plan, &announcer).inspect_err(|_| ground.clear())?;
+            let places = vip::set_all(&plan, &announcer).inspect_err(|_| drop(ground.clear()))?;
             Ok::<_, VipError>(Held { announcer, places })
         });
         let report = work.into_actor(self).map(move |done, actor, ctx| {
@@ -322,14 +326,14 @@ impl Handler<UnsetAll> for Vip {
         let (plan, held) = (self.plan.clone(), self.quiet(ctx));
         let ground = self.ground.clone();
         let work = tokio::task::spawn_blocking(move || {
-            let outcome = vip::unset_all(&plan).inspect(|()| ground.clear());
+            let outcome = vip::unset_all(&plan).map_err(VipError::Net).and_then(|()| ground.clear());
             // Closing its socket takes the kernel milliseconds.
             drop(held);
             outcome
         });
         let report = work.into_actor(self).map(move |done, actor, ctx| {
             let result = match done {
-                Ok(outcome) => outcome.map_err(VipError::Net),
+                Ok(outcome) => outcome,
                 Err(error) => Err(VipError::Broken(error.to_string())),
             };
             if result.is_ok() {

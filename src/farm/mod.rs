@@ -3,14 +3,17 @@
 //! - [`Layout`]: virtual addresses, rules and fellow nodes of a module; [`Backend`]: what a filter does with
 //!   it and with the shares of the groups, each change in one step that no packet sees half done.
 //! - [`nft`]: the filter of nftables; [`Memory`]: one that only remembers, for tests.
-//! - [`bucket`]: where a client is hashed to, exactly as the kernel does it.
+//! - [`bucket`]: where a client is hashed to, exactly as the kernel does it; [`owner`]: who answers it.
 
 mod hash;
+mod layout;
 mod memory;
 pub mod nft;
+mod owner;
 
 pub use hash::bucket;
 pub use memory::{Held, Memory};
+pub use owner::{Owner, owner};
 
 use crate::config::module::{Filter, Proto};
 use crate::fsm::bucket::{Bitmap, Reach, Share};

@@ -3,8 +3,10 @@
 use crate::announce::{capture, gratuitous, next};
 use crate::support::{DEADLINE, at, pair, vip};
 use actix::{Actor, Context, Handler};
-use safekit::actors::vip::{Announce, Ground, SetAll, UnsetAll, Vip, VipAddr, VipEvent, VipPlan};
+use safekit::actors::vip::{Announce, Ground, MakeLayout, SetAll, UnsetAll, Vip, VipAddr, VipEvent, VipPlan};
 use safekit::config::paths::Paths;
+use safekit::farm::{Layout, LayoutVip, Memory};
+use safekit::fsm::bucket::Reach;
 use safekit::node::sysctl::Settings;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -183,6 +185,53 @@ fn what_a_shared_address_needs_of_the_kernel_is_put_back() {
         assert!(matches!(event(&mut events).await, VipEvent::Unset { result: Ok(()), .. }));
         assert_eq!(all(), before);
         assert!(!there("10.9.0.77") && !there("fd09::77"));
+    });
+}
+
+/// NET-16: the filter of a mirror answers with the virtual MAC address while the address is set, no longer.
+#[test]
+fn a_filter_is_there_as_long_as_the_addresses() {
+    let (a, _b) = pair();
+    let memory = Memory::default();
+    let held = memory.clone();
+    let vmac = Some("5a:fe:0a:09:00:4d".parse().unwrap());
+    let plan = one(VipAddr { vmac, ..vip("10.9.0.77") });
+    let ground = |make: MakeLayout| {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path(), dir.path());
+        let settings = Settings::new(&paths, "boot", &"mirror".parse().unwrap());
+        (Ground::with_settings(settings).and_filter(Box::new(memory.clone()), make), dir)
+    };
+    let of = plan.clone();
+    let (filtered, _dir) = ground(Box::new(move |interfaces| {
+        let places = of.places(interfaces)?;
+        let vips = places.into_iter().map(|place| LayoutVip {
+            addr: place.addr,
+            device: place.ifname,
+            reach: Reach::Every,
+            vmac,
+        });
+        let module = "mirror".parse().unwrap();
+        Ok(Layout { module, me: 0, vips: vips.collect(), rules: vec![], peers: vec![], keep: false })
+    }));
+    a.run_async(move || async move {
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let actor = Vip::new(plan, Module(sender).start().recipient()).on(filtered).start();
+        for round in 0..2 {
+            held.held().refuse = (round == 0).then(|| "no room".to_owned());
+            actor.send(SetAll { epoch: round }).await.unwrap();
+            let VipEvent::Set { result, .. } = event(&mut events).await else { panic!("not an answer") };
+            let there = held.held().layout.as_ref().map(|layout| layout.vips[0].device.clone());
+            match round {
+                0 => assert!(result.unwrap_err().to_string().contains("no room")),
+                _ => assert_eq!((result.unwrap().len(), there.as_deref()), (1, Some("skt-a"))),
+            }
+            let set = safekit::net::addr::is_local(at("10.9.0.77")).unwrap();
+            assert_eq!(set, round == 1, "without its filter it is not set");
+        }
+        actor.send(UnsetAll { epoch: 2 }).await.unwrap();
+        assert!(matches!(event(&mut events).await, VipEvent::Unset { result: Ok(()), .. }));
+        assert!(held.held().layout.is_none());
     });
 }
 
