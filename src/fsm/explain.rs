@@ -1,5 +1,7 @@
 //! Why a module is in its state, and what an operator can do: from the state itself.
 
+pub mod farm;
+
 use super::generation::Flag;
 use super::mirror::{At, Config, Face, Goal, Peer, Posture, State, Waits, Why, difference};
 use super::state::Role;
@@ -25,11 +27,11 @@ impl Explanation {
     }
 }
 
-/// Explains a state; `module` and `peer` are names for the texts.
+/// Explains a state of a mirror module; `module` and `peer` are names for the texts.
 pub fn explain(cfg: &Config, s: &State, module: &str, peer: &str) -> Explanation {
     let mut e = Explanation::default();
     match &s.at {
-        At::Stopped => stopped(&mut e, s, module),
+        At::Stopped => stopped(&mut e, s.record.clean, module),
         At::Waiting => waiting(&mut e, s, module, peer),
         At::Claiming => {
             e.because(format!("wants to become primary and waits until {peer} has seen it"));
@@ -74,8 +76,8 @@ pub fn explain(cfg: &Config, s: &State, module: &str, peer: &str) -> Explanation
     e
 }
 
-fn stopped(e: &mut Explanation, s: &State, module: &str) {
-    if !s.record.clean {
+fn stopped(e: &mut Explanation, clean: bool, module: &str) {
+    if !clean {
         e.because("stopped; its last halt was unexpected");
     } else {
         e.because("stopped");
@@ -83,20 +85,25 @@ fn stopped(e: &mut Explanation, s: &State, module: &str) {
     e.advise(format!("safekit start -m {module}"));
 }
 
-fn waiting(e: &mut Explanation, s: &State, module: &str, peer: &str) {
-    match &s.waits {
+/// What a rule has to do with it.
+fn rules(e: &mut Explanation, waits: &Waits, module: &str) {
+    match waits {
         Waits::Blocked(rule) => {
             e.because(format!("the failover rule {rule} holds it in WAIT"));
             e.advise(format!(
                 "repair what the rule tests: safekit state -v -m {module} shows the resource that is down"
             ));
-            return;
         }
         Waits::Hold(what) => {
             e.because(format!("waits for the first examination of {what}"));
-            return;
         }
         Waits::Clear => {}
+    }
+}
+
+fn waiting(e: &mut Explanation, s: &State, module: &str, peer: &str) {
+    if s.waits != Waits::Clear {
+        return rules(e, &s.waits, module);
     }
     match s.why {
         Some(Why::NotUptodate) => {

@@ -12,6 +12,7 @@ mod planted;
 mod print;
 mod start;
 mod steps;
+mod up;
 mod world;
 
 use bounds::{Bounds, CALM};

@@ -1,8 +1,10 @@
-//! The automaton against its reviewed table, graph and list of scripts (DESIGN 5a, 5b).
+//! The automata against their reviewed tables, graphs and lists of scripts (DESIGN 5a, 5b).
 //! `SAFEKIT_UPDATE=1` writes them anew; the difference is then reviewed like code.
 #![allow(missing_docs, reason = "a test")]
 
+use safekit::fsm::table::Row;
 use safekit::fsm::{dot, table};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -22,20 +24,28 @@ fn same(path: &str, now: &str) {
 }
 
 #[test]
-fn the_table_is_as_reviewed() {
-    same("tests/table/mirror.txt", &table::text());
+fn the_tables_are_as_reviewed() {
+    same("tests/table/mirror.txt", &table::text(&table::mirror::rows()));
+    same("tests/table/farm.txt", &table::text(&table::farm::rows(true)));
+    same("tests/table/light.txt", &table::text(&table::farm::rows(false)));
 }
 
 #[test]
-fn the_graph_is_as_drawn() {
-    same("docs/automata/mirror.dot", &dot::mirror());
-    let svg = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/automata/mirror.svg");
-    let mark = format!("<!-- of mirror.dot {} -->", blake3::hash(dot::mirror().as_bytes()).to_hex());
+fn the_graphs_are_as_drawn() {
+    is_drawn("mirror", &table::mirror::rows());
+    is_drawn("farm", &table::farm::rows(true));
+}
+
+fn is_drawn(name: &str, rows: &[Row]) {
+    let graph = dot::graph(name, rows);
+    same(&format!("docs/automata/{name}.dot"), &graph);
+    let svg = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/automata/{name}.svg"));
+    let mark = format!("<!-- of {name}.dot {} -->", blake3::hash(graph.as_bytes()).to_hex());
     if std::env::var_os("SAFEKIT_UPDATE").is_some() {
         draw(&svg, &mark);
     }
     let drawn = fs::read_to_string(&svg).unwrap_or_default();
-    assert!(drawn.contains(&mark), "mirror.svg is of another mirror.dot: SAFEKIT_UPDATE=1, with graphviz");
+    assert!(drawn.contains(&mark), "{name}.svg is of another {name}.dot: SAFEKIT_UPDATE=1, with graphviz");
 }
 
 /// Draws the picture with graphviz, and marks which graph it is of: drawings differ with the version
@@ -50,19 +60,40 @@ fn draw(svg: &Path, mark: &str) {
 
 #[test]
 fn the_scripts_are_as_documented() {
-    same("docs/automata/scripts.md", &table::scripts());
+    same("docs/automata/scripts.md", &table::scripts("mirror", &table::mirror::rows()));
+    same("docs/automata/scripts-farm.md", &table::scripts("farm or light", &table::farm::rows(true)));
 }
 
 /// Every pair is there, every event settles, and commands are never lost without a word.
 #[test]
-fn the_table_is_whole() {
-    let rows = table::rows();
-    let states: std::collections::BTreeSet<_> = rows.iter().map(|r| r.state).collect();
-    let events: std::collections::BTreeSet<_> = rows.iter().map(|r| &r.event).collect();
-    assert_eq!(rows.len(), states.len() * events.len());
-    assert!(states.len() >= 16 && events.len() >= 40);
+fn the_mirror_table_is_whole() {
+    let rows = table::mirror::rows();
+    assert!(is_whole(&rows, 16, 40));
     for r in &rows {
         let swallowed = r.outcome == "taken" && r.event == "stop" && r.effects.is_empty();
         assert!(!swallowed || r.state.contains("leaves"), "{}: {} does nothing", r.state, r.event);
     }
+}
+
+/// The same; every stop ends in STOP, and what is refused changes nothing.
+#[test]
+fn the_farm_tables_are_whole() {
+    for (farm, states) in [(true, 25), (false, 18)] {
+        let rows = table::farm::rows(farm);
+        assert!(is_whole(&rows, states, 20));
+        for r in &rows {
+            let stop = ["stop", "forcestop", "shutdown"].contains(&r.event.as_str());
+            assert!(!stop || r.ends == "STOP NotReady", "{}: {} ends in {}", r.state, r.event, r.ends);
+            let goes_on = r.state.contains(':');
+            let refused = r.outcome.starts_with("refused");
+            assert!(!refused || goes_on || r.effects.is_empty(), "{}: {}", r.state, r.event);
+        }
+    }
+}
+
+/// A row for each of at least so many states with each of at least so many events.
+fn is_whole(rows: &[Row], least_states: usize, least_events: usize) -> bool {
+    let states: BTreeSet<_> = rows.iter().map(|r| &r.state).collect();
+    let events: BTreeSet<_> = rows.iter().map(|r| &r.event).collect();
+    rows.len() == states.len() * events.len() && states.len() >= least_states && events.len() >= least_events
 }

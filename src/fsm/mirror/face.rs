@@ -1,7 +1,7 @@
 //! What a node shows its peer in every heartbeat (RES-50, S10).
 
-use super::state::{At, Goal, Order, Peer, State, Stream, Waits};
-use super::{Alike, plan};
+use super::state::{At, Goal, Order, Peer, State, Stream};
+use super::{Alike, Waits, plan};
 use crate::fsm::generation::{Flag, History};
 use crate::fsm::state::{Readiness, Role};
 use serde::{Deserialize, Serialize};

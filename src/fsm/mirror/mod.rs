@@ -20,13 +20,15 @@ mod stream;
 mod tests;
 mod waiting;
 
+pub use super::instance::{Ignored, Outcome, Refused, Waits, Window};
 pub use alike::{Alike, difference};
 pub use face::{Face, Posture};
-pub use plan::{Change, Move, Moving, Todo, Window};
-pub use state::{At, Goal, Order, Peer, State, Stream, Waits, Why};
+pub use plan::{Change, Move, Moving, Todo};
+pub use state::{At, Goal, Order, Peer, State, Stream, Why};
 
 use super::command::{Caller, Command};
 use super::generation::Record;
+use super::instance::{self, Happening};
 use super::losses::Fate;
 use super::scripts::{Call, Scripts};
 use super::start::Rescue;
@@ -111,6 +113,18 @@ pub enum Event {
     Fenced(String),
 }
 
+impl From<Happening> for Event {
+    fn from(h: Happening) -> Event {
+        match h {
+            Happening::Command(command, caller) => Event::Command(command, caller),
+            Happening::Waits(waits) => Event::Waits(waits),
+            Happening::Done(id, result) => Event::Done(id, result),
+            Happening::Timer(id) => Event::Timer(id),
+            Happening::Fenced(what) => Event::Fenced(what),
+        }
+    }
+}
+
 /// Something for the actor to do. Those with an id are answered by [`Event::Done`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Effect {
@@ -185,64 +199,8 @@ pub enum Effect {
     Reboot,
 }
 
-/// Why a command was refused; printed to whoever asked.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
-pub enum Refused {
-    /// The state does not allow it (AMB-03).
-    #[error("{command} is refused in {state}: {advice}")]
-    State {
-        /// The command.
-        command: String,
-        /// The state as printed.
-        state: String,
-        /// What to do instead.
-        advice: String,
-    },
-    /// The data does not allow it (ST-41).
-    #[error(
-        "prim is refused: the data of this node may be inconsistent (stopped during reintegration); start the other node, or run primforce if you are sure"
-    )]
-    Inconsistent,
-    /// The other node is primary (ST-40).
-    #[error("{0} is refused: the other node is primary")]
-    PeerIsPrimary(String),
-    /// There is no primary to be secondary of (ST-44).
-    #[error("second is refused: the other node is not primary")]
-    NoPrimary,
-}
-
-/// Why an event changed nothing, for the flight recorder and `explain`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Ignored {
-    /// An answer or timer of something that is over.
-    Late,
-    /// It says what is known already.
-    Known,
-    /// Nothing to stop.
-    AlreadyStopped,
-}
-
-/// What a step says of its event.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// Taken.
-    Taken,
-    /// Changed nothing, for this reason.
-    Ignored(Ignored),
-    /// A command refused, for this reason.
-    Refused(Refused),
-}
-
 /// The result of [`step`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The next state.
-    pub state: State,
-    /// What to do, in order.
-    pub effects: Vec<Effect>,
-    /// What became of the event.
-    pub outcome: Outcome,
-}
+pub type Step = instance::Step<State, Effect>;
 
 /// One step of the automaton.
 pub fn step(cfg: &Config, state: &State, event: Event) -> Step {

@@ -1,8 +1,8 @@
 //! What is heard: the peer's face, its silence, the rules, the own pause, the guard.
 
 use super::plan::{Move, Moving};
-use super::state::{At, Goal, Peer, Waits};
-use super::{Effect, Face, Ignored, Outcome, Posture, Run};
+use super::state::{At, Goal, Peer};
+use super::{Effect, Face, Ignored, Outcome, Posture, Run, Waits};
 use crate::fsm::generation::Relation;
 use crate::fsm::state::Role;
 use crate::log::Message;

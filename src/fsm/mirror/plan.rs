@@ -3,6 +3,7 @@
 use super::face::Posture;
 use super::state::Goal;
 use crate::fsm::generation::Record;
+use crate::fsm::instance::Window;
 use crate::fsm::scripts::{self, Action, Script};
 use crate::fsm::state::{Readiness, Role};
 use crate::log::Message;
@@ -41,19 +42,6 @@ pub enum Move {
     Yield,
     /// After a crash of the control plane in a move, or a fencing: all is stopped and seen stopped.
     Recover,
-}
-
-/// When checkers run (ST-98).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Window {
-    /// From prestart to poststop.
-    Pre,
-    /// While PRIM or ALONE.
-    Prim,
-    /// While SECOND.
-    Second,
-    /// While PRIM, ALONE or SECOND.
-    Both,
 }
 
 /// A change of the durable record.

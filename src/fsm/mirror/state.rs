@@ -3,9 +3,10 @@
 use super::alike::Alike;
 use super::face::Face;
 use super::plan;
-use super::plan::{Move, Moving, Window};
+use super::plan::{Move, Moving};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::Record;
+use crate::fsm::instance::{Waits, Window};
 use crate::fsm::scripts::Action;
 use crate::fsm::state::{Readiness, Role};
 use serde::{Deserialize, Serialize};
@@ -107,17 +108,6 @@ pub enum Peer {
         /// It echoes my current face (S10).
         counts: bool,
     },
-}
-
-/// The rules' word on waiting (ST-70 to ST-73).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Waits {
-    /// A resource used by a wait rule is still `init`.
-    Hold(String),
-    /// A wait rule is true.
-    Blocked(String),
-    /// No wait rule is true.
-    Clear,
 }
 
 /// What the data plane of this node says of the stream of operations between the nodes; the number is

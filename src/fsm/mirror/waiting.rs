@@ -1,9 +1,10 @@
 //! WAIT: who starts, who becomes secondary, and who waits on (S1, S6, S10).
 
 use super::Run;
+use super::Waits;
 use super::face::{Face, Posture};
 use super::plan::{Move, Moving};
-use super::state::{At, Goal, Order, Peer, Waits, Why};
+use super::state::{At, Goal, Order, Peer, Why};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::generation::{Flag, Relation};
 use crate::fsm::resource::{ResourceName, Value};
