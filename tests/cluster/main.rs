@@ -28,4 +28,7 @@ mod suites;
 mod support;
 mod synchronization;
 mod tcp;
+mod up;
+mod up_checkers;
+mod up_scripts;
 mod virtual_address;

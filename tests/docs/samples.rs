@@ -199,7 +199,14 @@ fn errors_of_filters() -> Vec<String> {
 
 fn errors_of_modules() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["src/fsm/mirror", "src/actors/module"].map(|dir| fs::read_dir(root.join(dir)).unwrap());
+    let dirs = [
+        "src/fsm/mirror",
+        "src/fsm/farm",
+        "src/actors/module",
+        "src/actors/module/mirror",
+        "src/actors/module/farm",
+    ];
+    let files = dirs.map(|dir| fs::read_dir(root.join(dir)).unwrap());
     let files = files.into_iter().flatten().map(|file| file.unwrap().path()).filter(|path| path.is_file());
     let sources: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
     let error = Regex::new(r#"Message::Error\(format!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();

@@ -55,9 +55,10 @@ fn refuse_for_running(
     let place = Place { config, me, info };
     for (module, instance) in running {
         let handle = &instance.handle;
+        let Some(before) = &instance.pair else { continue };
         let pair = find_pair(paths, module, handle.id, &handle.config, &place, &[]);
         let pair = pair.map_err(|e| AdminError::Running(module.clone(), e.to_string()))?;
-        if (&pair.me, &pair.peer) != (&instance.pair.me, &instance.pair.peer) {
+        if (&pair.me, &pair.peer) != (&before.me, &before.peer) {
             let why = "its two nodes or their order in cluster.xml would change".to_owned();
             return Err(AdminError::Running(module.clone(), why));
         }

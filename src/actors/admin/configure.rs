@@ -5,7 +5,7 @@ use super::{Admin, AdminError, Place, off};
 use crate::actors::checkers::plan;
 use crate::config::address::Address;
 use crate::config::error::ConfigError;
-use crate::config::module::{ModuleConfig, VirtualAddr};
+use crate::config::module::{Mode, ModuleConfig, VirtualAddr};
 use crate::config::paths::Paths;
 use crate::control::server::Call;
 use crate::control::{ConfInfo, Reply, Stamp};
@@ -27,8 +27,8 @@ struct Extra {
 }
 
 impl Extra {
-    /// Its rules are understood, no other module has its virtual addresses, and it has a pair of nodes.
-    /// Without a cluster, the first two only.
+    /// Its rules are understood, no other module has its virtual addresses, and a mirror has a pair of
+    /// nodes. Without a cluster, the first two only.
     fn check(&self, config: &ModuleConfig) -> Vec<ConfigError> {
         let fault = |line, tag: &str, what: String| ConfigError {
             file: "userconfig.xml".to_owned(),
@@ -45,7 +45,8 @@ impl Extra {
             .map(|e| fault(e.at.line, "failover", format!("column {}: {}", e.at.column, e.problem)))
             .collect();
         faults.extend(self.taken(config));
-        if let Some(place) = &self.place
+        if config.service.mode == Mode::Mirror
+            && let Some(place) = &self.place
             && let Err(error) = find_pair(&self.paths, &self.module, self.id, config, place, &self.elsewhere)
         {
             faults.push(fault(1, "heart", error.to_string()));

@@ -4,7 +4,7 @@ use super::pair::PairError;
 use crate::actors::cluster::SetupError;
 use crate::actors::module::LaunchError;
 use crate::config::error::ConfigErrors;
-use crate::fsm::mirror::Refused;
+use crate::fsm::instance::Refused;
 use crate::ids::ModuleName;
 use crate::node::cluster::ClusterError;
 use crate::node::cluster_zip::ClusterZipError;

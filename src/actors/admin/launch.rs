@@ -4,8 +4,8 @@ use super::pair::{self, Known, Pair};
 use super::{Admin, AdminError, Instance, Mark, Place, Slot, ask, off};
 use crate::actors::cluster::Heard;
 use crate::actors::guard::GuardHandle;
-use crate::actors::module::{self, Close, ModuleHandle, Setup};
-use crate::config::module::ModuleConfig;
+use crate::actors::module::{self, Close, ModuleHandle, PairSetup, Setup};
+use crate::config::module::{Mode, ModuleConfig};
 use crate::config::paths::Paths;
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName, NodeName};
@@ -196,30 +196,36 @@ impl Order {
         let place = self.place.clone().map_err(AdminError::NoPlace)?;
         let uservar = self.paths.uservar(&self.module);
         std::fs::create_dir_all(&uservar).map_err(|e| AdminError::Io(uservar.clone(), e))?;
-        let pair = find_pair(&self.paths, &self.module, id, &config, &place, &self.elsewhere)?;
-        remember_peer(&self.paths, &self.module, &pair.peer.1)?;
-        let settings = boot::user_settings(&self.paths, &self.module)?;
         let setup = Setup {
             id,
-            config,
+            config: config.clone(),
             boot: self.boot,
-            me: pair.me.clone(),
-            peer: pair.peer.clone(),
-            networks: pair.networks.clone(),
+            me: place.me(),
             key: keys::active_module_key(&self.paths, &self.module)?,
             store: self.store.module(&self.module, &uservar),
-            heard: self.heard,
-            hearts: self.hearts,
             guard: self.guard,
-            failover: settings.failover,
-            rfssync: rfssync::spoken(&self.paths.uservar(&self.module))?,
-            name: self.module,
-            paths: self.paths,
+            name: self.module.clone(),
+            paths: self.paths.clone(),
         };
         // The module makes its arbiter from here, and arbiters belong to the system.
         System::set_current(self.system);
-        let handle = module::launch(setup)?;
-        Ok(Instance { handle, pair, stale: false })
+        if config.service.mode != Mode::Mirror {
+            let handle = module::launch_farm(setup)?;
+            return Ok(Instance { handle, pair: None, stale: false });
+        }
+        let pair = find_pair(&self.paths, &self.module, id, &config, &place, &self.elsewhere)?;
+        remember_peer(&self.paths, &self.module, &pair.peer.1)?;
+        let settings = boot::user_settings(&self.paths, &self.module)?;
+        let of_pair = PairSetup {
+            peer: pair.peer.clone(),
+            networks: pair.networks.clone(),
+            heard: self.heard,
+            hearts: self.hearts,
+            failover: settings.failover,
+            rfssync: rfssync::spoken(&uservar)?,
+        };
+        let handle = module::launch_mirror(setup, of_pair)?;
+        Ok(Instance { handle, pair: Some(pair), stale: false })
     }
 }
 

@@ -23,7 +23,7 @@ pub use run::{StartError, run};
 
 use crate::actors::cluster::{Cluster, GetMembers, Heard, Member};
 use crate::actors::guard::GuardHandle;
-use crate::actors::module::{Module, ModuleHandle};
+use crate::actors::module::{Farm, Mirror, Module, ModuleHandle};
 use crate::config::cluster::ClusterConfig;
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
@@ -35,8 +35,7 @@ use crate::node::cluster::ClusterInfo;
 use crate::node::configure::ConfInfo;
 use crate::node::modules::Elsewhere;
 use crate::store::Store;
-use actix::dev::ToEnvelope;
-use actix::{Addr, ArbiterHandle, Handler, Message};
+use actix::{Addr, ArbiterHandle, Handler, MailboxError, Message};
 use error::{ANSWER_S, TURN_S};
 use jiff::Timestamp;
 use std::cell::{Cell, RefCell};
@@ -81,6 +80,15 @@ struct Place {
     info: ClusterInfo,
 }
 
+impl Place {
+    /// Index and name of this node.
+    fn me(&self) -> (u8, NodeName) {
+        // It was found among these nodes.
+        let index = self.config.nodes().iter().position(|n| *n == self.me).unwrap_or_default();
+        (u8::try_from(index).unwrap_or(u8::MAX), self.me.clone())
+    }
+}
+
 /// An installed module.
 struct Slot {
     id: ModuleId,
@@ -97,7 +105,8 @@ struct Slot {
 #[derive(Clone)]
 struct Instance {
     handle: ModuleHandle,
-    pair: pair::Pair,
+    /// The two nodes of a mirror module.
+    pair: Option<pair::Pair>,
     /// The cluster has changed since: another instance must be launched in STOP.
     stale: bool,
 }
@@ -124,12 +133,30 @@ async fn off<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Re
 /// Asks a module; it has a bounded time to answer.
 async fn ask<M>(handle: &ModuleHandle, message: M) -> Result<M::Result, AdminError>
 where
-    Module: Handler<M>,
+    Module<Mirror>: Handler<M>,
+    Module<Farm>: Handler<M>,
     M: Message + Send + 'static,
     M::Result: Send,
-    <Module as actix::Actor>::Context: ToEnvelope<Module, M>,
 {
-    match timeout(Duration::from_secs(ANSWER_S), handle.addr.send(message)).await {
+    answered(handle, handle.addr.send(message)).await
+}
+
+/// Asks a mirror module for what only those with replicated directories have.
+async fn ask_mirror<M>(handle: &ModuleHandle, message: M) -> Result<M::Result, AdminError>
+where
+    Module<Mirror>: Handler<M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    let mirror = handle.addr.mirror().ok_or_else(|| AdminError::NoRfs(handle.name.clone()))?;
+    answered(handle, mirror.send(message)).await
+}
+
+async fn answered<T>(
+    handle: &ModuleHandle,
+    answer: impl Future<Output = Result<T, MailboxError>>,
+) -> Result<T, AdminError> {
+    match timeout(Duration::from_secs(ANSWER_S), answer).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) | Err(_) => Err(AdminError::NoAnswer(handle.name.clone())),
     }

@@ -91,7 +91,7 @@ impl Admin {
         if let Ok(instance) = &instance {
             let shown = instance.handle.shown.borrow().clone();
             (report.role, report.readiness) = (shown.role, shown.readiness);
-            report.remote = Some(shown.remote);
+            report.remote = shown.remote;
             report.since = date(shown.since);
             report.reason = Some(shown.reason).filter(|r| !r.is_empty());
             if verbose {

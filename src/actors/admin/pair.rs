@@ -11,7 +11,7 @@ use std::net::IpAddr;
 #[derive(Debug, thiserror::Error)]
 pub enum PairError {
     /// No `<heart>`.
-    #[error("this version runs mirror modules only: <service mode=\"mirror\"> with a <heart>")]
+    #[error("<heart> is missing: a mirror module has heartbeats")]
     NoHeart,
     /// No node shares its lans.
     #[error(

@@ -1,6 +1,6 @@
 //! Replicated directories of a module: policy and comparison (CLI-063, CLI-118).
 
-use super::{Admin, AdminError, ask, off};
+use super::{Admin, AdminError, ask_mirror, off};
 use crate::actors::module::{Examination, Examine, News, SyncPolicy};
 use crate::control::server::Call;
 use crate::control::{Reply, RfsReport, RfsRequest};
@@ -43,7 +43,7 @@ impl Admin {
 
     async fn policy(&self, call: &Call, module: &ModuleName, new: Option<Policy>) -> Result<i32, AdminError> {
         let policy = match self.instance(module) {
-            Ok(instance) => ask(&instance.handle, SyncPolicy(new)).await?,
+            Ok(instance) => ask_mirror(&instance.handle, SyncPolicy(new)).await?,
             // It is kept for the next instance.
             Err(_) => {
                 let (paths, name) = (self.0.paths.clone(), module.clone());
@@ -58,7 +58,7 @@ impl Admin {
     async fn examine(&self, call: &Call, module: &ModuleName, what: Examination) -> Result<i32, AdminError> {
         let instance = self.instance(module)?;
         let (to, mut news) = mpsc::channel(NEWS);
-        ask(&instance.handle, Examine(what, to)).await?.map_err(AdminError::Rfs)?;
+        ask_mirror(&instance.handle, Examine(what, to)).await?.map_err(AdminError::Rfs)?;
         let mut code = 0;
         loop {
             let heard = tokio::select! {

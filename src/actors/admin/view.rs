@@ -125,10 +125,13 @@ impl Admin {
     pub(super) fn tell_holders(&self, members: &[Member]) {
         for (module, slot) in self.0.slots.borrow().iter() {
             let Ok(instance) = &slot.instance else { continue };
-            let peer = usize::from(instance.pair.peer.0);
+            let (Some(pair), Some(mirror)) = (&instance.pair, instance.handle.addr.mirror()) else {
+                continue;
+            };
+            let peer = usize::from(pair.peer.0);
             let view = members.iter().find(|m| m.node == peer).and_then(|m| m.view.as_ref());
             let holds = view.is_none_or(|v| v.modules.iter().any(|m| m.name == *module && m.configured));
-            if instance.handle.addr.try_send(PeerHolds(holds)).is_err() {
+            if mirror.try_send(PeerHolds(holds)).is_err() {
                 tracing::warn!(%module, "the module is busy: it is told with the next change of the cluster");
             }
         }

@@ -1,11 +1,11 @@
 //! What the rest of safeadmin may ask of a module's actor.
 
-use crate::actors::cluster::Heard;
+use super::{Farm, Mirror, Module};
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
 use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel, RfsReport};
 use crate::fsm::command::{Caller, Command};
-use crate::fsm::mirror::Refused;
+use crate::fsm::instance::Refused;
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName, NodeName};
@@ -13,9 +13,8 @@ use crate::node::keys::SecretKey;
 use crate::node::rfssync::Policy;
 use crate::rfs::control::Measure;
 use crate::store::ModuleStore;
-use actix::{Addr, Message};
+use actix::{Addr, Handler, MailboxError, Message};
 use jiff::Timestamp;
-use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -33,25 +32,12 @@ pub struct Setup {
     pub boot: String,
     /// Index and name of this node in cluster.xml.
     pub me: (u8, NodeName),
-    /// Index and name of the other node of the pair (AMB-41).
-    pub peer: (u8, NodeName),
-    /// Heartbeat networks in the order of the configuration: identity, own address, the peer's.
-    pub networks: Vec<(String, IpAddr, IpAddr)>,
     /// Key of the module, if it has one (CFG-GEN-07).
     pub key: Option<SecretKey>,
     /// Its journal.
     pub store: ModuleStore,
-    /// When each node was last heard on the cluster channel.
-    pub heard: Heard,
-    /// The arbiter that owns the heartbeats.
-    pub hearts: actix::ArbiterHandle,
     /// The thread that talks to the guard.
     pub guard: crate::actors::guard::GuardHandle,
-    /// `failover` as a command left it (ST-53); none: as configured.
-    pub failover: Option<bool>,
-    /// Last word on the synchronization policy of its replicated directories (RFS-54); none since it was
-    /// configured.
-    pub rfssync: Option<Policy>,
 }
 
 /// A module instance as seen from outside. Dropping it does not end it: send [`Close`].
@@ -64,11 +50,47 @@ pub struct ModuleHandle {
     /// Its configuration.
     pub config: Arc<ModuleConfig>,
     /// Its actor.
-    pub addr: Addr<super::Module>,
+    pub addr: ModuleAddr,
     /// What it shows; changes wake.
     pub shown: watch::Receiver<Shown>,
     /// Its journal.
     pub store: ModuleStore,
+}
+
+/// The actor of a module, by its kind.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ModuleAddr {
+    /// Of a mirror module.
+    Mirror(Addr<Module<Mirror>>),
+    /// Of a farm or light module.
+    Farm(Addr<Module<Farm>>),
+}
+
+impl ModuleAddr {
+    /// Asks for something that every module answers.
+    ///
+    /// # Errors
+    /// The actor has ended.
+    pub async fn send<M>(&self, message: M) -> Result<M::Result, MailboxError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        Module<Mirror>: Handler<M>,
+        Module<Farm>: Handler<M>,
+    {
+        match self {
+            ModuleAddr::Mirror(addr) => addr.send(message).await,
+            ModuleAddr::Farm(addr) => addr.send(message).await,
+        }
+    }
+
+    /// The actor of a mirror module.
+    pub fn mirror(&self) -> Option<&Addr<Module<Mirror>>> {
+        match self {
+            ModuleAddr::Mirror(addr) => Some(addr),
+            ModuleAddr::Farm(_) => None,
+        }
+    }
 }
 
 /// What a module shows.
@@ -78,8 +100,8 @@ pub struct Shown {
     pub role: Role,
     /// Its readiness here.
     pub readiness: Readiness,
-    /// `state.remote`.
-    pub remote: String,
+    /// `state.remote`; none without a peer.
+    pub remote: Option<String>,
     /// Time of the last change of state.
     pub since: Timestamp,
     /// First line of `explain`; empty when Ready.

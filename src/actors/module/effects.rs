@@ -1,76 +1,30 @@
 //! Carrying out the effects of the automaton. Each answered effect ends in exactly one
-//! `Event::Done`; what blocks runs on other threads.
+//! [`Happening::Done`]; what blocks runs on other threads.
 
 use super::adopt::record_path;
-use super::{Module, Running, name};
-use crate::actors::cluster::now_ms;
+use super::{Kind, Module, Running};
 use crate::actors::guard::GuardOrder;
 use crate::actors::script::{Kill, Run, ScriptJob};
 use crate::actors::vip::{SetAll, UnsetAll};
 use crate::config::module::Logging;
-use crate::fsm::mirror::{Effect, Event, Timer};
-use crate::fsm::resource::Value;
+use crate::fsm::instance::Happening;
 use crate::fsm::scripts::Call;
 use crate::guard::frame::{Target, Vip as GuardVip};
 use crate::log::Message as LogMessage;
 use crate::log::userlog;
-use crate::node::{boot, environment, record};
+use crate::node::{environment, record};
 use actix::prelude::*;
 use jiff::{Timestamp, tz::TimeZone};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long the killed application may take to disappear before the automaton is told.
 const KILL_WAIT: Duration = Duration::from_secs(10);
-/// Timer `Retry`.
-const RETRY: Duration = Duration::from_secs(1);
-/// The same after many reintegrations that failed: each may read all of both disks.
-const RETRY_MOST: Duration = Duration::from_secs(60);
 
-impl Module {
-    pub(super) fn run(&mut self, effect: Effect, ctx: &mut Context<Self>) {
-        match effect {
-            Effect::Log(message) => self.log(&message),
-            Effect::Store(id, value) => {
-                self.stores.push_back((id, value));
-                self.store_next(ctx);
-            }
-            Effect::Script(id, call) => self.script(id, &call, ctx),
-            Effect::VipOn(id) => self.vip_on(id, ctx),
-            Effect::VipOff(id) => match &self.vip {
-                Some(vip) if vip.try_send(UnsetAll { epoch: id }).is_ok() => {}
-                Some(_) => self.answer(id, Err("the virtual ip actor is busy".to_owned()), ctx),
-                None => self.answer(id, Ok(()), ctx),
-            },
-            Effect::Kill { id, swap } => {
-                let groups = self.groups.clone();
-                self.elsewhere(id, move || groups.kill(swap, Instant::now() + KILL_WAIT), ctx);
-            }
-            Effect::Arm(id) => self.arm(id, ctx),
-            Effect::Disarm(id) => {
-                if !self.setup.guard.order(&self.setup.name, GuardOrder::Disarm(id), &self.guard) {
-                    self.answer(id, Ok(()), ctx);
-                }
-            }
-            Effect::Mount(_)
-            | Effect::Unmount(_)
-            | Effect::Writable(..)
-            | Effect::ReadOnly(_)
-            | Effect::Reintegrate { .. }
-            | Effect::Drain(_)
-            | Effect::MarkDirty(_)
-            | Effect::Release(..) => self.replicate(effect, ctx),
-            Effect::Checkers(window, on) => self.window(window, on),
-            Effect::Timer(id, timer) => {
-                ctx.run_later(self.duration(timer), move |module, ctx| {
-                    module.feed(Event::Timer(id), ctx);
-                });
-            }
-            Effect::KillScript(id) => drop(self.scripts.try_send(Kill { id })),
-            Effect::ResetRules => self.machine.reset(),
-            Effect::Failover(on) => self.keep_failover(on),
-            Effect::Reboot => self.reboot(),
-        }
+impl<K: Kind> Module<K> {
+    /// Makes a record durable.
+    pub(super) fn store(&mut self, id: u64, record: K::Record, ctx: &mut Context<Self>) {
+        self.stores.push_back((id, record));
+        self.store_next(ctx);
     }
 
     /// Records become durable one after the other: a store that a move no longer waits for must not
@@ -81,13 +35,13 @@ impl Module {
         }
         let Some((id, value)) = self.stores.pop_front() else { return };
         self.storing = true;
-        let path = record_path(&self.setup.paths, &self.setup.name);
+        let path = record_path::<K>(&self.setup.paths, &self.setup.name);
         let stored =
             tokio::task::spawn_blocking(move || record::store(&path, &value).map_err(|e| e.to_string()));
         ctx.spawn(stored.into_actor(self).map(move |result, module, ctx| {
             module.storing = false;
             let result = result.unwrap_or_else(|e| Err(format!("the store broke off: {e}")));
-            module.feed(Event::Done(id, result), ctx);
+            module.feed(Happening::Done(id, result), ctx);
             module.store_next(ctx);
         }));
     }
@@ -95,7 +49,7 @@ impl Module {
     /// The answer to an effect, after what is under way.
     pub(super) fn answer(&mut self, id: u64, result: Result<(), String>, ctx: &mut Context<Self>) {
         ctx.run_later(Duration::ZERO, move |module, ctx| {
-            module.feed(Event::Done(id, result), ctx);
+            module.feed(Happening::Done(id, result), ctx);
         });
     }
 
@@ -108,33 +62,13 @@ impl Module {
     ) {
         let done = tokio::task::spawn_blocking(work).into_actor(self).map(move |result, module, ctx| {
             let result = result.unwrap_or_else(|e| Err(format!("the work broke off: {e}")));
-            module.feed(Event::Done(id, result), ctx);
+            module.feed(Happening::Done(id, result), ctx);
         });
         ctx.spawn(done);
     }
 
-    fn duration(&self, timer: Timer) -> Duration {
-        let timeout = self.setup.config.heart.as_ref().map_or(Duration::from_secs(30), |h| h.timeout);
-        match timer {
-            Timer::Answer => timeout,
-            Timer::Swap => timeout * 2,
-            Timer::Retry => match &self.uncopied {
-                Some(failure) => RETRY * (1 << (failure.times - 1).min(6)),
-                None => RETRY,
-            }
-            .min(RETRY_MOST),
-        }
-    }
-
-    /// Sets the virtual addresses; but who has slept looks first (S4).
-    fn vip_on(&mut self, id: u64, ctx: &mut Context<Self>) {
-        let slept = now_ms().saturating_sub(self.last_sent.load(Ordering::Relaxed));
-        if Duration::from_millis(slept) * 2 >= self.duration(Timer::Answer) {
-            ctx.run_later(Duration::ZERO, move |module, ctx| {
-                module.feed(Event::OwnPause(slept), ctx);
-            });
-            return;
-        }
+    /// Sets the virtual addresses.
+    pub(super) fn set_vips(&mut self, id: u64, ctx: &mut Context<Self>) {
         match &self.vip {
             Some(vip) if vip.try_send(SetAll { epoch: id }).is_ok() => {}
             Some(_) => self.answer(id, Err("the virtual ip actor is busy".to_owned()), ctx),
@@ -142,17 +76,38 @@ impl Module {
         }
     }
 
-    fn arm(&mut self, id: u64, ctx: &mut Context<Self>) {
-        self.places = self.placements();
-        let order = GuardOrder::Arm {
-            id,
-            timeout: self.duration(Timer::Answer),
-            echoed_at: now_ms() * 1_000_000,
-            target: self.target(),
-        };
-        if !self.setup.guard.order(&self.setup.name, order, &self.guard) {
-            self.answer(id, Err("too many orders wait for the guard".to_owned()), ctx);
+    /// Removes the virtual addresses.
+    pub(super) fn unset_vips(&mut self, id: u64, ctx: &mut Context<Self>) {
+        match &self.vip {
+            Some(vip) if vip.try_send(UnsetAll { epoch: id }).is_ok() => {}
+            Some(_) => self.answer(id, Err("the virtual ip actor is busy".to_owned()), ctx),
+            None => self.answer(id, Ok(()), ctx),
         }
+    }
+
+    /// Kills the application and sees it gone. `swap`: only what runs for the primary.
+    pub(super) fn kill(&mut self, id: u64, swap: bool, ctx: &mut Context<Self>) {
+        let groups = self.groups.clone();
+        self.elsewhere(id, move || groups.kill(swap, Instant::now() + KILL_WAIT), ctx);
+    }
+
+    /// The guard is not to fence any more.
+    pub(super) fn disarm(&mut self, id: u64, ctx: &mut Context<Self>) {
+        if !self.setup.guard.order(&self.setup.name, GuardOrder::Disarm(id), &self.guard) {
+            self.answer(id, Ok(()), ctx);
+        }
+    }
+
+    /// Kills the script that runs.
+    pub(super) fn kill_script(&self, id: u64) {
+        drop(self.scripts.try_send(Kill { id }));
+    }
+
+    /// Starts a timer of the automaton.
+    pub(super) fn timer(&self, id: u64, after: Duration, ctx: &mut Context<Self>) {
+        ctx.run_later(after, move |module, ctx| {
+            module.feed(Happening::Timer(id), ctx);
+        });
     }
 
     /// What a fence removes and kills. The addresses are those of the configuration, wherever they
@@ -166,7 +121,7 @@ impl Module {
         Target { vips, group: Some(self.groups.fence.clone()) }
     }
 
-    fn script(&mut self, id: u64, call: &Call, ctx: &mut Context<Self>) {
+    pub(super) fn script(&mut self, id: u64, call: &Call, ctx: &mut Context<Self>) {
         let now = Timestamp::now();
         let script = call.script.name();
         let user = self.setup.config.user.as_ref();
@@ -202,7 +157,7 @@ impl Module {
             };
             module.log(&LogMessage::Error(format!("the script cannot be run: {failed}")));
             module.script = None;
-            module.feed(Event::Done(id, Err(failed)), ctx);
+            module.feed(Happening::Done(id, Err(failed)), ctx);
         }));
     }
 
@@ -215,22 +170,8 @@ impl Module {
         }
     }
 
-    fn keep_failover(&mut self, on: bool) {
-        let (paths, module) = (self.setup.paths.clone(), self.setup.name.clone());
-        let settings = boot::UserSettings {
-            failover: Some(on),
-            ..boot::user_settings(&paths, &module).unwrap_or_default()
-        };
-        if let Err(error) = boot::set_user_settings(&paths, &module, &settings) {
-            self.log(&LogMessage::Error(format!(
-                "the setting of failover is lost at the next restart: {error}"
-            )));
-        }
-        self.assign(&name("usersetting", "failover"), Value::Text(if on { "on" } else { "off" }.to_owned()));
-    }
-
     /// CFG-SVC-08; the command can be replaced for systems without systemd (AMB-47).
-    fn reboot(&self) {
+    pub(super) fn reboot(&self) {
         let command = std::env::var("SAFEKIT_REBOOT").unwrap_or_else(|_| "systemctl reboot".to_owned());
         self.log(&LogMessage::Error(format!("automatic_reboot: running \"{command}\"")));
         let words = shlex::split(&command).unwrap_or_default();

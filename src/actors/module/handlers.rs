@@ -1,66 +1,23 @@
 //! What comes to the module's actor: from its own actors, and from the rest of safeadmin.
 
 use super::resources::unix_now;
-use super::{
-    Close, Control, Explain, Forget, GetResources, Loop, Module, Print, SetResource, SyncPolicy, name,
-};
+use super::{Close, Control, Explain, Forget, GetResources, Kind, Loop, Module, Print, SetResource, name};
 use crate::actors::checkers::{CheckerReport, Finding};
 use crate::actors::guard::GuardEvent;
-use crate::actors::heart::{HeartEvent, PeerHolds, Silence};
 use crate::actors::script::{ScriptEnd, ScriptEvent, ScriptEventKind};
 use crate::actors::vip::VipEvent;
 use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::explain::Explanation;
 use crate::fsm::gate;
+use crate::fsm::instance::{Happening, Refused};
 use crate::fsm::maxloop::Loops;
-use crate::fsm::mirror::{Event, Refused};
 use crate::fsm::resource::{ResourceName, Value};
-use crate::fsm::state::Role;
 use crate::log::{Level, Message as LogMessage};
-use crate::node::rfssync::Policy;
 use actix::prelude::*;
 use jiff::Timestamp;
 
-impl Handler<HeartEvent> for Module {
-    type Result = ();
-
-    fn handle(&mut self, event: HeartEvent, ctx: &mut Self::Context) {
-        let up = |on| if on { Value::Up } else { Value::Down };
-        let ident = |module: &Module, i: usize| module.setup.networks.get(i).map(|n| n.0.clone());
-        match event {
-            HeartEvent::Mirror(event, face_no) => {
-                // The peer does not get what is sent: perhaps its network card was replaced.
-                if matches!(event, Event::OwnPause(_)) {
-                    self.renew_neighbours(ctx);
-                }
-                self.feed(self.judged(event, face_no), ctx);
-            }
-            HeartEvent::Link(i, on) => {
-                let Some(ident) = ident(self, i) else { return };
-                let stopped = self.state.shown().0 == Role::Stop;
-                let log = if stopped { LogChoice::Never } else { LogChoice::Default };
-                self.set(&name("heartbeat", &ident), up(on), "heart", log);
-                if on {
-                    self.renew_neighbours(ctx);
-                } else {
-                    self.forget_neighbour(i);
-                }
-            }
-            HeartEvent::Local(i, on) => {
-                let Some(ident) = ident(self, i) else { return };
-                self.assign(&name("heartbeatlocaladdr", &ident), up(on));
-            }
-            HeartEvent::Remote(resources) => {
-                self.remote = resources;
-                self.keep_dates(ctx);
-                self.show_applicable();
-            }
-        }
-    }
-}
-
-impl Handler<ScriptEvent> for Module {
+impl<K: Kind> Handler<ScriptEvent> for Module<K> {
     type Result = ();
 
     fn handle(&mut self, ScriptEvent { epoch, id, kind }: ScriptEvent, ctx: &mut Self::Context) {
@@ -88,29 +45,18 @@ impl Handler<ScriptEvent> for Module {
             ScriptEnd::Failed(why) => Err(why),
             ScriptEnd::TimedOut => {
                 self.log(&LogMessage::ScriptTimeout(script, timeout.unwrap_or_default().as_secs()));
-                self.feed(Event::Done(id, Err("timeout".to_owned())), ctx);
+                self.feed(Happening::Done(id, Err("timeout".to_owned())), ctx);
                 return;
             }
         };
         if let Err(why) = &result {
             self.log(&LogMessage::ScriptFailed(script, why.clone()));
         }
-        self.feed(Event::Done(id, result), ctx);
+        self.feed(Happening::Done(id, result), ctx);
     }
 }
 
-impl Module {
-    /// An echo counts only if it is one of the face shown now: the report may have been on its way
-    /// while the face changed (S10).
-    fn judged(&self, event: Event, face_no: u64) -> Event {
-        match event {
-            Event::Peer { face, counts } => Event::Peer { face, counts: counts && face_no == self.face_no },
-            other => other,
-        }
-    }
-}
-
-impl Handler<VipEvent> for Module {
+impl<K: Kind> Handler<VipEvent> for Module<K> {
     type Result = ();
 
     fn handle(&mut self, event: VipEvent, ctx: &mut Self::Context) {
@@ -122,10 +68,10 @@ impl Handler<VipEvent> for Module {
                     }
                     self.places = places;
                 });
-                self.feed(Event::Done(epoch, result), ctx);
+                self.feed(Happening::Done(epoch, result), ctx);
             }
             VipEvent::Unset { epoch, result } => {
-                self.feed(Event::Done(epoch, result.map_err(|e| e.to_string())), ctx);
+                self.feed(Happening::Done(epoch, result.map_err(|e| e.to_string())), ctx);
             }
             VipEvent::Connections { addr, count } => {
                 self.assign(&name("connections", &addr.to_string()), Value::Text(count.to_string()));
@@ -140,19 +86,19 @@ impl Handler<VipEvent> for Module {
     }
 }
 
-impl Handler<GuardEvent> for Module {
+impl<K: Kind> Handler<GuardEvent> for Module<K> {
     type Result = ();
 
     fn handle(&mut self, event: GuardEvent, ctx: &mut Self::Context) {
         match event {
-            GuardEvent::Armed(id, result) => self.feed(Event::Done(id, result), ctx),
-            GuardEvent::Disarmed(id, result) => self.feed(Event::Done(id, result), ctx),
-            GuardEvent::Fenced(what) => self.feed(Event::Fenced(what), ctx),
+            GuardEvent::Armed(id, result) => self.feed(Happening::Done(id, result), ctx),
+            GuardEvent::Disarmed(id, result) => self.feed(Happening::Done(id, result), ctx),
+            GuardEvent::Fenced(what) => self.feed(Happening::Fenced(what), ctx),
         };
     }
 }
 
-impl Handler<CheckerReport> for Module {
+impl<K: Kind> Handler<CheckerReport> for Module<K> {
     type Result = ();
 
     fn handle(&mut self, report: CheckerReport, ctx: &mut Self::Context) {
@@ -172,7 +118,7 @@ impl Handler<CheckerReport> for Module {
     }
 }
 
-impl Handler<Control> for Module {
+impl<K: Kind> Handler<Control> for Module<K> {
     type Result = Result<(), Refused>;
 
     fn handle(&mut self, Control { command, caller }: Control, ctx: &mut Self::Context) -> Self::Result {
@@ -180,7 +126,7 @@ impl Handler<Control> for Module {
     }
 }
 
-impl Handler<SetResource> for Module {
+impl<K: Kind> Handler<SetResource> for Module<K> {
     type Result = ();
 
     fn handle(&mut self, s: SetResource, ctx: &mut Self::Context) {
@@ -189,7 +135,7 @@ impl Handler<SetResource> for Module {
     }
 }
 
-impl Handler<Print> for Module {
+impl<K: Kind> Handler<Print> for Module<K> {
     type Result = ();
 
     fn handle(&mut self, Print(level, text): Print, _: &mut Self::Context) {
@@ -201,7 +147,7 @@ impl Handler<Print> for Module {
     }
 }
 
-impl Handler<Loop> for Module {
+impl<K: Kind> Handler<Loop> for Module<K> {
     type Result = MessageResult<Loop>;
 
     fn handle(&mut self, Loop(op, identity): Loop, _: &mut Self::Context) -> Self::Result {
@@ -227,19 +173,7 @@ impl Handler<Loop> for Module {
     }
 }
 
-impl Handler<SyncPolicy> for Module {
-    type Result = MessageResult<SyncPolicy>;
-
-    fn handle(&mut self, SyncPolicy(policy): SyncPolicy, _: &mut Self::Context) -> Self::Result {
-        if policy.is_some() {
-            self.setup.rfssync = policy;
-            self.show_rfssync();
-        }
-        MessageResult(self.setup.rfssync.clone().unwrap_or(Policy::Full))
-    }
-}
-
-impl Handler<GetResources> for Module {
+impl<K: Kind> Handler<GetResources> for Module<K> {
     type Result = MessageResult<GetResources>;
 
     fn handle(&mut self, _: GetResources, _: &mut Self::Context) -> Self::Result {
@@ -250,7 +184,7 @@ impl Handler<GetResources> for Module {
     }
 }
 
-impl Handler<Explain> for Module {
+impl<K: Kind> Handler<Explain> for Module<K> {
     type Result = MessageResult<Explain>;
 
     fn handle(&mut self, _: Explain, _: &mut Self::Context) -> Self::Result {
@@ -259,15 +193,7 @@ impl Handler<Explain> for Module {
     }
 }
 
-impl Handler<PeerHolds> for Module {
-    type Result = ();
-
-    fn handle(&mut self, holds: PeerHolds, _: &mut Self::Context) {
-        drop(self.heart.try_send(holds));
-    }
-}
-
-impl Handler<Forget> for Module {
+impl<K: Kind> Handler<Forget> for Module<K> {
     type Result = ();
 
     fn handle(&mut self, _: Forget, _: &mut Self::Context) {
@@ -277,14 +203,11 @@ impl Handler<Forget> for Module {
     }
 }
 
-impl Handler<Close> for Module {
+impl<K: Kind> Handler<Close> for Module<K> {
     type Result = ();
 
     fn handle(&mut self, _: Close, ctx: &mut Self::Context) {
-        drop(self.heart.try_send(Silence));
-        if let Some(replication) = &self.replication {
-            drop(replication.try_send(Close));
-        }
+        K::close(self);
         ctx.stop();
     }
 }

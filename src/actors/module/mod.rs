@@ -1,49 +1,46 @@
-//! The actor of a mirror module: it records what happens, steps the automaton and runs its effects.
+//! The actor of a module: it records what happens, steps the automaton and runs its effects.
 //!
 //! Each instance has an arbiter of its own, so that a panic in one module does not touch another.
-//! Decisions are in [`crate::fsm`]; what is here is the order of carrying them out.
+//! Decisions are in [`crate::fsm`]; what is here is the order of carrying them out. What all modules
+//! have in common is here; a [`Kind`] adds its automaton and what goes with it: [`mirror`] its heart
+//! and its data plane, [`farm`] its group.
 
 mod adopt;
 mod api;
 mod effects;
-mod examine;
-mod fscheck;
+mod farm;
 mod groups;
 mod handlers;
 mod launch;
-mod neighbours;
-mod replicated;
+mod mirror;
 mod resources;
-mod synced;
 mod windows;
 
 pub use api::{
-    Close, Control, Examination, Examine, Explain, Forget, GetResources, Loop, ModuleHandle, News, Print,
-    SetResource, Setup, Shown, SyncPolicy,
+    Close, Control, Examination, Examine, Explain, Forget, GetResources, Loop, ModuleAddr, ModuleHandle,
+    News, Print, SetResource, Setup, Shown, SyncPolicy,
 };
-pub use launch::{LaunchError, launch, vip_plan};
+pub use farm::{Farm, launch_farm};
+pub use launch::{LaunchError, vip_plan};
+pub use mirror::{Mirror, PairSetup, launch_mirror};
 
 use super::guard::GuardEvent;
-use super::heart::{Guarded, Heart, Publish, Show};
-use super::replication::Replication;
 use super::script::ScriptRunner;
 use super::vip::Vip;
-use crate::control::LogChoice;
-use crate::fsm::explain::{Explanation, explain};
-use crate::fsm::generation::Record;
-use crate::fsm::losses::Losses;
+use crate::fsm::explain::Explanation;
+use crate::fsm::instance::{Happening, Outcome, Step, Window};
 use crate::fsm::maxloop::Loops;
-use crate::fsm::mirror::{self, At, Event, Face, Outcome, State, Step, Waits};
 use crate::fsm::resource::{ResourceName, Resources, Value};
 use crate::fsm::rules::machine::Machine;
-use crate::fsm::state::Role;
+use crate::fsm::state::{Readiness, Role};
 use crate::log::Message as LogMessage;
 use actix::prelude::*;
 use groups::Groups;
 use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::fmt::Debug;
 use std::time::Duration;
 use tokio::sync::watch;
 use windows::Windows;
@@ -51,35 +48,90 @@ use windows::Windows;
 /// Messages that may wait for the module.
 const MAILBOX: usize = 512;
 
+/// What one kind of module has of its own: the automaton, and what it acts on.
+pub trait Kind: Sized + Unpin + 'static {
+    /// What the configuration says to the automaton.
+    type Config: Send + Unpin;
+    /// Its state, which outlives this process.
+    type State: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Send + Unpin;
+    /// What happens to it.
+    type Event: From<Happening> + Debug;
+    /// What it wants done.
+    type Effect;
+    /// Its durable record.
+    type Record: Serialize + DeserializeOwned + Send + Unpin;
+
+    /// File of the durable record.
+    const RECORD: &'static str;
+    /// File of the state, of use for as long as this boot of the node lasts.
+    const STATE: &'static str;
+
+    /// The record of a module that never ran.
+    fn first_record() -> Self::Record;
+    /// The state is STOP, and nothing moves.
+    fn stopped(state: &Self::State) -> bool;
+    /// The module is in WAIT until its rules have been evaluated.
+    fn unexamined(state: &Self::State) -> bool;
+    /// Role and readiness as users see them.
+    fn shown(state: &Self::State) -> (Role, Readiness);
+    /// The windows of checkers that are open after an adoption.
+    fn windows(state: &Self::State) -> Vec<Window>;
+    /// One step of the automaton.
+    fn step(cfg: &Self::Config, state: &Self::State, event: Self::Event) -> Step<Self::State, Self::Effect>;
+
+    /// The module went on without safeadmin.
+    fn adopt(module: &mut Module<Self>, ctx: &mut Context<Module<Self>>);
+    /// Carries out an effect.
+    fn run(module: &mut Module<Self>, effect: Self::Effect, ctx: &mut Context<Module<Self>>);
+    /// Why the module is in its state.
+    fn explain(module: &Module<Self>) -> Explanation;
+
+    // What follows does nothing in a kind that has nothing to do there.
+
+    /// The actor begins.
+    fn begin(_: &mut Module<Self>, _: &mut Context<Module<Self>>) {}
+    /// Cleans what an earlier life has left; the module is in STOP.
+    fn clean(_: &mut Module<Self>) {}
+    /// The state has changed; its effects are not carried out yet.
+    fn changed(_: &mut Module<Self>) {}
+    /// They are; the state was `before`.
+    fn changed_from(_: &mut Module<Self>, _: &Self::State, _: &mut Context<Module<Self>>) {}
+    /// Says again what others must know; they take notice only of what is new.
+    fn refresh(_: &mut Module<Self>) {}
+    /// A resource has changed.
+    fn publish(_: &Module<Self>) {}
+    /// Resources that stand from the beginning.
+    fn initial_resources(_: &mut Module<Self>) {}
+    /// Resources that follow from the state, besides `state.local`.
+    fn state_resources(_: &mut Module<Self>) {}
+    /// Before the rules are evaluated.
+    fn examine(_: &mut Module<Self>, _: &mut Context<Module<Self>>) {}
+    /// What the rules see of other nodes: resources of the peer, and the word `cluster()`.
+    fn others<'a>(&'a self, _: &Self::State) -> (Option<&'a Resources>, Value) {
+        (None, Value::Up)
+    }
+    /// Whether a rule assigns something.
+    fn assigned(_: &mut Module<Self>, _: bool, _: &mut Context<Module<Self>>) {}
+    /// State of the peer as `state.remote` has it.
+    fn remote(_: &Module<Self>) -> Option<String> {
+        None
+    }
+    /// The actor ends; nothing of the module is touched.
+    fn close(_: &mut Module<Self>) {}
+}
+
 /// The actor.
-pub struct Module {
+pub struct Module<K: Kind> {
     setup: Setup,
-    fsm: mirror::Config,
-    state: State,
-    heart: Addr<Heart>,
+    fsm: K::Config,
+    state: K::State,
+    own: K,
     scripts: Addr<ScriptRunner>,
     vip: Option<Addr<Vip>>,
-    /// Of a module with replicated directories.
-    replication: Option<Addr<Replication>>,
-    /// What its box counted last.
-    counted: Option<crate::rfs::control::Traffic>,
-    /// Of the last synchronizations.
-    dates: synced::Dates,
-    /// How often its box was lost of late.
-    losses: Losses,
-    /// A box that was lost is being replaced.
-    replaced: bool,
-    /// The effect of the reintegration that is under way.
-    reintegrating: Option<u64>,
-    /// The reintegrations that have failed one after the other.
-    uncopied: Option<replicated::Uncopied>,
-    examinations: examine::Examinations,
     groups: Groups,
     guard: Recipient<GuardEvent>,
-    last_sent: Arc<AtomicU64>,
     shown: watch::Sender<Shown>,
     values: BTreeMap<ResourceName, (Value, Timestamp)>,
-    remote: Option<Resources>,
     machine: Machine,
     checkers_on: bool,
     loops: Loops,
@@ -90,14 +142,10 @@ pub struct Module {
     script: Option<Running>,
     /// Grows with each life of this actor: late answers of an earlier one are known by it.
     epoch: u64,
-    guarded: bool,
     vips: crate::net::vip::VipPlan,
     /// Records to be made durable, in order; at most a few, one awaited at a time.
-    stores: VecDeque<(u64, Record)>,
+    stores: VecDeque<(u64, K::Record)>,
     storing: bool,
-    /// The face that is shown, and its number, which grows with each change of it.
-    face: Face,
-    face_no: u64,
     /// An evaluation of the rules is due at once.
     soon: bool,
 }
@@ -111,104 +159,60 @@ struct Running {
     timeout: Option<Duration>,
 }
 
-impl Module {
+impl<K: Kind> Module<K> {
     /// Steps the automaton and carries out what it says.
-    fn feed(&mut self, event: Event, ctx: &mut Context<Self>) -> Outcome {
+    fn feed(&mut self, event: impl Into<K::Event>, ctx: &mut Context<Self>) -> Outcome {
+        let event = event.into();
         tracing::debug!(module = %self.setup.name, ?event, "event");
-        let step = mirror::step(&self.fsm, &self.state, event);
+        let step = K::step(&self.fsm, &self.state, event);
         self.take(step, ctx)
     }
 
-    fn take(&mut self, step: Step, ctx: &mut Context<Self>) -> Outcome {
+    fn take(&mut self, step: Step<K::State, K::Effect>, ctx: &mut Context<Self>) -> Outcome {
         let Step { state, effects, outcome } = step;
         let changed = state != self.state;
-        let remote = remote_of(&self.state) != remote_of(&state);
-        let degraded = self.state.degraded != state.degraded;
-        if self.state.shown().0 == Role::Stop && state.shown().0 != Role::Stop {
+        if K::shown(&self.state).0 == Role::Stop && K::shown(&state).0 != Role::Stop {
             self.truncate_userlogs();
         }
-        self.state = state;
+        let before = std::mem::replace(&mut self.state, state);
         if changed {
             self.keep();
-            // The peer and the guard know before an effect can follow from it.
-            let face = self.state.face();
-            if face != self.face {
-                self.face_no += 1;
-                self.face = face;
-            }
-            self.show_face();
-            self.renewals();
+            K::changed(self);
         }
         for effect in effects {
-            self.run(effect, ctx);
-        }
-        if degraded {
-            let value = if self.state.degraded { Value::Up } else { Value::Down };
-            self.set(&name("rfs", "degraded"), value, "nfsadmin", LogChoice::Always);
+            K::run(self, effect, ctx);
         }
         if changed {
             self.publish_state();
-            self.keep_dates(ctx);
-            self.check_policies();
+            K::changed_from(self, &before, ctx);
             // Whoever has just reached WAIT need not wait for the next period.
-            if matches!(self.state.waits, Waits::Hold(_)) && self.state.at == At::Waiting && !self.soon {
+            if K::unexamined(&self.state) && !self.soon {
                 self.soon = true;
                 ctx.run_later(Duration::ZERO, |module, ctx| {
                     module.soon = false;
                     module.evaluate(ctx);
                 });
             }
-            if remote {
-                self.assign(&name("state", "remote"), Value::Text(remote_of(&self.state)));
-            }
         }
         outcome
-    }
-
-    /// Tells the heart what to show. A full mailbox is no loss: [`Module::refresh`] says it again.
-    fn show_face(&self) {
-        if self.heart.try_send(Show(self.face_no, self.face.clone())).is_err() {
-            tracing::warn!(module = %self.setup.name, "the heart is busy: the peer sees a change later");
-        }
-    }
-
-    /// Says again what the heart must know; it takes notice only of what is new.
-    fn refresh(&self) {
-        self.show_face();
-        drop(self.heart.try_send(Publish(self.local())));
-        drop(self.heart.try_send(Guarded(self.guarded)));
     }
 
     fn log(&self, message: &LogMessage) {
         self.setup.store.append(Timestamp::now(), message);
     }
 
-    fn renewals(&mut self) {
-        let guarded = self.state.guarded(self.fsm.data);
-        if guarded != self.guarded {
-            self.guarded = guarded;
-            drop(self.heart.try_send(Guarded(guarded)));
-        }
-    }
-
     fn publish_state(&mut self) {
-        let (role, readiness) = self.state.shown();
+        let (role, readiness) = K::shown(&self.state);
         self.assign(&name("state", "local"), Value::Text(format!("{role} {readiness}")));
-        self.assign(&name("rfs", "uptodate"), if self.uptodate() { Value::Up } else { Value::Down });
+        K::state_resources(self);
         self.show();
-    }
-
-    /// Modules without replicated directories are always up to date (ST-34).
-    fn uptodate(&self) -> bool {
-        !self.fsm.data || self.state.uptodate()
     }
 
     /// Tells whoever waits for a change.
     fn show(&self) {
-        let (role, readiness) = self.state.shown();
-        let remote = remote_of(&self.state);
-        let ready = readiness == crate::fsm::state::Readiness::Ready;
-        let reason = if ready {
+        let (role, readiness) = K::shown(&self.state);
+        let remote = K::remote(self);
+        let reason = if readiness == Readiness::Ready {
             String::new()
         } else {
             self.explanation().reasons.into_iter().next().unwrap_or_default()
@@ -222,17 +226,13 @@ impl Module {
     }
 
     fn explanation(&self) -> Explanation {
-        let mut e = explain(&self.fsm, &self.state, self.setup.name.as_str(), self.setup.peer.1.as_str());
+        let mut e = K::explain(self);
         if let Some(Running { name: script, since, .. }) = &self.script {
             let seconds = Timestamp::now().duration_since(*since).as_secs();
             e.reasons.insert(
                 1.min(e.reasons.len()),
                 format!("the script {script} has been running for {seconds} s"),
             );
-        }
-        if let Some(failure) = &self.uncopied {
-            let place = 1.min(e.reasons.len());
-            e.reasons.insert(place, format!("{}; it is tried again", failure.why));
         }
         if let Some(p) = self.machine.pending(super::cluster::now_ms()) {
             e.reasons.push(format!(
@@ -244,19 +244,11 @@ impl Module {
     }
 }
 
-/// State of the peer as `state.remote` has it (RES-02).
-fn remote_of(state: &State) -> String {
-    match &state.peer {
-        mirror::Peer::Heard { face, .. } => format!("{} {}", face.role, face.readiness),
-        _ => "UNKNOWN Unknown".to_owned(),
-    }
-}
-
 fn name(class: &str, id: &str) -> ResourceName {
     ResourceName::new(class, id)
 }
 
-impl Actor for Module {
+impl<K: Kind> Actor for Module<K> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {

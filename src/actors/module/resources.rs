@@ -1,19 +1,17 @@
 //! Resources of the module, and the failover rules over them.
 
-use super::{Module, name};
+use super::{Kind, Module, name};
 use crate::actors::cluster::now_ms;
-use crate::actors::heart::Publish;
 use crate::control::LogChoice;
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::gate;
+use crate::fsm::instance::{Happening, Outcome, Refused, Waits};
 use crate::fsm::maxloop::{Limit, Loops};
-use crate::fsm::mirror::{Event, Outcome, Peer, Refused, Waits};
 use crate::fsm::resource::{ResourceName, Resources, Value};
 use crate::fsm::rules::machine::{Verdict, View, WaitVerdict};
 use crate::fsm::state::Role;
 use crate::log::Message as LogMessage;
 use crate::node::boot;
-use crate::node::rfssync::{self, Policy};
 use actix::prelude::*;
 use jiff::Timestamp;
 
@@ -21,7 +19,7 @@ use jiff::Timestamp;
 const LOGGED: [&str; 9] =
     ["heartbeat", "tcp", "ping", "intf", "ip", "custom", "module", "splitbrain", "proc"];
 
-impl Module {
+impl<K: Kind> Module<K> {
     /// Sets a resource without a word in the log. True if its value changed.
     pub(super) fn assign(&mut self, resource: &ResourceName, value: Value) -> bool {
         let now = Timestamp::now();
@@ -30,8 +28,7 @@ impl Module {
             return false;
         }
         self.setup.store.set_resource(resource, &value, now);
-        let all = self.local();
-        drop(self.heart.try_send(Publish(all)));
+        K::publish(self);
         true
     }
 
@@ -49,59 +46,20 @@ impl Module {
         }
     }
 
-    /// RES-08 to RES-10.
-    pub(super) fn show_rfssync(&mut self) {
-        if self.setup.config.rfs.is_none() {
-            return;
-        }
-        let policy = self.setup.rfssync.clone().unwrap_or(Policy::Full);
-        for (id, value) in rfssync::resources(&policy) {
-            self.assign(&name("usersetting", id), Value::Text(value.to_owned()));
-        }
-        self.show_applicable();
-    }
-
-    /// RES-35: an external synchronization needs the other half of its procedure on the other node.
-    pub(super) fn show_applicable(&mut self) {
-        if self.setup.config.rfs.is_none() {
-            return;
-        }
-        let remote = |id: &str| {
-            let resources = self.remote.as_ref()?;
-            resources.get(&name("usersetting", id)).map(ToString::to_string)
-        };
-        let policy = self.setup.rfssync.as_ref().unwrap_or(&Policy::Full);
-        let value = if rfssync::applicable(policy, &remote) { Value::Up } else { Value::Down };
-        let resource = name("rfs", "rfssync");
-        if self.values.get(&resource).is_none_or(|(old, _)| *old != value) {
-            self.set(&resource, value, "set_rfssync", LogChoice::Always);
-        }
-    }
-
     pub(super) fn local(&self) -> Resources {
         self.values.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
     }
 
     /// One evaluation of the rules; what they say goes to the automaton.
     pub(super) fn evaluate(&mut self, ctx: &mut Context<Self>) {
-        let (role, _) = self.state.shown();
+        let (role, _) = K::shown(&self.state);
         if role == Role::Stop {
             return;
         }
-        self.keep_dates(ctx);
-        self.check_policies();
+        K::examine(self, ctx);
         let local = self.local();
-        let cluster = match self.state.peer {
-            Peer::Silent => Value::Down,
-            _ => Value::Up,
-        };
-        let view = View {
-            role,
-            local: &local,
-            remote: self.remote.as_ref(),
-            cluster: &cluster,
-            checkers_on: self.checkers_on,
-        };
+        let (remote, cluster) = self.own.others(&self.state);
+        let view = View { role, local: &local, remote, cluster: &cluster, checkers_on: self.checkers_on };
         let Verdict { wait, act, assign } = self.machine.evaluate(now_ms(), &view);
         self.shown.send_modify(|shown| shown.evaluations += 1);
         let waits = match wait {
@@ -114,9 +72,8 @@ impl Module {
             }
             WaitVerdict::Clear => Waits::Clear,
         };
-        self.feed(Event::Waits(waits), ctx);
-        // The one rule of the product that assigns something (ST-35).
-        self.feed(Event::Tolerated(assign.is_some()), ctx);
+        self.feed(Happening::Waits(waits), ctx);
+        K::assigned(self, assign.is_some(), ctx);
         if let Some((command, rule)) = act {
             // A rule's action that the state does not allow is no error: the rule stays true.
             if let Err(refused) = self.ask(command, Caller::Rule(rule), ctx) {
@@ -141,13 +98,13 @@ impl Module {
         }
         self.count(loops);
         if let Command::Checker(on) = passed
-            && self.feed(Event::Command(passed, caller.clone()), ctx) == Outcome::Taken
+            && self.feed(Happening::Command(passed, caller.clone()), ctx) == Outcome::Taken
         {
             self.log(&LogMessage::Action(passed, caller));
             self.switch_checkers(on);
             return Ok(());
         }
-        match self.feed(Event::Command(passed, caller), ctx) {
+        match self.feed(Happening::Command(passed, caller), ctx) {
             Outcome::Refused(refused) => Err(refused),
             Outcome::Taken | Outcome::Ignored(_) => Ok(()),
         }

@@ -1,10 +1,10 @@
 //! The windows in which checkers run (ST-98).
 
-use super::Module;
+use super::{Kind, Module};
 use crate::actors::checkers::plan::{self, Surroundings};
 use crate::actors::checkers::{CheckerReport, Stop};
 use crate::config::module::{Check, When};
-use crate::fsm::mirror::Window;
+use crate::fsm::instance::Window;
 use crate::fsm::resource::{ResourceName, Value};
 use crate::node::environment;
 use actix::Recipient;
@@ -72,7 +72,7 @@ fn window_of(when: When) -> Window {
     }
 }
 
-impl Module {
+impl<K: Kind> Module<K> {
     /// Opens or closes a window. Resources of closed checkers are examined by nobody: init (RES-56).
     pub(super) fn window(&mut self, window: Window, on: bool) {
         for resource in self.windows.close(window) {
@@ -98,7 +98,7 @@ impl Module {
 
     /// After a restart of safeadmin: the windows of the role are open again.
     pub(super) fn adopt_windows(&mut self) {
-        for window in self.state.windows() {
+        for window in K::windows(&self.state) {
             self.window(window, true);
         }
     }

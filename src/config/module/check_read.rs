@@ -39,11 +39,11 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context
     let mut checks = Vec::new();
     for e in &element.children {
         let check = match e.name.as_str() {
-            "tcp" => tcp(&tag, e),
+            "tcp" => tcp(&tag, e, context.mode),
             "ping" => ping(&tag, e),
             "intf" => intf(&tag, e),
             "ip" => ip(&tag, e, context.mode),
-            "custom" => custom(&tag, e),
+            "custom" => custom(&tag, e, context.mode),
             "module" => module(&tag, e),
             "splitbrain" => splitbrain(&tag, e, context.mode),
             _ => None,
@@ -68,9 +68,18 @@ fn only_pre(tag: &Tag<'_>) {
     tag.get("when", units::one_of(&[("pre", ())]));
 }
 
-fn tcp<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<Check> {
+/// `when` of a checker of any window. Modules without roles are never PRIM or SECOND.
+fn when(tag: &Tag<'_>, mode: Mode) -> Option<When> {
+    let when = tag.need("when", units::one_of(&WHENS));
+    if mode != Mode::Mirror && matches!(when, Some(When::Prim | When::Second)) {
+        tag.fault_of("when", "prim and second are for mode mirror: write both, or pre");
+    }
+    when
+}
+
+fn tcp<'a>(parent: &Tag<'a>, element: &'a Element, mode: Mode) -> Option<Check> {
     let tag = parent.open(element, &["ident", "when", "action"], &["to"]);
-    let (ident, when) = (tag.need("ident", units::name), tag.need("when", units::one_of(&WHENS)));
+    let (ident, when) = (tag.need("ident", units::name), when(&tag, mode));
     let action = tag.get("action", units::one_of(&ACTIONS));
     let to = tag.open(tag.one_needed("to")?, &["addr", "port", "interval", "timeout"], &[]);
     let (addr, port) = (to.need("addr", units::parsed), to.need("port", units::port));
@@ -120,9 +129,9 @@ fn ip<'a>(parent: &Tag<'a>, element: &'a Element, mode: Mode) -> Option<Check> {
     Some(Check::Ip { ident: ident?, when, addr: addr?, interval: time(&to, "interval", INTERVAL) })
 }
 
-fn custom<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<Check> {
+fn custom<'a>(parent: &Tag<'a>, element: &'a Element, mode: Mode) -> Option<Check> {
     let tag = parent.open(element, &["ident", "when", "exec", "arg", "action"], &[]);
-    let (ident, when) = (tag.need("ident", units::name), tag.need("when", units::one_of(&WHENS)));
+    let (ident, when) = (tag.need("ident", units::name), when(&tag, mode));
     let exec = tag.need("exec", units::text);
     let args = tag.get("arg", |text| {
         shlex::split(text).ok_or_else(|| "a quote is not closed, or a \\ ends the text".to_owned())

@@ -132,7 +132,7 @@ pub(super) fn read(tag: &Tag<'_>, cluster: Option<&ClusterConfig>) -> Option<Ser
             tag.ignored("defaultprim", "ignored: for mode mirror only");
         }
     }
-    if service.mode != Mode::Mirror {
+    if service.mode == Mode::Farm {
         tag.unsupported_as(format!("not supported yet: mode=\"{}\"", service.mode));
     }
     Some(service)

@@ -6,7 +6,7 @@ mod node;
 mod process;
 mod wait;
 
-pub use module::{MODULE, Mirror, SCRIPTS, TIMEOUT, VIP};
+pub use module::{LIGHT, MODULE, Mirror, SCRIPTS, TIMEOUT, UP_SCRIPTS, Up, VIP};
 pub use node::Node;
 pub use process::Output;
 pub use wait::eventually;

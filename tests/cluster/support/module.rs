@@ -87,6 +87,40 @@ impl Mirror<'_> {
     }
 }
 
+/// A farm or light module: what is not named here is the same in all scenarios.
+pub struct Up<'a> {
+    /// Attributes of `<service>`, with the mode.
+    pub service: &'a str,
+    /// `<farm>`, `<vip>`, `<user>` and `<check>`.
+    pub more: &'a str,
+    /// Its rules.
+    pub rules: &'a str,
+}
+
+/// A light module without anything else.
+pub const LIGHT: Up<'static> = Up { service: r#"mode="light" boot="auto""#, more: "", rules: "" };
+
+impl Up<'_> {
+    /// As userconfig.xml.
+    pub fn xml(&self) -> String {
+        let Up { service, more, rules } = self;
+        format!(
+            r#"<?xml version="1.0"?>
+<safe>
+  <service {service}>
+    <user nicestoptimeout="10" forcestoptimeout="10"/>
+    {more}
+    <failover period="200" handle_time="400"><![CDATA[{rules}]]></failover>
+  </service>
+</safe>
+"#
+        )
+    }
+}
+
+/// Those of a farm or light module.
+pub const UP_SCRIPTS: [(&str, &str); 2] = [("start_both", "echo started"), ("stop_both", "echo stopped")];
+
 /// Scripts that only say that they ran.
 pub const SCRIPTS: [(&str, &str); 2] = [("start_prim", "echo started"), ("stop_prim", "echo stopped")];
 
@@ -97,4 +131,6 @@ fn the_module_is_valid() {
         safekit::config::module::load(&mirror.xml(), "userconfig.xml", &|_| None, None)
             .unwrap_or_else(|e| panic!("{e}"));
     }
+    safekit::config::module::load(&LIGHT.xml(), "userconfig.xml", &|_| None, None)
+        .unwrap_or_else(|e| panic!("{e}"));
 }

@@ -2,7 +2,8 @@
 //! address resolution. An entry lasts as long as its link: a peer that comes back with another
 //! network card must be found again.
 
-use super::Module;
+use super::Mirror;
+use crate::actors::module::Module;
 use crate::net::{NetError, addr, neighbour};
 use actix::prelude::*;
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ pub const PERIOD: Duration = Duration::from_secs(60);
 /// Time for the kernel to resolve an address by the heartbeats themselves.
 const RESOLUTION: Duration = Duration::from_secs(2);
 
-impl Module {
+impl Module<Mirror> {
     fn permanent_arp(&self) -> bool {
         self.setup.config.heart.as_ref().is_some_and(|h| h.permanent_arp)
     }
@@ -21,7 +22,7 @@ impl Module {
     /// Forgets the entry of each link, and sets it a moment later from what the kernel has found
     /// meanwhile: a card that was replaced is never kept for longer than a period.
     pub(super) fn renew_neighbours(&self, ctx: &mut Context<Self>) {
-        for link in 0..self.setup.networks.len() {
+        for link in 0..self.own.pair.networks.len() {
             self.forget_neighbour(link);
         }
         ctx.run_later(RESOLUTION, |module, _| module.set_neighbours());
@@ -30,11 +31,12 @@ impl Module {
     /// Sets the entry of each link that is up.
     fn set_neighbours(&self) {
         let up = |ident: &String| {
-            let value = self.values.get(&super::name("heartbeat", ident));
+            let value = self.values.get(&crate::actors::module::name("heartbeat", ident));
             value.is_some_and(|(v, _)| *v == crate::fsm::resource::Value::Up)
         };
         if self.permanent_arp() {
-            let links: Vec<_> = self.setup.networks.iter().filter(|n| up(&n.0)).map(|n| (n.1, n.2)).collect();
+            let links: Vec<_> =
+                self.own.pair.networks.iter().filter(|n| up(&n.0)).map(|n| (n.1, n.2)).collect();
             in_background(links, set);
         }
     }
@@ -42,7 +44,7 @@ impl Module {
     /// Forgets the entry of a link that is down.
     pub(super) fn forget_neighbour(&self, link: usize) {
         if self.permanent_arp()
-            && let Some((_, local, peer)) = self.setup.networks.get(link)
+            && let Some((_, local, peer)) = self.own.pair.networks.get(link)
         {
             in_background(vec![(*local, *peer)], |index, peer| neighbour::remove(index, peer).map(drop));
         }

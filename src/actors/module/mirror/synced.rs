@@ -2,8 +2,9 @@
 //! synchronizes (`syncat`), and the dates of the last synchronization. Decisions are in
 //! [`crate::fsm::synced`].
 
-use super::resources::unix_now;
-use super::{Module, name};
+use super::Mirror;
+use crate::actors::module::resources::unix_now;
+use crate::actors::module::{Module, name};
 use crate::config::paths::Paths;
 use crate::control::LogChoice;
 use crate::fsm::mirror::{At, Event, Peer};
@@ -41,39 +42,39 @@ impl Dates {
     }
 }
 
-impl Module {
+impl Module<Mirror> {
     /// Moves the dates of a pair in step on (RFS-28).
     pub(super) fn keep_dates(&mut self, ctx: &mut Context<Self>) {
-        if !self.fsm.data || self.dates.storing {
+        if !self.fsm.data || self.own.dates.storing {
             return;
         }
         let (now, theirs) = (unix_now(), self.their_dates().map(|d| d.0));
         let date = match (&self.state.at, theirs) {
-            (At::Prim, _) if synced::due(self.dates.kept, self.dates.said, theirs, now) => {
-                self.dates.said = Some(now);
+            (At::Prim, _) if synced::due(self.own.dates.kept, self.own.dates.said, theirs, now) => {
+                self.own.dates.said = Some(now);
                 now
             }
             (At::Prim, _) => return,
             (At::Second, Some(last)) if self.state.promotable => {
-                if self.dates.kept.is_some_and(|s| s.last == last) {
+                if self.own.dates.kept.is_some_and(|s| s.last == last) {
                     return;
                 }
                 last
             }
             _ => {
-                self.dates.said = None;
+                self.own.dates.said = None;
                 return;
             }
         };
-        self.dates.storing = true;
-        let stamps = Stamps::next(self.dates.kept, date, now);
+        self.own.dates.storing = true;
+        let stamps = Stamps::next(self.own.dates.kept, date, now);
         let file = path(&self.setup.paths, &self.setup.name);
         let stored = tokio::task::spawn_blocking(move || record::store(&file, &stamps)).into_actor(self);
         ctx.spawn(stored.map(move |result, module, _| {
-            module.dates.storing = false;
+            module.own.dates.storing = false;
             match result {
                 Ok(Ok(())) => {
-                    module.dates.kept = Some(stamps);
+                    module.own.dates.kept = Some(stamps);
                     module.show_dates();
                 }
                 Ok(Err(error)) => module.not_kept(&error.to_string()),
@@ -83,19 +84,19 @@ impl Module {
     }
 
     fn not_kept(&mut self, error: &str) {
-        self.dates.said = None;
+        self.own.dates.said = None;
         tracing::warn!(module = %self.setup.name, %error, "the date of the synchronization is not kept");
     }
 
     /// The peer, and whoever asks, sees them.
     pub(super) fn show_dates(&mut self) {
-        if let Some(stamps) = self.dates.kept.filter(|_| self.fsm.data) {
+        if let Some(stamps) = self.own.dates.kept.filter(|_| self.fsm.data) {
             self.assign(&name("rfs", "synctimestamp"), Value::Text(stamps.shown()));
         }
     }
 
     fn their_dates(&self) -> Option<(u64, u64)> {
-        match self.remote.as_ref()?.get(&name("rfs", "synctimestamp"))? {
+        match self.own.remote.as_ref()?.get(&name("rfs", "synctimestamp"))? {
             Value::Text(text) => synced::dates(text),
             _ => None,
         }
@@ -104,7 +105,7 @@ impl Module {
     /// ST-37: why an automatic reintegration cannot be applied. A full copy needs no date, nor does
     /// what an operator brought from elsewhere.
     pub(super) fn abnormal(&self, how: &How) -> Option<String> {
-        let (mine, theirs) = (self.dates.kept?, self.their_dates()?);
+        let (mine, theirs) = (self.own.dates.kept?, self.their_dates()?);
         let refused = *how == How::Modified && synced::abnormal(mine, theirs);
         refused.then(|| {
             format!(
@@ -140,7 +141,7 @@ impl Module {
             return Value::Init;
         }
         let consistent = !self.state.record.reintegrating;
-        match synced::synced(self.dates.kept, consistent, delta.as_secs(), unix_now()) {
+        match synced::synced(self.own.dates.kept, consistent, delta.as_secs(), unix_now()) {
             true => Value::Up,
             false => Value::Down,
         }

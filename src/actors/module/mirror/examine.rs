@@ -1,7 +1,8 @@
 //! What lasts in the replication: comparisons that somebody waits for (RFS-61, RFS-62), and how far a
 //! reintegration is.
 
-use super::{Examination, Examine, Module, News, name};
+use super::Mirror;
+use crate::actors::module::{Examination, Examine, Module, News, name};
 use crate::actors::replication::Give;
 use crate::fsm::resource::Value;
 use crate::fsm::state::{Readiness, Role};
@@ -22,7 +23,7 @@ pub(super) struct Examinations {
     given: u64,
 }
 
-impl Handler<Examine> for Module {
+impl Handler<Examine> for Module<Mirror> {
     type Result = Result<(), String>;
 
     fn handle(&mut self, Examine(what, to): Examine, _: &mut Self::Context) -> Self::Result {
@@ -36,35 +37,35 @@ impl Handler<Examine> for Module {
                 "safekit {command} is for the node in {wanted} Ready; here the module is {role} {readiness}"
             ));
         }
-        self.examinations.waiting.retain(|_, to| !to.is_closed());
-        if self.examinations.waiting.len() >= MOST {
+        self.own.examinations.waiting.retain(|_, to| !to.is_closed());
+        if self.own.examinations.waiting.len() >= MOST {
             return Err(format!("{MOST} comparisons run already: wait for their end"));
         }
         let id = self.examination(order)?;
-        self.examinations.waiting.insert(id, to);
+        self.own.examinations.waiting.insert(id, to);
         Ok(())
     }
 }
 
-impl Module {
+impl Module<Mirror> {
     /// Gives an order that no effect waits for; its number.
     fn examination(&mut self, order: Order) -> Result<u64, String> {
-        self.examinations.given += 1;
-        let id = FIRST + self.examinations.given;
-        let sent = self.replication.as_ref().map(|r| r.try_send(Give { id, order }).is_ok());
+        self.own.examinations.given += 1;
+        let id = FIRST + self.own.examinations.given;
+        let sent = self.own.replication.as_ref().map(|r| r.try_send(Give { id, order }).is_ok());
         if sent == Some(true) { Ok(id) } else { Err("the replication is busy: try again".to_owned()) }
     }
 
     /// Passes on what a comparison says. Who does not wait any more ends it.
     pub(super) fn examined(&mut self, id: u64, news: News) {
-        let Some(to) = self.examinations.waiting.get(&id) else { return };
+        let Some(to) = self.own.examinations.waiting.get(&id) else { return };
         let gone = match news {
             // A slow reader misses how far it was, and nothing else.
             News::Progress(_) if to.capacity() < to.max_capacity() / 2 => to.is_closed(),
             news => to.try_send(news).is_err(),
         };
         if gone {
-            self.examinations.waiting.remove(&id);
+            self.own.examinations.waiting.remove(&id);
             if let Err(why) = self.examination(Order::Cancel { of: id }) {
                 tracing::warn!(%why, "a comparison that nobody waits for goes on");
             }
@@ -76,7 +77,7 @@ impl Module {
         if id < FIRST {
             return false;
         }
-        if let Some(to) = self.examinations.waiting.remove(&id) {
+        if let Some(to) = self.own.examinations.waiting.remove(&id) {
             let result = result.clone().map_err(|(Fault::Again(why) | Fault::Refused(why))| why);
             // Who is gone misses it.
             drop(to.try_send(News::End(result)));

@@ -1,7 +1,8 @@
 //! The module's part in replication: what its box is told, and what becomes of its words.
 
-use super::{Module, News, Setup, name};
+use super::{Mirror, PairSetup};
 use crate::actors::cluster::now_ms;
+use crate::actors::module::{Module, News, Setup, name};
 use crate::actors::replication::{Abandon, BoxEvent, BoxSetup, Give, Replace, Replication};
 use crate::config::module::{Async, Replicated, Rfs};
 use crate::config::ports;
@@ -25,10 +26,10 @@ const RETRY: Duration = Duration::from_millis(20);
 pub(super) const PROGRAM: &str = "rfsbox";
 
 /// What the box of a module is told; none without replicated directories.
-pub(super) fn box_setup(setup: &Setup) -> Option<BoxSetup> {
+pub(super) fn box_setup(setup: &Setup, pair: &PairSetup) -> Option<BoxSetup> {
     let rfs = setup.config.rfs.as_ref()?;
     let uservar = setup.paths.uservar(&setup.name);
-    let network = setup.networks.iter().find(|n| n.0 == "flow").or(setup.networks.first())?;
+    let network = pair.networks.iter().find(|n| n.0 == "flow").or(pair.networks.first())?;
     let key = setup.key.as_ref().map(|_| setup.paths.active(&setup.name).join("conf").join(keys::MODULE_KEY));
     let config = BoxConfig {
         module: setup.name.clone(),
@@ -97,11 +98,11 @@ pub(super) struct Uncopied {
     pub why: String,
 }
 
-impl Module {
+impl Module<Mirror> {
     /// An effect for the data plane.
     pub(super) fn replicate(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         if !matches!(effect, Effect::Reintegrate { .. }) {
-            self.uncopied = None;
+            self.own.uncopied = None;
         }
         let (id, order) = match effect {
             Effect::Mount(id) => (id, Order::Mount),
@@ -109,12 +110,12 @@ impl Module {
             Effect::Writable(id, generation, full) => (id, Order::Writable { generation, full }),
             Effect::ReadOnly(id) => (id, Order::ReadOnly),
             Effect::Reintegrate { id, session, full, since, rescue, .. } => {
-                let how = sync::wish(since, full, rfssync::wanted(self.setup.rfssync.as_ref()));
+                let how = sync::wish(since, full, rfssync::wanted(self.own.pair.rfssync.as_ref()));
                 if let Some(why) = self.abnormal(&how) {
                     self.log(&LogMessage::AbnormalDelta);
                     return self.refuse_reintegration(id, why, ctx);
                 }
-                self.reintegrating = Some(id);
+                self.own.reintegrating = Some(id);
                 (id, Order::Reintegrate { session, how, rescue })
             }
             Effect::Drain(id) => (id, Order::Drain),
@@ -122,7 +123,7 @@ impl Module {
             Effect::Release(id, generation) => (id, Order::Release { generation }),
             _ => return,
         };
-        let sent = self.replication.as_ref().map(|r| r.try_send(Give { id, order }).is_ok());
+        let sent = self.own.replication.as_ref().map(|r| r.try_send(Give { id, order }).is_ok());
         if sent != Some(true) {
             self.answer(id, Err("the replication is busy".to_owned()), ctx);
         }
@@ -131,9 +132,9 @@ impl Module {
     /// RES-32.
     fn reintegrated(&mut self, result: &Result<(), Fault>) {
         let good = result.is_ok();
-        self.uncopied = match result {
+        self.own.uncopied = match result {
             Err(Fault::Again(why)) => {
-                let times = self.uncopied.take().map_or(1, |u| u.times.saturating_add(1));
+                let times = self.own.uncopied.take().map_or(1, |u| u.times.saturating_add(1));
                 Some(Uncopied { times, why: why.clone() })
             }
             _ => None,
@@ -147,10 +148,10 @@ impl Module {
 
     /// RFS-58: a policy is for one synchronization, on both nodes.
     fn policy_is_done(&mut self) {
-        if self.setup.rfssync == Some(Policy::Default) {
+        if self.own.pair.rfssync == Some(Policy::Default) {
             return;
         }
-        self.setup.rfssync = Some(Policy::Default);
+        self.own.pair.rfssync = Some(Policy::Default);
         self.show_rfssync();
         let (paths, module) = (self.setup.paths.clone(), self.setup.name.clone());
         tokio::task::spawn_blocking(move || {
@@ -162,7 +163,7 @@ impl Module {
 
     /// Links that a crash left as mount points are put back (RFS-11).
     pub(super) fn restore_links(&self) {
-        let Some(setup) = box_setup(&self.setup) else { return };
+        let Some(setup) = box_setup(&self.setup, &self.own.pair) else { return };
         let store = self.setup.store.clone();
         tokio::task::spawn_blocking(move || {
             let places: Vec<Directory> = setup.setup.dirs.into_iter().map(|d| d.place).collect();
@@ -201,7 +202,7 @@ impl Module {
 
     /// RES-36 to RES-38: KB/s since the last count, by the clock of the box.
     fn count_traffic(&mut self, traffic: Traffic) {
-        let last = self.counted.replace(traffic);
+        let last = self.own.counted.replace(traffic);
         // A count from 0 is that of a box that has just started, or of one that is met again.
         let Some(t) = last.filter(|t| t.at < traffic.at) else { return };
         let ms = traffic.at - t.at;
@@ -214,9 +215,9 @@ impl Module {
 
     /// The automaton hears what it means, then another box is started, or the rest is taken away.
     fn box_lost(&mut self, why: &str, ctx: &mut Context<Self>) {
-        self.counted = None;
+        self.own.counted = None;
         self.progress(None);
-        let Some(replication) = self.replication.clone() else { return };
+        let Some(replication) = self.own.replication.clone() else { return };
         let stopped = self.state.shown().0 == crate::fsm::state::Role::Stop;
         if !stopped {
             self.log(&LogMessage::Error(format!("the process of replication is lost: {why}")));
@@ -225,20 +226,20 @@ impl Module {
         let (running, degraded) = (self.state.running(), self.state.degraded);
         let fate = match stopped {
             true => Fate::Gone,
-            false => self.losses.note(now_ms(), restarts, running, degraded),
+            false => self.own.losses.note(now_ms(), restarts, running, degraded),
         };
         if fate == Fate::Gone {
             // What runs there waits for an answer and cannot even be killed before this.
             return insist(&replication, Abandon, ctx);
         }
-        self.replaced = true;
+        self.own.replaced = true;
         insist(&replication, Replace { degraded: fate == Fate::Degraded }, ctx);
         self.feed(Event::BoxLost(fate), ctx);
     }
 
     /// A box says how things stand: a successor, or the one that an earlier safeadmin had started.
     fn stands(&mut self, standing: Standing, ctx: &mut Context<Self>) {
-        let replaced = std::mem::take(&mut self.replaced);
+        let replaced = std::mem::take(&mut self.own.replaced);
         if let Some(note) = standing.note {
             self.log(&LogMessage::BoxReplaced(note));
         }
@@ -250,7 +251,7 @@ impl Module {
     }
 }
 
-impl Handler<BoxEvent> for Module {
+impl Handler<BoxEvent> for Module<Mirror> {
     type Result = ();
 
     fn handle(&mut self, event: BoxEvent, ctx: &mut Self::Context) {
@@ -260,9 +261,9 @@ impl Handler<BoxEvent> for Module {
             return;
         }
         if let BoxEvent::Done(id, result) = &event
-            && self.reintegrating == Some(*id)
+            && self.own.reintegrating == Some(*id)
         {
-            self.reintegrating = None;
+            self.own.reintegrating = None;
             self.reintegrated(result);
         }
         match event {
@@ -285,7 +286,7 @@ impl Handler<BoxEvent> for Module {
 }
 
 /// Gives an order that must not be lost: callers wait for what it brings.
-fn insist<M>(replication: &Addr<Replication>, order: M, ctx: &mut Context<Module>)
+fn insist<M>(replication: &Addr<Replication>, order: M, ctx: &mut Context<Module<Mirror>>)
 where
     M: Message<Result = ()> + Send + 'static,
     Replication: Handler<M>,
@@ -314,6 +315,10 @@ fn message(line: Line) -> LogMessage {
 }
 
 /// The actor of the replication of a module, if it replicates.
-pub(super) fn replication(setup: &Setup, module: &Addr<Module>) -> Option<Addr<Replication>> {
-    box_setup(setup).map(|s| Replication::new(s, module.clone().recipient()).start())
+pub(super) fn replication(
+    setup: &Setup,
+    pair: &PairSetup,
+    module: &Addr<Module<Mirror>>,
+) -> Option<Addr<Replication>> {
+    box_setup(setup, pair).map(|s| Replication::new(s, module.clone().recipient()).start())
 }

@@ -1,7 +1,8 @@
 //! The check of the local replicated file system (RFS-41, `checktime`, `checkintv`).
 
-use super::Module;
+use super::Mirror;
 use super::replicated::PROGRAM;
+use crate::actors::module::Module;
 use crate::actors::replication::Stuck;
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::state::Role;
@@ -11,7 +12,7 @@ use actix::prelude::*;
 use std::path::PathBuf;
 use std::time::Duration;
 
-impl Module {
+impl Module<Mirror> {
     /// Begins to check, for as long as this actor lives.
     pub(super) fn check_directories(&mut self, ctx: &mut Context<Self>) {
         let Some(rfs) = &self.setup.config.rfs else { return };
@@ -58,7 +59,7 @@ impl Module {
         if let Err(refused) = asked {
             tracing::warn!(module = %self.setup.name, %refused, "the module goes on with blocked directories");
         }
-        if let Some(replication) = &self.replication {
+        if let Some(replication) = &self.own.replication {
             drop(replication.try_send(Stuck));
         }
     }

@@ -1,0 +1,83 @@
+//! Farm and light modules: the automaton of STOP, WAIT and UP.
+
+mod launch;
+
+pub use launch::launch_farm;
+
+use super::{Kind, Module};
+use crate::fsm::explain::{self, Explanation};
+use crate::fsm::farm::{self, At, Config, Effect, Event, Record, State};
+use crate::fsm::instance::{Step, Waits, Window};
+use crate::fsm::state::{Readiness, Role};
+use actix::prelude::*;
+use std::time::Duration;
+
+/// The timer of the automaton.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a farm or light module has of its own.
+pub struct Farm {}
+
+impl Kind for Farm {
+    type Config = Config;
+    type State = State;
+    type Event = Event;
+    type Effect = Effect;
+    type Record = Record;
+
+    const RECORD: &'static str = "halt.json";
+    const STATE: &'static str = "instance.json";
+
+    fn first_record() -> Record {
+        Record::default()
+    }
+
+    fn stopped(state: &State) -> bool {
+        state.at == At::Stopped
+    }
+
+    fn unexamined(state: &State) -> bool {
+        matches!(state.waits, Waits::Hold(_)) && state.at == At::Waiting
+    }
+
+    fn shown(state: &State) -> (Role, Readiness) {
+        state.shown()
+    }
+
+    fn windows(state: &State) -> Vec<Window> {
+        state.windows().to_vec()
+    }
+
+    fn step(cfg: &Config, state: &State, event: Event) -> Step<State, Effect> {
+        farm::step(cfg, state, event)
+    }
+
+    fn adopt(module: &mut Module<Farm>, ctx: &mut Context<Module<Farm>>) {
+        let step = farm::adopt(&module.fsm, module.state.clone(), module.state.record);
+        module.take(step, ctx);
+    }
+
+    fn run(module: &mut Module<Farm>, effect: Effect, ctx: &mut Context<Module<Farm>>) {
+        match effect {
+            Effect::Log(message) => module.log(&message),
+            Effect::Store(id, record) => module.store(id, record, ctx),
+            Effect::Script(id, call) => module.script(id, &call, ctx),
+            Effect::VipOn(id) => module.set_vips(id, ctx),
+            Effect::VipOff(id) => module.unset_vips(id, ctx),
+            // Without a group there is nobody to share the clients with.
+            Effect::Arm(id) | Effect::Disarm(id) | Effect::Join(id) | Effect::Leave(id) => {
+                module.answer(id, Ok(()), ctx)
+            }
+            Effect::Kill(id) => module.kill(id, false, ctx),
+            Effect::Checkers(window, on) => module.window(window, on),
+            Effect::Timer(id) => module.timer(id, RETRY, ctx),
+            Effect::KillScript(id) => module.kill_script(id),
+            Effect::ResetRules => module.machine.reset(),
+            Effect::Reboot => module.reboot(),
+        }
+    }
+
+    fn explain(module: &Module<Farm>) -> Explanation {
+        explain::farm::explain(&module.fsm, &module.state, module.setup.name.as_str())
+    }
+}
