@@ -74,6 +74,7 @@ mod tests {
             up: true,
             running: true,
             carrier: true,
+            promiscuous: false,
             addresses,
         }
     }
