@@ -4,7 +4,7 @@
 # make nightly   the same with many more cases, and advisories (network)
 # make fuzz      fuzzing of what comes from outside, a minute per target
 # make bench     benchmarks against their targets and against keepalived (root; BENCH=name for one)
-# make bench-farm   what a change of bitmaps costs in a farm (root)
+# make bench-farm   what the packet filter of a farm costs, and HAProxy beside it (root; BENCH=name for one part)
 # make bench-replication   what replication costs, against a plain directory and GlusterFS (root)
 
 CARGO ?= cargo
@@ -50,7 +50,7 @@ bench:
 	$(CARGO) bench --locked --bench cluster -- $(BENCH)
 
 bench-farm:
-	$(CARGO) bench --locked --bench farm
+	$(CARGO) bench --locked --bench farm -- $(BENCH)
 
 bench-replication:
 	$(CARGO) bench --locked --bench replication -- $(BENCH)

@@ -1,6 +1,6 @@
 //! What the packet filter of a farm promises in numbers, measured on three nodes in network namespaces.
-//! `make bench-farm` runs everything. Needs root, a kernel with nftables, and iproute2. Ends with 1 if a target
-//! is missed.
+//! `make bench-farm` runs everything, `BENCH=throughput` one part. Needs root, a kernel with nftables, iproute2;
+//! for throughput also wrk, iperf3, nginx and HAProxy. Ends with 1 if a target is missed.
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on ends by panic")]
 
@@ -20,15 +20,35 @@ mod support;
 #[path = "../../tests/farm/switching.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with the tests")]
 mod switching;
+mod throughput;
 #[path = "../../tests/farm/world.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod world;
 
+use report::Report;
 use std::process::ExitCode;
 
+/// Name and body of each part.
+type Part = (&'static str, fn(&mut Report));
+
+const PARTS: [Part; 2] = [("bitmaps", bitmaps::run), ("throughput", throughput::run)];
+
 fn main() -> ExitCode {
-    let mut report = report::Report::default();
-    bitmaps::run(&mut report);
-    println!("{report}");
-    ExitCode::from(u8::from(report.missed()))
+    // cargo adds arguments of its own harness.
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if let Some(unknown) = wanted.iter().find(|name| PARTS.iter().all(|(part, _)| part != name)) {
+        eprintln!("no benchmark {unknown}: there are {}", PARTS.map(|(name, _)| name).join(", "));
+        return ExitCode::from(2);
+    }
+    let mut missed = false;
+    for (name, part) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            let mut report = Report::default();
+            part(&mut report);
+            println!("{report}");
+            missed |= report.missed();
+        }
+    }
+    ExitCode::from(u8::from(missed))
 }
