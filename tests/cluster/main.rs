@@ -9,6 +9,7 @@ mod checkers;
 mod command_line;
 mod configuration;
 mod control_plane;
+mod farm_commands;
 mod faults;
 mod faults_eio;
 mod faults_kills;

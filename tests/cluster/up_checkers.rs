@@ -1,7 +1,7 @@
-//! Checkers, rules and the loop counter of light modules (spec/acceptance.md C-4.4, T-7.11): the
+//! Checkers, rules and the loop counter of farm and light modules (spec/acceptance.md C-4.4, T-7.11): the
 //! scenarios of mirrors, whose restart, stopstart and wait end in UP.
 
-use crate::support::{Cluster, LIGHT, MODULE, Node, Up, eventually};
+use crate::support::{Cluster, MODULE, Node, UPS, Up, eventually};
 use crate::up::{is_up, up};
 
 /// A checker that says `down` as long as the file `broken` is there.
@@ -15,9 +15,9 @@ while sleep 0.2; do
 done"#,
 );
 
-fn custom(test: &str, when: &str, action: &str) -> Cluster {
+fn custom(mode: Up, test: &str, when: &str, action: &str) -> Cluster {
     let more = format!(r#"<check><custom ident="id" when="{when}" exec="watch" action="{action}"/></check>"#);
-    up(test, &Up { more: &more, ..LIGHT }, &[WATCH])
+    up(test, &Up { more: &more, ..mode }, &[WATCH])
 }
 
 fn break_it(node: &Node) {
@@ -80,11 +80,11 @@ until bash -c 'exec 3<>/dev/tcp/127.0.0.1/8000' 2>/dev/null; do sleep 0.05; done
 );
 const UNSERVE: (&str, &str) = ("stop_both", r#"kill $(cat "$SAFEUSERVAR/server.pid") 2>/dev/null; true"#);
 
-fn tcp(test: &str, action: &str) -> Cluster {
+fn tcp(mode: Up, test: &str, action: &str) -> Cluster {
     let more = format!(
         r#"<check><tcp ident="id" when="both" {action}><to addr="127.0.0.1" port="8000" interval="500ms" timeout="1"/></tcp></check>"#
     );
-    let cluster = up(test, &Up { more: &more, ..LIGHT }, &[SERVE, UNSERVE]);
+    let cluster = up(test, &Up { more: &more, ..mode }, &[SERVE, UNSERVE]);
     becomes(cluster.node(1), "tcp.id", "up");
     cluster
 }
@@ -94,193 +94,218 @@ fn kill_server(node: &Node) {
 }
 
 #[test]
-fn c_4_4_2a_light_restart_by_default() {
-    let cluster = tcp("c_4_4_2a_light", "");
-    let node1 = cluster.node(1);
-    let from = node1.mark(MODULE);
-    kill_server(node1);
-    let said = [
-        "Resource tcp.id set to down by tcpcheck",
-        "Action restart from failover rule t_id",
-        "Local state UP Transient",
-        "Script stop_both",
-        "Script start_both",
-        "Local state UP Ready",
-        "Resource tcp.id set to up by tcpcheck",
-    ];
-    node1.wait_log(MODULE, from, &said);
-}
-
-#[test]
-fn c_4_4_2b_light_stopstart_until_maxloop() {
-    let cluster = tcp("c_4_4_2b_light", r#"action="stopstart""#);
-    let node1 = cluster.node(1);
-    let from = node1.mark(MODULE);
-    break_it(node1);
-    kill_server(node1);
-    let once = [
-        "Resource tcp.id set to down by tcpcheck",
-        "Action stopstart from failover rule t_id",
-        "Action start called automatically",
-        "Local state UP Ready",
-    ];
-    node1.wait_log(MODULE, from, &once);
-    gives_up(node1, from);
-}
-
-#[test]
-fn c_4_4_3_light_waits_for_an_external_service() {
-    let more = r#"<check><tcp ident="id" when="pre"><to addr="10.77.1.254" port="8000" interval="500ms" timeout="500ms"/></tcp></check>"#;
-    let cluster = Cluster::new("c_4_4_3_light");
-    let listen = || std::net::TcpListener::bind("10.77.1.254:8000").expect("the address is free");
-    let _service = cluster.client().inside().in_network(listen).expect("the client is on");
-    cluster.install_on(
-        &cluster.nodes()[..1],
-        MODULE,
-        &Up { more, ..LIGHT }.xml(),
-        &crate::support::UP_SCRIPTS,
-    );
-    let node1 = cluster.node(1);
-    node1.ok(&["start", "-m", MODULE]);
-    is_up(node1);
-    let of = Pre { rule: "t_id", resource: "tcp.id", setter: "tcpcheck" };
-    waits_three_times(node1, &of, |n| cluster.cut(n, None), |n| cluster.heal(n, None));
-}
-
-#[test]
-fn c_4_4_4_light_interface_without_carrier() {
-    let more = r#"<check><intf ident="10.77.1.0" intf="eth0"><to local_addr="10.77.1.1"/></intf></check>"#;
-    let cluster = up("c_4_4_4_light", &Up { more, ..LIGHT }, &[]);
-    let node1 = cluster.node(1);
-    let of = Pre { rule: "interface_failure", resource: "intf.10.77.1.0", setter: "intfcheck" };
-    let lan = Some("default");
-    waits_three_times(node1, &of, |n| cluster.pull(n, lan), |n| cluster.heal(n, lan));
-}
-
-#[test]
-fn c_4_4_5_light_ping() {
-    let more = r#"<check><ping ident="id" when="pre"><to addr="10.77.1.254" interval="1" timeout="1"/></ping></check>"#;
-    let cluster = up("c_4_4_5_light", &Up { more, ..LIGHT }, &[]);
-    let node1 = cluster.node(1);
-    let of = Pre { rule: "p_id", resource: "ping.id", setter: "pingcheck" };
-    waits_three_times(node1, &of, |n| cluster.cut(n, None), |n| cluster.heal(n, None));
-}
-
-#[test]
-fn c_4_4_7_light_custom_wait_until_maxloop() {
-    let cluster = custom("c_4_4_7_light", "pre", "wait");
-    let node1 = cluster.node(1);
-    let of = Pre { rule: "c_id", resource: "custom.id", setter: "customscript" };
-    waits_three_times(node1, &of, break_it, mend_it);
-}
-
-#[test]
-fn c_4_4_8_1_light_custom_restart_and_stopstart() {
-    for action in ["restart", "stopstart"] {
-        let cluster = custom(&format!("c_4_4_8_1_light_{action}"), "both", action);
+fn c_4_4_2a_restart_by_default() {
+    for mode in UPS {
+        let cluster = tcp(mode, "c_4_4_2a", "");
         let node1 = cluster.node(1);
-        becomes(node1, "custom.id", "up");
         let from = node1.mark(MODULE);
-        break_it(node1);
-        let transition = format!("Transition {} from failover rule c_id", action.to_uppercase());
+        kill_server(node1);
         let said = [
-            &format!("Action {action} from failover rule c_id"),
-            transition.as_str(),
+            "Resource tcp.id set to down by tcpcheck",
+            "Action restart from failover rule t_id",
+            "Local state UP Transient",
+            "Script stop_both",
             "Script start_both",
             "Local state UP Ready",
+            "Resource tcp.id set to up by tcpcheck",
         ];
         node1.wait_log(MODULE, from, &said);
-        // It is not mended: the fourth time stops the module.
+    }
+}
+
+#[test]
+fn c_4_4_2b_stopstart_until_maxloop() {
+    for mode in UPS {
+        let cluster = tcp(mode, "c_4_4_2b", r#"action="stopstart""#);
+        let node1 = cluster.node(1);
+        let from = node1.mark(MODULE);
+        break_it(node1);
+        kill_server(node1);
+        let once = [
+            "Resource tcp.id set to down by tcpcheck",
+            "Action stopstart from failover rule t_id",
+            "Action start called automatically",
+            "Local state UP Ready",
+        ];
+        node1.wait_log(MODULE, from, &once);
         gives_up(node1, from);
     }
 }
 
 #[test]
-fn c_4_4_8_2_light_restart_by_a_script_until_maxloop() {
-    let cluster = up("c_4_4_8_2_light", &LIGHT, &[]);
-    let node1 = cluster.node(1);
-    for action in ["restart", "stopstart"] {
-        for identity in [&["-i", "customscript"][..], &[], &["-i", "customscript"], &["-i", "customscript"]] {
-            let from = node1.mark(MODULE);
-            node1.ok(&[&[action, "-m", MODULE][..], identity].concat());
-            let who = if identity.is_empty() { "root" } else { "customscript" };
-            let called = format!("Action {action} called by {who}");
-            node1.wait_log(MODULE, from, &[&called, "Script start_both", "Local state UP Ready"]);
-        }
-        let from = node1.mark(MODULE);
-        node1.ok(&[action, "-m", MODULE, "-i", "customscript"]);
-        node1.wait_log(MODULE, from, &["Script start_both", "Local state UP Ready"]);
-        let from = node1.mark(MODULE);
-        // The fourth in a row: whether the command itself fails is not said.
-        node1.safekit(&[action, "-m", MODULE, "-i", "customscript"]);
-        gives_up(node1, from);
+fn c_4_4_3_waits_for_an_external_service() {
+    for mode in UPS {
+        let more = r#"<check><tcp ident="id" when="pre"><to addr="10.77.1.254" port="8000" interval="500ms" timeout="500ms"/></tcp></check>"#;
+        let cluster = Cluster::new(&format!("c_4_4_3_{}", mode.mode));
+        let listen = || std::net::TcpListener::bind("10.77.1.254:8000").expect("the address is free");
+        let _service = cluster.client().inside().in_network(listen).expect("the client is on");
+        cluster.install_on(
+            &cluster.nodes()[..1],
+            MODULE,
+            &Up { more, ..mode }.xml(),
+            &crate::support::UP_SCRIPTS,
+        );
+        let node1 = cluster.node(1);
         node1.ok(&["start", "-m", MODULE]);
         is_up(node1);
+        let of = Pre { rule: "t_id", resource: "tcp.id", setter: "tcpcheck" };
+        waits_three_times(node1, &of, |n| cluster.cut(n, None), |n| cluster.heal(n, None));
     }
 }
 
 #[test]
-fn c_4_4_9_light_no_action() {
-    let more = r#"<check>
+fn c_4_4_4_interface_without_carrier() {
+    for mode in UPS {
+        let more =
+            r#"<check><intf ident="10.77.1.0" intf="eth0"><to local_addr="10.77.1.1"/></intf></check>"#;
+        let cluster = up("c_4_4_4", &Up { more, ..mode }, &[]);
+        let node1 = cluster.node(1);
+        let of = Pre { rule: "interface_failure", resource: "intf.10.77.1.0", setter: "intfcheck" };
+        let lan = Some("default");
+        waits_three_times(node1, &of, |n| cluster.pull(n, lan), |n| cluster.heal(n, lan));
+    }
+}
+
+#[test]
+fn c_4_4_5_ping() {
+    for mode in UPS {
+        let more = r#"<check><ping ident="id" when="pre"><to addr="10.77.1.254" interval="1" timeout="1"/></ping></check>"#;
+        let cluster = up("c_4_4_5", &Up { more, ..mode }, &[]);
+        let node1 = cluster.node(1);
+        let of = Pre { rule: "p_id", resource: "ping.id", setter: "pingcheck" };
+        waits_three_times(node1, &of, |n| cluster.cut(n, None), |n| cluster.heal(n, None));
+    }
+}
+
+#[test]
+fn c_4_4_7_custom_wait_until_maxloop() {
+    for mode in UPS {
+        let cluster = custom(mode, "c_4_4_7", "pre", "wait");
+        let node1 = cluster.node(1);
+        let of = Pre { rule: "c_id", resource: "custom.id", setter: "customscript" };
+        waits_three_times(node1, &of, break_it, mend_it);
+    }
+}
+
+#[test]
+fn c_4_4_8_1_custom_restart_and_stopstart() {
+    for mode in UPS {
+        for action in ["restart", "stopstart"] {
+            let cluster = custom(mode, &format!("c_4_4_8_1_{action}"), "both", action);
+            let node1 = cluster.node(1);
+            becomes(node1, "custom.id", "up");
+            let from = node1.mark(MODULE);
+            break_it(node1);
+            let transition = format!("Transition {} from failover rule c_id", action.to_uppercase());
+            let said = [
+                &format!("Action {action} from failover rule c_id"),
+                transition.as_str(),
+                "Script start_both",
+                "Local state UP Ready",
+            ];
+            node1.wait_log(MODULE, from, &said);
+            // It is not mended: the fourth time stops the module.
+            gives_up(node1, from);
+        }
+    }
+}
+
+#[test]
+fn c_4_4_8_2_restart_by_a_script_until_maxloop() {
+    for mode in UPS {
+        let cluster = up("c_4_4_8_2", &mode, &[]);
+        let node1 = cluster.node(1);
+        for action in ["restart", "stopstart"] {
+            for identity in
+                [&["-i", "customscript"][..], &[], &["-i", "customscript"], &["-i", "customscript"]]
+            {
+                let from = node1.mark(MODULE);
+                node1.ok(&[&[action, "-m", MODULE][..], identity].concat());
+                let who = if identity.is_empty() { "root" } else { "customscript" };
+                let called = format!("Action {action} called by {who}");
+                node1.wait_log(MODULE, from, &[&called, "Script start_both", "Local state UP Ready"]);
+            }
+            let from = node1.mark(MODULE);
+            node1.ok(&[action, "-m", MODULE, "-i", "customscript"]);
+            node1.wait_log(MODULE, from, &["Script start_both", "Local state UP Ready"]);
+            let from = node1.mark(MODULE);
+            // The fourth in a row: whether the command itself fails is not said.
+            node1.safekit(&[action, "-m", MODULE, "-i", "customscript"]);
+            gives_up(node1, from);
+            node1.ok(&["start", "-m", MODULE]);
+            is_up(node1);
+        }
+    }
+}
+
+#[test]
+fn c_4_4_9_no_action() {
+    for mode in UPS {
+        let more = r#"<check>
       <custom ident="quiet" when="both" exec="watch" action="noaction"/>
       <custom ident="ruled" when="both" exec="watch" action="noaction"/>
     </check>"#;
-    let rules = "ruled_failure: if (custom.ruled == down) then restart();";
-    let idle = ("watch", "exec sleep 1000");
-    let cluster = up("c_4_4_9_light", &Up { more, rules, ..LIGHT }, &[idle]);
-    let node1 = cluster.node(1);
-    let fails = |resource: &str| {
-        node1.ok(&["set", "-m", MODULE, "-r", resource, "-v", "down", "-i", "customscript"]);
-    };
-    let from = node1.mark(MODULE);
-    fails("custom.quiet");
-    node1.evaluate(MODULE);
-    node1.assert_log(MODULE, from, &["Resource custom.quiet set to down by customscript"]);
-    node1.assert_not_logged(MODULE, from, "Action");
-    fails("custom.ruled");
-    let said =
-        ["Action restart from failover rule ruled_failure", "Script start_both", "Local state UP Ready"];
-    node1.wait_log(MODULE, from, &said);
-}
-
-#[test]
-fn c_4_4_10_light_ip_checker() {
-    let more =
-        r#"<check><ip ident="10.77.1.99" when="both"><to addr="10.77.1.99" interval="1"/></ip></check>"#;
-    let add = ("start_both", "ip addr add 10.77.1.99/24 dev eth0");
-    let del = ("stop_both", "ip addr del 10.77.1.99/24 dev eth0 2>/dev/null; true");
-    let cluster = up("c_4_4_10_light", &Up { more, ..LIGHT }, &[add, del]);
-    let node1 = cluster.node(1);
-    becomes(node1, "ip.10.77.1.99", "up");
-    let from = node1.mark(MODULE);
-    assert_eq!(node1.sh("ip addr del 10.77.1.99/24 dev eth0").code, 0);
-    let said = [
-        "Resource ip.10.77.1.99 set to down by ipcheck",
-        "Action stopstart from failover rule ip_failure",
-        "Action start called automatically",
-        "Local state UP Ready",
-        "Resource ip.10.77.1.99 set to up by ipcheck",
-    ];
-    node1.wait_log(MODULE, from, &said);
-}
-
-#[test]
-fn t_7_11_light_loop_counter() {
-    let service = r#"mode="light" boot="auto" maxloop="3""#;
-    let cluster = up("t_7_11_light", &Up { service, ..LIGHT }, &[]);
-    let node1 = cluster.node(1);
-    let code = |arguments: &[&str]| node1.safekit(&[arguments, &["-m", MODULE]].concat()).code;
-    node1.ok(&["resetloop", "-m", MODULE]);
-    let counted: Vec<_> = (0..4).map(|_| (code(&["incloop", "-i", "h"]), code(&["checkloop"]))).collect();
-    assert_eq!(counted, [(0, 0), (0, 0), (0, 1), (1, 1)]);
-    node1.ok(&["resetloop", "-m", MODULE]);
-    assert_eq!(code(&["checkloop"]), 0);
-    for _ in 0..3 {
-        node1.ok(&["incloop", "-i", "h", "-m", MODULE]);
+        let rules = "ruled_failure: if (custom.ruled == down) then restart();";
+        let idle = ("watch", "exec sleep 1000");
+        let cluster = up("c_4_4_9", &Up { more, rules, ..mode }, &[idle]);
+        let node1 = cluster.node(1);
+        let fails = |resource: &str| {
+            node1.ok(&["set", "-m", MODULE, "-r", resource, "-v", "down", "-i", "customscript"]);
+        };
+        let from = node1.mark(MODULE);
+        fails("custom.quiet");
+        node1.evaluate(MODULE);
+        node1.assert_log(MODULE, from, &["Resource custom.quiet set to down by customscript"]);
+        node1.assert_not_logged(MODULE, from, "Action");
+        fails("custom.ruled");
+        let said =
+            ["Action restart from failover rule ruled_failure", "Script start_both", "Local state UP Ready"];
+        node1.wait_log(MODULE, from, &said);
     }
-    assert_eq!(code(&["checkloop"]), 1);
-    let from = node1.mark(MODULE);
-    node1.ok(&["restart", "-m", MODULE]);
-    node1.wait_log(MODULE, from, &["Local state UP Ready"]);
-    assert_eq!(code(&["checkloop"]), 0, "an administrator's restart resets it");
+}
+
+#[test]
+fn c_4_4_10_ip_checker() {
+    for mode in UPS {
+        let more =
+            r#"<check><ip ident="10.77.1.99" when="both"><to addr="10.77.1.99" interval="1"/></ip></check>"#;
+        let add = ("start_both", "ip addr add 10.77.1.99/24 dev eth0");
+        let del = ("stop_both", "ip addr del 10.77.1.99/24 dev eth0 2>/dev/null; true");
+        let cluster = up("c_4_4_10", &Up { more, ..mode }, &[add, del]);
+        let node1 = cluster.node(1);
+        becomes(node1, "ip.10.77.1.99", "up");
+        let from = node1.mark(MODULE);
+        assert_eq!(node1.sh("ip addr del 10.77.1.99/24 dev eth0").code, 0);
+        let said = [
+            "Resource ip.10.77.1.99 set to down by ipcheck",
+            "Action stopstart from failover rule ip_failure",
+            "Action start called automatically",
+            "Local state UP Ready",
+            "Resource ip.10.77.1.99 set to up by ipcheck",
+        ];
+        node1.wait_log(MODULE, from, &said);
+    }
+}
+
+#[test]
+fn t_7_11_loop_counter() {
+    for mode in UPS {
+        let service = r#"boot="auto" maxloop="3""#;
+        let cluster = up("t_7_11", &Up { service, ..mode }, &[]);
+        let node1 = cluster.node(1);
+        let code = |arguments: &[&str]| node1.safekit(&[arguments, &["-m", MODULE]].concat()).code;
+        node1.ok(&["resetloop", "-m", MODULE]);
+        let counted: Vec<_> = (0..4).map(|_| (code(&["incloop", "-i", "h"]), code(&["checkloop"]))).collect();
+        assert_eq!(counted, [(0, 0), (0, 0), (0, 1), (1, 1)]);
+        node1.ok(&["resetloop", "-m", MODULE]);
+        assert_eq!(code(&["checkloop"]), 0);
+        for _ in 0..3 {
+            node1.ok(&["incloop", "-i", "h", "-m", MODULE]);
+        }
+        assert_eq!(code(&["checkloop"]), 1);
+        let from = node1.mark(MODULE);
+        node1.ok(&["restart", "-m", MODULE]);
+        node1.wait_log(MODULE, from, &["Local state UP Ready"]);
+        assert_eq!(code(&["checkloop"]), 0, "an administrator's restart resets it");
+    }
 }

@@ -94,6 +94,8 @@ fn id_of(e: &Effect) -> Option<u64> {
     match e {
         Effect::Store(id, _)
         | Effect::Script(id, _)
+        | Effect::Load(id)
+        | Effect::Unload(id)
         | Effect::VipOn(id)
         | Effect::VipOff(id)
         | Effect::Arm(id)
@@ -209,6 +211,8 @@ fn renumber(e: &mut Effect, to: u64) {
     match e {
         Effect::Store(id, _)
         | Effect::Script(id, _)
+        | Effect::Load(id)
+        | Effect::Unload(id)
         | Effect::VipOn(id)
         | Effect::VipOff(id)
         | Effect::Arm(id)

@@ -1,5 +1,6 @@
 //! The cluster: configuration, keys, views (CLI-041 to CLI-048).
 
+use super::farm;
 use super::launch::find_pair;
 use super::{Admin, AdminError, Instance, Place, off};
 use crate::actors::cluster::{ClusterSetup, Reconfigure};
@@ -55,6 +56,10 @@ fn refuse_for_running(
     let place = Place { config, me, info };
     for (module, instance) in running {
         let handle = &instance.handle;
+        if let Some(farm) = &handle.config.farm {
+            farm::lans(farm, &place.config, &place.me)
+                .map_err(|e| AdminError::Running(module.clone(), e.to_string()))?;
+        }
         let Some(before) = &instance.pair else { continue };
         let pair = find_pair(paths, module, handle.id, &handle.config, &place, &[]);
         let pair = pair.map_err(|e| AdminError::Running(module.clone(), e.to_string()))?;

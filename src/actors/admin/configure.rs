@@ -1,5 +1,6 @@
 //! Configuration of a module: config, deconfig, confcheck, confinfo (CLI-090 to CLI-094).
 
+use super::farm;
 use super::launch::find_pair;
 use super::{Admin, AdminError, Place, off};
 use crate::actors::checkers::plan;
@@ -45,6 +46,11 @@ impl Extra {
             .map(|e| fault(e.at.line, "failover", format!("column {}: {}", e.at.column, e.problem)))
             .collect();
         faults.extend(self.taken(config));
+        if let (Some(place), Some(farm)) = (&self.place, &config.farm)
+            && let Err(error) = farm::lans(farm, &place.config, &place.me)
+        {
+            faults.push(fault(1, "farm", error.to_string()));
+        }
         if config.service.mode == Mode::Mirror
             && let Some(place) = &self.place
             && let Err(error) = find_pair(&self.paths, &self.module, self.id, config, place, &self.elsewhere)

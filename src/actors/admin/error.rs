@@ -1,5 +1,6 @@
 //! Why a command of a user fails: the text is what he reads.
 
+use super::farm::FarmError;
 use super::pair::PairError;
 use crate::actors::cluster::SetupError;
 use crate::actors::module::LaunchError;
@@ -108,6 +109,9 @@ pub enum AdminError {
     /// The two nodes of a module.
     #[error(transparent)]
     Pair(#[from] PairError),
+    /// A farm module has no network.
+    #[error(transparent)]
+    Farm(#[from] FarmError),
     /// The beginning of a module instance.
     #[error(transparent)]
     Launch(#[from] LaunchError),

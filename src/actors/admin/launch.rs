@@ -1,10 +1,11 @@
 //! Module instances: how they are launched, replaced and launched again.
 
+use super::farm;
 use super::pair::{self, Known, Pair};
 use super::{Admin, AdminError, Instance, Mark, Place, Slot, ask, off};
 use crate::actors::cluster::Heard;
 use crate::actors::guard::GuardHandle;
-use crate::actors::module::{self, Close, ModuleHandle, PairSetup, Setup};
+use crate::actors::module::{self, Close, FarmSetup, ModuleHandle, PairSetup, Setup};
 use crate::config::module::{Mode, ModuleConfig};
 use crate::config::paths::Paths;
 use crate::fsm::state::{Readiness, Role};
@@ -210,7 +211,10 @@ impl Order {
         // The module makes its arbiter from here, and arbiters belong to the system.
         System::set_current(self.system);
         if config.service.mode != Mode::Mirror {
-            let handle = module::launch_farm(setup)?;
+            let lans =
+                config.farm.as_ref().map(|farm| farm::lans(farm, &place.config, &place.me)).transpose()?;
+            let of_farm = |lans| FarmSetup { nodes: place.config.nodes(), lans, hearts: self.hearts };
+            let handle = module::launch_farm(setup, lans.map(of_farm))?;
             return Ok(Instance { handle, pair: None, stale: false });
         }
         let pair = find_pair(&self.paths, &self.module, id, &config, &place, &self.elsewhere)?;

@@ -5,6 +5,7 @@ mod cluster;
 mod configure;
 mod control;
 mod error;
+mod farm;
 mod follow;
 mod install;
 mod launch;

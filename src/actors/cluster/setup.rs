@@ -123,7 +123,9 @@ impl ClusterSetup {
 }
 
 impl LanSetup {
-    fn new(lan: &Lan, nodes: &[NodeName], me: &NodeName) -> Self {
+    /// A network with the addresses of these nodes. Asks the resolver: blocks; a name that has no address is
+    /// skipped with a warning.
+    pub fn new(lan: &Lan, nodes: &[NodeName], me: &NodeName) -> Self {
         let skip = |node: &NodeName, error: std::io::Error| {
             tracing::warn!(%node, lan = lan.name, %error, "no address: correct cluster.xml or the resolver");
         };

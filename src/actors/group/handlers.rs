@@ -4,7 +4,8 @@ use super::{
     AGAIN_MS, Actor, Context, DropCount, End, Event, Fenced, Filter, FilterEvent, GetDrops, GetShares, Group,
     GroupEvent, Handler, Incoming, Join, Leave, MAILBOX, Share, StreamHandler, canonical, now_ms,
 };
-use actix::AsyncContext;
+use crate::actors::module::Close;
+use actix::{ActorContext, AsyncContext};
 use std::time::Duration;
 
 impl Actor for Group {
@@ -119,6 +120,14 @@ impl Handler<End> for Group {
                 self.tell(GroupEvent::Ended(Ok(())), ctx);
             }
         }
+    }
+}
+
+impl Handler<Close> for Group {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
+        ctx.stop();
     }
 }
 

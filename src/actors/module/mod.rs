@@ -20,7 +20,7 @@ pub use api::{
     Close, Control, Examination, Examine, Explain, Forget, GetResources, Loop, ModuleAddr, ModuleHandle,
     News, Print, SetResource, Setup, Shown, SyncPolicy,
 };
-pub use farm::{Farm, launch_farm};
+pub use farm::{Farm, FarmSetup, launch_farm};
 pub use launch::{LaunchError, vip_plan};
 pub use mirror::{Mirror, PairSetup, launch_mirror};
 

@@ -76,7 +76,6 @@ pub(super) fn read<'a>(
     interfaces: &[Interface],
 ) -> Vec<Group> {
     let tag = parent.open(element, &[], &["group"]);
-    tag.unsupported();
     if context.mode != Mode::Farm {
         tag.fault("load balancing is for mode farm");
     }

@@ -331,8 +331,7 @@ fn defaults_of_errd_vhost_and_farm() {
     assert_eq!(c.vhost[0].when, VhostWhen::Prim);
     let mut unsupported: Vec<String> = c.unsupported().into_iter().map(|e| e.what).collect();
     unsupported.sort();
-    let wanted =
-        ["<errd>", "<farm>", "<loadbalancing_list>", "<vhost>", "<virtual_interface>", "mode=\"farm\""];
+    let wanted = ["<errd>", "<vhost>"];
     assert_eq!(unsupported, wanted.map(|w| format!("not supported yet: {w}")));
     assert_eq!(c.warnings()[0].attribute.as_deref(), Some("failover"));
 }

@@ -37,7 +37,6 @@ pub struct FarmLan {
 /// Reads `<farm>`.
 pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>) -> Option<Farm> {
     let tag = parent.open(element, &["port", "pulse", "mlost_count", "slost_count"], &["lan"]);
-    tag.unsupported();
     let mut seen = BTreeSet::new();
     Some(Farm {
         port: tag.get("port", units::port),

@@ -132,9 +132,6 @@ pub(super) fn read(tag: &Tag<'_>, cluster: Option<&ClusterConfig>) -> Option<Ser
             tag.ignored("defaultprim", "ignored: for mode mirror only");
         }
     }
-    if service.mode == Mode::Farm {
-        tag.unsupported_as(format!("not supported yet: mode=\"{}\"", service.mode));
-    }
     Some(service)
 }
 

@@ -56,6 +56,8 @@ impl Run<'_> {
                 record = Some(changed);
                 Effect::Store(self.id(), changed)
             }
+            Todo::Load => Effect::Load(self.id()),
+            Todo::Unload => Effect::Unload(self.id()),
             Todo::VipOn => Effect::VipOn(self.id()),
             Todo::VipOff => Effect::VipOff(self.id()),
             Todo::Arm => Effect::Arm(self.id()),
@@ -89,15 +91,19 @@ impl Run<'_> {
         };
         let m = m.clone();
         let Some(todo) = m.current(self.cfg.farm) else { return Outcome::Ignored(Ignored::Late) };
-        let internal = format!("{}_{}", m.name().to_lowercase(), m.at + 1);
-        self.log(Message::InternalAction(internal, result.clone()));
+        // Nobody notices that it goes on.
+        if m.mv != Move::Resume {
+            let internal = format!("{}_{}", m.name().to_lowercase(), m.at + 1);
+            self.log(Message::InternalAction(internal, result.clone()));
+        }
         match (&todo, result) {
             (Todo::Store(_), Ok(())) => self.s.record = record.unwrap_or(self.s.record),
             // A clean halt may be forgotten. A script that fails says so itself, and may stop the module
             // (ST-89).
             (Todo::Store(Change::Halted) | Todo::Script(..), _) | (_, Ok(())) => {}
-            // The others notice in time that this node is gone, and the guard is told again.
-            (Todo::Leave | Todo::Disarm, Err(why)) => self.log(Message::Error(why)),
+            // The others notice in time that this node is gone, the guard is told again, and a filter without
+            // addresses filters nothing.
+            (Todo::Leave | Todo::Disarm | Todo::Unload, Err(why)) => self.log(Message::Error(why)),
             (_, Err(why)) => {
                 self.failed(&m, &todo, why);
                 return Outcome::Taken;
@@ -109,8 +115,13 @@ impl Run<'_> {
 
     /// Something that had to work did not: the move ends otherwise, or it is tried again.
     fn failed(&mut self, m: &Moving, todo: &Todo, why: String) {
-        if *todo == Todo::VipOn {
-            self.log(Message::Error(format!("the virtual ip cannot be set: {why}")));
+        let said = match todo {
+            Todo::Load => Some(Message::Error(format!("the packet filter cannot be put in place: {why}"))),
+            Todo::VipOn => Some(Message::Error(format!("the virtual ip cannot be set: {why}"))),
+            _ => None,
+        };
+        if let Some(said) = said {
+            self.log(said);
             return self.begin(Moving::leaving(Move::Halt, Goal::Stop));
         }
         // Said once, not at each try.
@@ -135,8 +146,8 @@ impl Run<'_> {
     /// no client is sent here.
     fn go_on(&mut self) {
         self.skip();
-        let rises = matches!(&self.s.at, At::Moving(m) if matches!(m.mv, Move::Rise | Move::Restart));
-        if !(rises && self.leave_now()) {
+        let stays = |mv: Move| matches!(mv, Move::Rise | Move::Restart | Move::Join | Move::Resume);
+        if !(matches!(&self.s.at, At::Moving(m) if stays(m.mv)) && self.leave_now()) {
             self.advance();
         }
     }
@@ -163,7 +174,9 @@ impl Run<'_> {
             }
             Move::Finish | Move::Recover => return self.stopped(m.goal),
         };
-        self.log(Message::InternalState(format!("{}_{}", m.name(), m.at)));
+        if m.mv != Move::Resume {
+            self.log(Message::InternalState(format!("{}_{}", m.name(), m.at)));
+        }
     }
 
     /// STOP is reached; the second half of a stopstart follows (ST-66).

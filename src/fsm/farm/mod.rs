@@ -73,8 +73,12 @@ pub enum Effect {
     Store(u64, Record),
     /// Run a script.
     Script(u64, Call),
-    /// Set the virtual addresses; no client is accepted yet. This and the following, up to `Leave`, are
-    /// for farms only.
+    /// Put the packet filter in place; it accepts no client. This and the following, up to `Leave`, are for
+    /// farms only.
+    Load(u64),
+    /// Remove the packet filter.
+    Unload(u64),
+    /// Set the virtual addresses.
     VipOn(u64),
     /// Reset connections and remove the virtual addresses; done when they are seen gone.
     VipOff(u64),

@@ -52,6 +52,8 @@ pub enum Change {
 pub enum Todo {
     Script(Script, bool),
     Store(Change),
+    Load,
+    Unload,
     VipOn,
     VipOff,
     Arm,
@@ -133,7 +135,9 @@ impl Moving {
     /// The things to do, in order (spec/automata.md, image404, where UP shares a circle with ALONE; of
     /// the scripts a module that is UP has start_both and stop_both).
     pub fn todo(&self, farm: bool) -> Vec<Todo> {
-        use Todo::{Arm, Checkers, Disarm, Join, Kill, Leave, Script as Run, Store, VipOff, VipOn};
+        use Todo::{
+            Arm, Checkers, Disarm, Join, Kill, Leave, Load, Script as Run, Store, Unload, VipOff, VipOn,
+        };
         let of_farm = move |todo: Todo| farm.then_some(todo);
         match self.mv {
             Move::Start => vec![
@@ -144,9 +148,9 @@ impl Moving {
             ],
             Move::Rise => [Run(Script::Transition, false)]
                 .into_iter()
-                .chain([Arm, VipOn].into_iter().filter_map(of_farm))
+                .chain([Load, VipOn].into_iter().filter_map(of_farm))
                 .chain(starting())
-                .chain(of_farm(Join))
+                .chain([Arm, Join].into_iter().filter_map(of_farm))
                 .chain([Checkers(Window::Both, true)])
                 .collect(),
             Move::Restart => [Checkers(Window::Both, false)]
@@ -155,17 +159,16 @@ impl Moving {
                 // What its script has left would run beside what is started now.
                 .chain([Kill])
                 .chain(starting())
-                .chain(self.rejoin.then_some(Join))
+                .chain(self.rejoin.then_some([Arm, Join]).into_iter().flatten())
                 .chain([Checkers(Window::Both, true)])
                 .collect(),
-            Move::Join | Move::Resume => vec![Join],
+            Move::Join | Move::Resume => vec![Arm, Join],
             Move::Halt => [Checkers(Window::Both, false)]
                 .into_iter()
-                .chain(of_farm(Leave))
+                .chain([Leave, Disarm].into_iter().filter_map(of_farm))
                 .chain(stopping())
-                .chain(of_farm(VipOff))
+                .chain([VipOff, Unload].into_iter().filter_map(of_farm))
                 .chain([Kill])
-                .chain(of_farm(Disarm))
                 .chain([Run(Script::Transition, false)])
                 .collect(),
             Move::Finish => forced()

@@ -180,7 +180,7 @@ fn a_stop_does_not_wait_for_a_group_that_does_not_answer() {
         } else {
             m.event(Event::Unshared("the table is gone".to_owned()));
         }
-        assert_eq!(m.doing(), Some(Todo::Join));
+        m.until(&Todo::Join);
         let late = m.awaited().expect("the join");
         m.command(Command::Stop);
         assert_eq!(m.doing(), Some(Todo::Leave));
@@ -224,15 +224,18 @@ fn what_cannot_be_stopped_is_not_shown_as_stopped() {
 }
 
 #[test]
-fn a_virtual_ip_that_cannot_be_set_stops_the_module() {
-    let mut m = Module::stopped(true);
-    m.command(Command::Start);
-    m.event(Event::Waits(Waits::Clear));
-    m.until(&Todo::VipOn);
-    m.fail("no such interface");
-    m.settle();
-    assert_eq!(m.s.at, At::Stopped);
-    assert!(!m.did(|e| matches!(e, Effect::Script(_, c) if c.script == Script::StartBoth)));
+fn a_filter_or_virtual_ip_that_cannot_be_set_stops_the_module() {
+    for todo in [Todo::Load, Todo::VipOn] {
+        let mut m = Module::stopped(true);
+        m.command(Command::Start);
+        m.event(Event::Waits(Waits::Clear));
+        m.until(&todo);
+        m.fail("no such thing");
+        m.settle();
+        assert_eq!(m.s.at, At::Stopped);
+        assert!(!m.did(|e| matches!(e, Effect::Script(_, c) if c.script == Script::StartBoth)));
+        assert!(m.said().iter().any(|said| said.ends_with("no such thing")), "{:?}", m.said());
+    }
 }
 
 #[test]

@@ -137,6 +137,8 @@ fn effect(e: &Effect) -> Option<String> {
         Effect::Store(_, r) => format!("store({})", if r.clean { "clean" } else { "running" }),
         Effect::Script(_, call) if call.force => format!("{}(force)", call.script),
         Effect::Script(_, call) => call.script.to_string(),
+        Effect::Load(_) => "+filter".to_owned(),
+        Effect::Unload(_) => "-filter".to_owned(),
         Effect::VipOn(_) => "+vip".to_owned(),
         Effect::VipOff(_) => "-vip".to_owned(),
         Effect::Arm(_) => "+guard".to_owned(),

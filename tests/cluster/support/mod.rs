@@ -6,7 +6,7 @@ mod node;
 mod process;
 mod wait;
 
-pub use module::{LIGHT, MODULE, Mirror, SCRIPTS, TIMEOUT, UP_SCRIPTS, Up, VIP};
+pub use module::{FARM, MODULE, Mirror, SCRIPTS, TIMEOUT, UP_SCRIPTS, UPS, Up, VIP};
 pub use node::Node;
 pub use process::Output;
 pub use wait::eventually;

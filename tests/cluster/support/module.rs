@@ -88,26 +88,54 @@ impl Mirror<'_> {
 }
 
 /// A farm or light module: what is not named here is the same in all scenarios.
+#[derive(Clone, Copy)]
 pub struct Up<'a> {
-    /// Attributes of `<service>`, with the mode.
+    /// farm or light.
+    pub mode: &'a str,
+    /// Attributes of `<service>` besides the mode.
     pub service: &'a str,
-    /// `<farm>`, `<vip>`, `<user>` and `<check>`.
+    /// `<farm>` and `<vip>`.
+    pub farm: &'a str,
+    /// What stands beside `<user>`, e.g. `<check>`.
     pub more: &'a str,
     /// Its rules.
     pub rules: &'a str,
 }
 
 /// A light module without anything else.
-pub const LIGHT: Up<'static> = Up { service: r#"mode="light" boot="auto""#, more: "", rules: "" };
+pub const LIGHT: Up<'static> = Up { mode: "light", service: r#"boot="auto""#, farm: "", more: "", rules: "" };
+
+/// A farm whose nodes share the clients of a port.
+pub const FARM: Up<'static> = Up {
+    mode: "farm",
+    farm: r#"<farm pulse="200" mlost_count="3" slost_count="6"><lan name="default"/></farm>
+    <vip>
+      <interface_list>
+        <interface check="off">
+          <virtual_interface type="vmac_directed">
+            <virtual_addr addr="10.77.1.100" check="off"/>
+          </virtual_interface>
+        </interface>
+      </interface_list>
+      <loadbalancing_list>
+        <group name="FarmProto"><rule port="9010" proto="tcp" filter="on_port"/></group>
+      </loadbalancing_list>
+    </vip>"#,
+    ..LIGHT
+};
+
+/// Both kinds of modules without roles.
+pub const UPS: [Up<'static>; 2] = [LIGHT, FARM];
 
 impl Up<'_> {
     /// As userconfig.xml.
     pub fn xml(&self) -> String {
-        let Up { service, more, rules } = self;
+        let Up { mode, service, farm, more, rules } = self;
         format!(
             r#"<?xml version="1.0"?>
 <safe>
-  <service {service}>
+  <service mode="{mode}" {service}>
+    {farm}
     <user nicestoptimeout="10" forcestoptimeout="10"/>
     {more}
     <failover period="200" handle_time="400"><![CDATA[{rules}]]></failover>
@@ -131,6 +159,8 @@ fn the_module_is_valid() {
         safekit::config::module::load(&mirror.xml(), "userconfig.xml", &|_| None, None)
             .unwrap_or_else(|e| panic!("{e}"));
     }
-    safekit::config::module::load(&LIGHT.xml(), "userconfig.xml", &|_| None, None)
-        .unwrap_or_else(|e| panic!("{e}"));
+    for up in UPS {
+        safekit::config::module::load(&up.xml(), "userconfig.xml", &|_| None, None)
+            .unwrap_or_else(|e| panic!("{e}"));
+    }
 }

@@ -1,7 +1,9 @@
-//! Farm and light modules: the automaton of STOP, WAIT and UP.
+//! Farm and light modules: the automaton of STOP, WAIT and UP, and the group of a farm.
 
+mod group;
 mod launch;
 
+pub use group::FarmSetup;
 pub use launch::launch_farm;
 
 use super::{Kind, Module};
@@ -16,7 +18,11 @@ use std::time::Duration;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// What a farm or light module has of its own.
-pub struct Farm {}
+pub struct Farm {
+    /// Of mode farm.
+    setup: Option<FarmSetup>,
+    part: group::Part,
+}
 
 impl Kind for Farm {
     type Config = Config;
@@ -53,6 +59,7 @@ impl Kind for Farm {
     }
 
     fn adopt(module: &mut Module<Farm>, ctx: &mut Context<Module<Farm>>) {
+        module.rejoin(ctx);
         let step = farm::adopt(&module.fsm, module.state.clone(), module.state.record);
         module.take(step, ctx);
     }
@@ -64,10 +71,12 @@ impl Kind for Farm {
             Effect::Script(id, call) => module.script(id, &call, ctx),
             Effect::VipOn(id) => module.set_vips(id, ctx),
             Effect::VipOff(id) => module.unset_vips(id, ctx),
-            // Without a group there is nobody to share the clients with.
-            Effect::Arm(id) | Effect::Disarm(id) | Effect::Join(id) | Effect::Leave(id) => {
-                module.answer(id, Ok(()), ctx)
-            }
+            Effect::Load(id) => module.load(id, ctx),
+            Effect::Unload(id) => module.unload(id, ctx),
+            Effect::Arm(id) => module.arm(id, ctx),
+            Effect::Disarm(id) => module.disarm(id, ctx),
+            Effect::Join(id) => module.join(id, ctx),
+            Effect::Leave(id) => module.leave(id, ctx),
             Effect::Kill(id) => module.kill(id, false, ctx),
             Effect::Checkers(window, on) => module.window(window, on),
             Effect::Timer(id) => module.timer(id, RETRY, ctx),
@@ -79,5 +88,13 @@ impl Kind for Farm {
 
     fn explain(module: &Module<Farm>) -> Explanation {
         explain::farm::explain(&module.fsm, &module.state, module.setup.name.as_str())
+    }
+
+    fn initial_resources(module: &mut Module<Farm>) {
+        module.show_loads(&[]);
+    }
+
+    fn close(module: &mut Module<Farm>) {
+        module.close_group();
     }
 }
