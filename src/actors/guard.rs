@@ -185,9 +185,11 @@ impl Talk {
             Ok(Status { fenced: Some(f), .. }) if !armed.told => {
                 armed.told = true;
                 let silent = f.at.saturating_sub(f.renewed_at) / 1_000_000;
-                let text = format!(
-                    "the guard heard nothing of safeadmin for {silent} ms: virtual ip removed, application killed"
-                );
+                let done = match armed.target.vips.is_empty() && armed.target.group.is_none() {
+                    true => "no clients are sent to this node",
+                    false => "virtual ip removed, application killed",
+                };
+                let text = format!("the guard heard nothing of safeadmin for {silent} ms: {done}");
                 tell(module, GuardEvent::Fenced(text));
             }
             Ok(Status { armed: true, .. } | Status { fenced: Some(_), .. }) => {}

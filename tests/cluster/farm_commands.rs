@@ -160,3 +160,23 @@ fn f_a_new_safeadmin_takes_a_farm_module_over() {
     node2.ok(&["stop", "-m", MODULE]);
     has_share(node1, "100%");
 }
+
+/// The control plane hangs: the guard withdraws the share, and nothing else (S8).
+#[test]
+fn f_a_hung_safeadmin_serves_nobody() {
+    let cluster = up("f_hung");
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    let from = node1.mark(MODULE);
+    let signal = |signal: &str| {
+        let pid = node1.safeadmin().expect("it runs");
+        assert_eq!(node1.sh(&format!("kill -{signal} {pid}")).code, 0);
+    };
+    signal("STOP");
+    has_share(node2, "100%");
+    assert!(node1.has_address(VIP));
+    signal("CONT");
+    node1.wait_admin();
+    node1.wait_log(MODULE, from, &["no clients are sent to this node", "Local state UP Ready"]);
+    shares(&cluster, ["50%", "50%"]);
+    node1.assert_not_logged(MODULE, from, "Script ");
+}
