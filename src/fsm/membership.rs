@@ -94,6 +94,13 @@ impl Membership {
         self.infos.get(node).filter(|info| info.version.number > 0)
     }
 
+    /// Every other member said that it has the newest info of each member.
+    pub fn acquainted(&self) -> bool {
+        let others = self.members.iter().filter(|node| **node != self.config.me);
+        let lacks = |other: &Node, node: &Node| self.known[*other][*node] < self.infos[*node].version;
+        others.into_iter().all(|other| !self.members.iter().any(|node| lacks(other, node)))
+    }
+
     /// Changes what this node tells the others. False if `data` is longer than [`MOST_INFO`].
     #[must_use]
     pub fn set_info(&mut self, data: Vec<u8>) -> bool {

@@ -16,6 +16,8 @@ pub(super) struct Lead {
     ask_until_ms: u64,
     /// The newest report of each member in this term.
     pub reports: BTreeMap<Node, Report>,
+    /// Those of nodes that not all members know yet: nobody could pass packets on to them.
+    newcomers: BTreeMap<Node, Report>,
     /// Who handed over and went.
     gone: BTreeSet<Node>,
     /// By load balancing group: the one node that may accept a bucket now, the plan's own members apart.
@@ -45,7 +47,15 @@ impl Lead {
         newest.is_some_and(|done| done.id > plan.id)
     }
 
+    /// The newest report of a member.
+    pub fn reported(&mut self, from: Node, report: Report) {
+        let known = self.reports.contains_key(&from);
+        let reports = if known { &mut self.reports } else { &mut self.newcomers };
+        reports.insert(from, report);
+    }
+
     fn forget(&mut self, members: &BTreeSet<Node>) {
+        self.newcomers.retain(|node, _| members.contains(node));
         let gone = &mut self.gone;
         self.reports.retain(|node, report| {
             let there = members.contains(node);
@@ -91,6 +101,9 @@ impl Switch {
         // Its own filter is changing: what it holds is not known.
         let Some(own) = own else { return };
         lead.reports.insert(me, own);
+        if view.acquainted {
+            lead.reports.append(&mut lead.newcomers);
+        }
         // Who owns nothing takes nothing beside a node with other groups.
         if view.now_ms < lead.ask_until_ms || (view.strange && self.plan.is_none()) {
             return;
@@ -126,6 +139,7 @@ impl Switch {
             term,
             ask_until_ms: now_ms.saturating_add(self.config.ask_ms),
             reports: BTreeMap::new(),
+            newcomers: BTreeMap::new(),
             gone: BTreeSet::new(),
             holders: vec![Owners::NOBODY; self.config.powers.len()],
         });

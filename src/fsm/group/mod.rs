@@ -243,6 +243,7 @@ impl Group {
             leader: self.membership.leader(),
             members: self.membership.members(),
             now_ms: self.now_ms,
+            acquainted: self.membership.acquainted(),
             strange,
         };
         self.switch.look(&view, acts);

@@ -35,6 +35,8 @@ pub struct View<'a> {
     pub members: &'a BTreeSet<Node>,
     /// Monotonic time.
     pub now_ms: u64,
+    /// All members know what each says of itself: where its packets go.
+    pub acquainted: bool,
     /// A node with other load balancing groups is heard.
     pub strange: bool,
 }
@@ -184,7 +186,7 @@ impl Switch {
             return Err(Reason::Unfit);
         }
         let lead = self.lead.as_mut().filter(|lead| lead.term == report.term).ok_or(Reason::Outdated)?;
-        lead.reports.insert(from, report);
+        lead.reported(from, report);
         Ok(())
     }
 

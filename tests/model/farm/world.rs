@@ -124,7 +124,10 @@ impl World {
         let Some(switch) = &mut n.switch else { return };
         step(switch, &mut acts);
         let now_ms = if n.asked { ASKED } else { ASKING };
-        switch.look(&View { leader: n.leader, members: &n.members, now_ms, strange: false }, &mut acts);
+        switch.look(
+            &View { leader: n.leader, members: &n.members, now_ms, acquainted: true, strange: false },
+            &mut acts,
+        );
         for act in acts {
             match act {
                 Act::Install(order, shares) => self.n[x].order = Some((order, Rc::new(shares))),
