@@ -5,6 +5,7 @@
 # make fuzz      fuzzing of what comes from outside, a minute per target
 # make bench     benchmarks against their targets and against keepalived (root; BENCH=name for one)
 # make bench-farm   what the packet filter of a farm costs, and HAProxy beside it (root; BENCH=name for one part)
+# make bench-membership    what the membership of a farm costs from 2 to 32 nodes, simulated
 # make bench-replication   what replication costs, against a plain directory and GlusterFS (root)
 
 CARGO ?= cargo
@@ -16,7 +17,7 @@ DENY_CHECKS = bans licenses sources
 # a million files.
 DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000 SAFEKIT_FILES=1000000
 
-.PHONY: demo check test nightly fuzz bench bench-farm bench-replication deny
+.PHONY: demo check test nightly fuzz bench bench-farm bench-membership bench-replication deny
 
 demo:
 	scripts/demo.sh
@@ -51,6 +52,9 @@ bench:
 
 bench-farm:
 	$(CARGO) bench --locked --bench farm -- $(BENCH)
+
+bench-membership:
+	$(CARGO) bench --locked --bench membership
 
 bench-replication:
 	$(CARGO) bench --locked --bench replication -- $(BENCH)

@@ -4,6 +4,9 @@ use super::world::{LANS, Setup, World};
 use crate::rng::Rng;
 use safekit::fsm::group::Group;
 
+/// Milliseconds.
+pub const PULSE: u64 = 100;
+
 /// Of one size of farm; times in ms until all agree and each bucket is accepted by its owner.
 #[derive(Debug)]
 pub struct Row {
@@ -32,7 +35,7 @@ pub fn rows(sizes: &[usize]) -> Vec<Row> {
 }
 
 fn row(nodes: usize) -> Row {
-    let setup = Setup { powers: vec![vec![1; nodes]], pulse: 100, loss_percent: 0, planted: None };
+    let setup = Setup { powers: vec![vec![1; nodes]], pulse: PULSE, loss_percent: 0, planted: None };
     let mut w = World::new(setup, Rng::new(nodes as u64).draw());
     let most = 60_000;
     let stable = |w: &mut World| w.until_stable(most).unwrap_or_else(|e| panic!("{nodes} nodes: {e}"));
