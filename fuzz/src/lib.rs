@@ -2,6 +2,8 @@
 //! which needs neither a fuzzer nor a nightly compiler.
 
 use safekit::config::{archive, cluster as cluster_config, module, plan, signature};
+use safekit::fsm::bucket::Bitmap;
+use safekit::fsm::group;
 use safekit::fsm::rules::parse::{Author, Parsed, parse};
 use safekit::rfs::wire as frame;
 use safekit::wire::{Channel, Kind, Received, decode};
@@ -58,6 +60,32 @@ pub fn datagram(data: &[u8]) {
         assert_eq!(opened.payload, data);
     }
     let _ = decode::<(u64, String, Option<Vec<u8>>, i32)>(data);
+    if let Ok(message) = decode::<group::Message>(data) {
+        farm(message);
+    }
+}
+
+/// Any message of a farm, from a node of it: what it says of others never panics, nor what is sent then.
+fn farm(message: group::Message) {
+    let config = group::Config {
+        me: 1,
+        nodes: 3,
+        lans: vec![0],
+        pulse_ms: 100,
+        leader_lost: 3,
+        follower_lost: 6,
+        powers: vec![vec![1, 2, 0]],
+        grace_ms: 1000,
+        fingerprint: message.config,
+    };
+    let mut node = group::Group::new(config, 1, Vec::new(), vec![Bitmap::EMPTY], 0);
+    for now_ms in [10, 1000, 2000] {
+        for from in [0, 2, 7] {
+            let message = message.clone();
+            node.step(group::Event::Received { from, lan: 0, message, now_ms });
+        }
+        node.step(group::Event::Tick(now_ms));
+    }
 }
 
 /// .safe archives: what is unpacked lies inside its directory and can be signed and packed again;

@@ -28,7 +28,7 @@ pub(super) enum FilterEvent {
     /// An order was carried out, or not.
     Installed(u64, Result<(), FilterError>),
     /// The other nodes are known to it, or not.
-    Peers(Result<(), String>),
+    Peers(Result<(), FilterError>),
     /// It was removed.
     Removed(Result<(), String>),
 }
@@ -160,7 +160,8 @@ impl Thread {
                 self.layout.peers.clone_from(&peers);
                 // What is loaded whole has them.
                 let done = if self.whole { Ok(()) } else { self.backend.peers(&peers) };
-                self.answer(FilterEvent::Peers(done.map_err(|error| error.to_string())));
+                let done = self.judge(done);
+                self.answer(FilterEvent::Peers(done));
             }
             if let Some((order, shares)) = orders.install {
                 let done = self.install(&shares);
@@ -210,17 +211,21 @@ impl Thread {
             true => self.backend.load(&self.layout, shares),
             false => self.backend.switch(shares),
         };
-        match done {
-            Ok(()) => {
-                self.whole = false;
-                Ok(())
-            }
-            Err(FarmError::Withdrawn { .. }) => {
-                self.whole = true;
-                Err(FilterError::Withdrawn)
-            }
-            Err(error) => Err(FilterError::Failed(error.to_string())),
+        if done.is_ok() {
+            self.whole = false;
         }
+        self.judge(done)
+    }
+
+    /// A filter that the guard has withdrawn is loaded whole again.
+    fn judge(&mut self, done: Result<(), FarmError>) -> Result<(), FilterError> {
+        done.map_err(|error| match error {
+            FarmError::Withdrawn { .. } => {
+                self.whole = true;
+                FilterError::Withdrawn
+            }
+            error => FilterError::Failed(error.to_string()),
+        })
     }
 
     /// The actor may be busy for a moment; one that has ended needs no answer.

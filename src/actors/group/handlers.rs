@@ -2,7 +2,8 @@
 
 use super::{
     AGAIN_MS, Actor, Context, DropCount, End, Event, Fenced, Filter, FilterEvent, GetDrops, GetShares, Group,
-    GroupEvent, Handler, Incoming, Join, Leave, MAILBOX, Share, StreamHandler, canonical, now_ms,
+    GroupEvent, Handler, Incoming, Join, Leave, MAILBOX, RENEWALS, Share, StreamHandler, TICKS, canonical,
+    now_ms,
 };
 use crate::actors::module::Close;
 use actix::{ActorContext, AsyncContext};
@@ -13,6 +14,8 @@ impl Actor for Group {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
+        let every = (self.setup.patience() / RENEWALS).max(TICKS.0);
+        ctx.run_interval(every, |group, _| group.renew());
         let Some(backend) = self.backend.take() else { return };
         let (layout, groups) = (self.setup.layout.clone(), self.setup.groups.len());
         match Filter::start(backend, layout, groups, self.setup.adopt, ctx.address()) {
@@ -48,7 +51,9 @@ impl Handler<FilterEvent> for Group {
             FilterEvent::Installed(order, done) => self.installed(order, done, ctx),
             FilterEvent::Peers(Ok(())) => {}
             // They go with the next shares that are loaded whole.
-            FilterEvent::Peers(Err(error)) => self.fail(error, ctx),
+            FilterEvent::Peers(Err(error)) => {
+                self.refused(error, ctx);
+            }
             FilterEvent::Removed(done) => {
                 self.ending = true;
                 self.tell(GroupEvent::Ended(done), ctx);

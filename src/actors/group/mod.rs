@@ -12,9 +12,10 @@ pub use setup::{DEFAULT_GRACE, GroupEvent, GroupSetup, LbGroup};
 
 use crate::actors::cluster::{DropCount, Drops, Incoming, canonical, datagrams, now_ms, open};
 use crate::actors::guard::GuardOrder;
-use crate::farm::{Backend, Peer};
+use crate::farm::{Backend, Layout, Peer};
 use crate::fsm::bucket::{Bitmap, Share};
 use crate::fsm::group::{Effect, Event, Reason};
+use crate::guard::boottime_ns;
 use crate::log::Message as LogMessage;
 use crate::net::MacAddr;
 use crate::wire::{decode, encode};
@@ -41,7 +42,7 @@ const TICKS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mi
 /// How long after a failure a local address, or the packet filter, is tried again, ms.
 const AGAIN_MS: u64 = 1000;
 /// Share of the patience between two renewals of the guard (S8).
-const RENEWALS: u64 = 20;
+const RENEWALS: u32 = 20;
 
 /// This node serves: its application runs. Answered by [`GroupEvent::Joined`].
 #[derive(Clone, Copy, Debug, Message)]
@@ -103,7 +104,6 @@ pub struct Group {
     /// Everything that runs for the session.
     tasks: Vec<SpawnHandle>,
     bound_ms: u64,
-    renewed_ms: u64,
     drops: Drops,
     /// Orders are numbered over all sessions.
     orders: u64,
@@ -140,7 +140,6 @@ impl Group {
             session: None,
             tasks: Vec::new(),
             bound_ms: 0,
-            renewed_ms: 0,
             drops: Drops::default(),
             orders: 0,
             ordered: None,
@@ -176,6 +175,7 @@ impl Group {
 
     fn finish(&mut self, ctx: &mut Context<Self>) {
         self.session = None;
+        self.logged.fill(None);
         self.tasks.drain(..).for_each(|task| {
             ctx.cancel_future(task);
         });
@@ -186,19 +186,16 @@ impl Group {
         if now.saturating_sub(self.bound_ms) >= AGAIN_MS {
             self.bind(ctx);
         }
-        self.renew(now);
         let Some(session) = &mut self.session else { return };
         let effects = session.tick(&self.setup, now);
         self.act(effects, ctx);
     }
 
-    fn renew(&mut self, now: u64) {
-        let every = ms(self.setup.patience()) / RENEWALS;
-        if let Some((guard, module)) = &self.setup.guard
-            && now.saturating_sub(self.renewed_ms) >= every
-        {
-            self.renewed_ms = now;
-            let order = GuardOrder::Renew { echoed_at: now.saturating_mul(1_000_000) };
+    /// The guard is renewed as long as this actor runs, whether or not it takes part: the module arms the
+    /// guard before, and disarms it after.
+    fn renew(&self) {
+        if let Some((guard, module)) = &self.setup.guard {
+            let order = GuardOrder::Renew { echoed_at: boottime_ns() };
             guard.order(&self.setup.module, order, module);
         }
     }
@@ -299,10 +296,7 @@ impl Group {
             tracing::warn!(module = %self.setup.module, %who, "its network cards are not known");
             return;
         };
-        let device = |addr: &IpAddr| self.setup.layout.vips.iter().find(|vip| vip.addr == *addr);
-        let macs: BTreeMap<String, MacAddr> =
-            macs.iter().filter_map(|(addr, mac)| Some((device(addr)?.device.clone(), *mac))).collect();
-        let peer = Peer { node, macs };
+        let peer = peer(&self.setup.layout, node, &macs);
         if self.peers.get(&node) != Some(&peer) {
             self.peers.insert(node, peer);
             if let Some(filter) = &self.filter {
@@ -316,8 +310,11 @@ impl Group {
         let carried_out = done.is_ok();
         match done {
             Ok(()) => self.failed = false,
-            Err(FilterError::Withdrawn) => return self.step(Event::Fenced, ctx),
-            Err(FilterError::Failed(what)) => self.fail(what, ctx),
+            Err(error) => {
+                if self.refused(error, ctx) {
+                    return;
+                }
+            }
         }
         // An order that was replaced meanwhile has no answer.
         if let Some(Ordered { order, shares, .. }) = newest {
@@ -325,6 +322,20 @@ impl Group {
                 self.shares = shares;
             }
             self.step(Event::Installed { order, done: carried_out }, ctx);
+        }
+    }
+
+    /// An order was not carried out. True if this node begins anew.
+    fn refused(&mut self, error: FilterError, ctx: &mut Context<Self>) -> bool {
+        match error {
+            FilterError::Withdrawn => {
+                self.step(Event::Fenced, ctx);
+                true
+            }
+            FilterError::Failed(what) => {
+                self.fail(what, ctx);
+                false
+            }
         }
     }
 
@@ -366,6 +377,13 @@ impl Group {
             ctx.stop();
         }
     }
+}
+
+/// Another node, by the names that the interfaces have on this one.
+fn peer(layout: &Layout, node: usize, macs: &[(IpAddr, MacAddr)]) -> Peer {
+    let device = |addr: &IpAddr| layout.vips.iter().find(|vip| vip.addr == *addr);
+    let macs = macs.iter().filter_map(|(addr, mac)| Some((device(addr)?.device.clone(), *mac))).collect();
+    Peer { node, macs }
 }
 
 mod handlers;

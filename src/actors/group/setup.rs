@@ -94,7 +94,7 @@ pub enum GroupEvent {
     },
     /// This node has its share.
     Joined,
-    /// The others have taken over, or the bounded wait for that is over.
+    /// The others have taken over, or the bounded wait for that is over: this node has no bucket.
     Left,
     /// The packet filter does not do what it should; what it did last it still does. Tried again by itself.
     Failed(String),

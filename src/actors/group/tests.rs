@@ -340,6 +340,13 @@ async fn who_was_fenced_takes_part_anew() {
 }
 
 #[test]
+fn the_cards_of_another_node_are_known_by_the_own_interfaces() {
+    let mac = |last| MacAddr([2, 0x77, 0, 0, 0, last]);
+    let told = [(VIP.parse().unwrap(), mac(1)), ("10.99.0.1".parse().unwrap(), mac(2))];
+    assert_eq!(peer(&layout(0), 1, &told), Peer { node: 1, macs: [("lo".to_owned(), mac(1))].into() });
+}
+
+#[test]
 fn groups_are_those_of_the_configuration() {
     use crate::config::module::{Group as LbConfig, Host};
     let nodes = ["a", "b", "c"].map(|name| name.parse().unwrap());

@@ -210,6 +210,12 @@ fn a_farm_that_nobody_could_serve_is_refused() {
         assert_eq!(found, format!("u:{wanted}"));
     }
     assert!(load(&farm("", "", rule), 2).is_ok());
+    let groups = |number| {
+        let groups: String = (0..number).map(|n| format!("<group name='g{n}'>{rule}</group>")).collect();
+        let found = farm("", "", rule).replace(&format!("<group name='g'>{rule}</group>"), &groups);
+        load(&found, 2).map_err(|errors| errors.to_string())
+    };
+    assert!(groups(15).unwrap_err().contains("<loadbalancing_list>: a farm has at most 14 groups"));
     let own = farm("", "", rule).replace("10.0.0.9", "10.0.2.1");
     let wanted = "u:2: <virtual_addr> addr=\"10.0.2.1\": the address of n2 in cluster.xml: a virtual address is no \
                   node's own";
