@@ -6,6 +6,7 @@ mod support;
 
 mod conformance;
 mod held;
+mod kept;
 mod pair;
 mod random;
 mod recorded;
