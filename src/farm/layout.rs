@@ -23,7 +23,9 @@ impl Layout {
         interfaces: &[Interface],
     ) -> Result<Layout, NetError> {
         let places = plan.places(interfaces)?;
-        let vips = plan.addrs.iter().zip(places).map(|(addr, place)| LayoutVip {
+        // Nothing has to be filtered for an address of one node under that node's own MAC address.
+        let filtered = plan.addrs.iter().zip(places).filter(|(addr, _)| addr.shared || addr.vmac.is_some());
+        let vips = filtered.map(|(addr, place)| LayoutVip {
             addr: addr.addr,
             device: place.ifname,
             reach: if addr.vmac.is_some() { Reach::Every } else { Reach::One },
@@ -35,7 +37,8 @@ impl Layout {
             vips: vips.collect(),
             rules: vip.groups.iter().enumerate().flat_map(|(n, group)| rules(n, group, vip, plan)).collect(),
             peers: Vec::new(),
-            keep: vip.keepconnections,
+            // Without groups no bucket ever moves.
+            keep: vip.keepconnections && !vip.groups.is_empty(),
         })
     }
 }

@@ -84,10 +84,11 @@ impl Backend for Memory {
         })
     }
 
-    fn shown(&mut self) -> Result<Vec<Bitmap>, FarmError> {
+    fn shown(&mut self, groups: usize) -> Result<Vec<Bitmap>, FarmError> {
         let held = self.held();
         let layout = held.layout()?;
-        Ok(held.shares.iter().map(|share| layout.own(share)).collect())
+        let own = |group| held.shares.get(group).map_or(Bitmap::EMPTY, |share| layout.own(share));
+        Ok((0..groups).map(own).collect())
     }
 }
 
@@ -114,11 +115,11 @@ mod tests {
             peers: Vec::new(),
             keep: true,
         };
-        assert!(memory.shown().is_err(), "nothing is loaded");
+        assert!(memory.shown(1).is_err(), "nothing is loaded");
         assert!(memory.switch(&[]).is_err());
         let half = Share::settled(Owners::new(|b| Some(usize::from(b < 128))));
         memory.load(&layout, std::slice::from_ref(&half)).unwrap();
-        assert_eq!(memory.shown().unwrap(), [(0..128).collect::<Bitmap>()]);
+        assert_eq!(memory.shown(1).unwrap(), [(0..128).collect::<Bitmap>()]);
         seen.held().refuse = Some("full".to_owned());
         let error = memory.switch(&[Share::settled(Owners::NOBODY)]).unwrap_err();
         assert_eq!(error.to_string(), "cannot change the packet filter: full");

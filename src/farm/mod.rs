@@ -158,12 +158,12 @@ pub trait Backend: Send {
     /// The kernel refuses.
     fn remove(&mut self) -> Result<(), FarmError>;
 
-    /// The buckets of which this node accepts every packet, one bitmap for each group, as the filter
-    /// itself says.
+    /// The buckets of which this node accepts every packet, one bitmap for each of so many groups, as the
+    /// filter itself says, whoever loaded it.
     ///
     /// # Errors
     /// [`FarmError::Gone`] when there is no filter; the kernel's.
-    fn shown(&mut self) -> Result<Vec<Bitmap>, FarmError>;
+    fn shown(&mut self, groups: usize) -> Result<Vec<Bitmap>, FarmError>;
 }
 
 /// The virtual MAC address that belongs to a virtual address: `5a:fe` and its last four bytes (NET-11).

@@ -98,8 +98,8 @@ fn groups_and_rules_have_their_own_shares() {
             assert_eq!(datagrams(&world.client, vip, From::OnePlace, 20, 20), vec![n as u8 + 1; 20], "{vip}");
             assert_eq!(connections(&world.client, vip, From::OnePlace, 5), vec![0; 5], "{vip}");
         }
-        let shown: Vec<usize> = (0..3).map(|node| world.shown(node).unwrap()[node].len()).collect();
+        let shown: Vec<usize> = (0..3).map(|node| world.shown(node, 3).unwrap()[node].len()).collect();
         assert_eq!(shown, [256; 3]);
-        assert_eq!(world.shown(0).unwrap()[1].len(), 0);
+        assert_eq!(world.shown(0, 3).unwrap()[1].len(), 0);
     }
 }

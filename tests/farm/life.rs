@@ -100,9 +100,11 @@ fn what_a_killed_process_left_is_adopted_or_cleaned() {
     child.wait().unwrap();
     assert!(promiscuous(&a), "the death of its process changes nothing");
     assert_eq!(clean(&a, &["killed"]), [""; 0], "of a module that runs");
+    let found = a.run(|| nft::Nft::new(&"killed".parse().unwrap()).shown(1).unwrap());
+    assert_eq!(found, [Bitmap::ALL], "another life sees what the first one left");
     let mut again = load(&a, layout("killed", Reach::Every));
     let (again, shown) = a.run(move || {
-        let shown = again.shown().unwrap();
+        let shown = again.shown(1).unwrap();
         (again, shown)
     });
     assert_eq!(shown, [Bitmap::ALL]);
@@ -120,13 +122,13 @@ fn what_the_guard_withdraws_stays_withdrawn_until_the_module_is_loaded_again() {
         }
         for _ in 0..2 {
             world.nodes[0].space.run(|| nft::withdraw(&"farm".parse().unwrap()).unwrap());
-            assert_eq!(world.shown(0).unwrap(), [Bitmap::EMPTY]);
+            assert_eq!(world.shown(0, 1).unwrap(), [Bitmap::EMPTY]);
         }
         let error = world.filter(0, |nft| nft.switch(&[share([1, 0, 0])])).unwrap_err();
         assert!(matches!(error, FarmError::Withdrawn { .. }), "{error}");
         let error = world.filter(0, |nft| nft.peers(&[])).unwrap_err();
         assert!(matches!(error, FarmError::Withdrawn { .. }), "{error}");
-        assert_eq!(world.shown(0).unwrap(), [Bitmap::EMPTY]);
+        assert_eq!(world.shown(0, 1).unwrap(), [Bitmap::EMPTY]);
         // The others take over, while packets may still come to the withdrawn node.
         for node in [1, 2] {
             world.filter(node, |nft| nft.switch(&[share([0, 1, 0])])).unwrap();
@@ -138,7 +140,7 @@ fn what_the_guard_withdraws_stays_withdrawn_until_the_module_is_loaded_again() {
         }
         let layout = world.layout(0, reach, rules(Filter::OnPort), true);
         world.filter(0, move |nft| nft.load(&layout, &[share([1, 0, 0])])).unwrap();
-        assert_eq!(world.shown(0).unwrap(), [Bitmap::ALL]);
+        assert_eq!(world.shown(0, 1).unwrap(), [Bitmap::ALL]);
     }
     let (a, _b) = pair();
     a.run(|| nft::withdraw(&"none".parse().unwrap()).expect("nothing to withdraw is no error"));
@@ -150,9 +152,9 @@ fn a_filter_that_somebody_removed_is_loaded_again() {
     let mut nft = load(&a, layout("farm", Reach::Every));
     assert_eq!(clean(&a, &[]), ["farm"]);
     let shown = a.run(move || {
-        assert!(matches!(nft.shown(), Err(FarmError::Gone { .. })));
+        assert!(matches!(nft.shown(1), Err(FarmError::Gone { .. })));
         nft.switch(&all()).unwrap();
-        nft.shown().unwrap()
+        nft.shown(1).unwrap()
     });
     assert_eq!(shown, [Bitmap::ALL]);
     wait_for("the interface", || promiscuous(&a));
@@ -178,8 +180,8 @@ fn what_cannot_be_is_refused_and_the_old_filter_stays() {
             "the packet filter of module farm cannot be made: virtual address 10.9.0.100 is given twice"
         );
         assert!(nft.load(&good, &[]).is_err(), "rules of a group without a share");
-        assert_eq!(nft.shown().unwrap(), [Bitmap::ALL]);
+        assert_eq!(nft.shown(1).unwrap(), [Bitmap::ALL]);
         nft::probe(&good.module).expect("this kernel has all that is needed");
-        assert_eq!(nft.shown().unwrap(), [Bitmap::ALL], "a probe changes nothing");
+        assert_eq!(nft.shown(1).unwrap(), [Bitmap::ALL], "a probe changes nothing");
     });
 }

@@ -111,9 +111,9 @@ impl World {
         }
     }
 
-    /// What a node shows of its filter.
-    pub fn shown(&self, node: usize) -> Result<Vec<Bitmap>, FarmError> {
-        self.filter(node, |nft| nft.shown())
+    /// What a node shows of its filter, of so many groups.
+    pub fn shown(&self, node: usize, groups: usize) -> Result<Vec<Bitmap>, FarmError> {
+        self.filter(node, move |nft| nft.shown(groups))
     }
 
     /// How many requests each node has had, and forgets them.

@@ -367,17 +367,17 @@ fn the_buckets_of_a_farm_are_withdrawn_and_stay_so() {
         let all = [Share::settled(Owners::new(|_| Some(0)))];
         let mut filter = Nft::new(&module());
         filter.load(&layout, &all).unwrap();
-        assert_eq!(filter.shown().unwrap(), [Bitmap::ALL]);
+        assert_eq!(filter.shown(1).unwrap(), [Bitmap::ALL]);
         let node = Node::start();
         let target = Target { vips: Vec::new(), group: None };
         assert!(node.client().arm(&module(), TIMEOUT, boottime_ns(), target).unwrap().armed);
         eventually("the fence", || node.status().fenced.filter(|fenced| fenced.complete));
         // This is what safeadmin finds when it wakes up.
-        assert_eq!(filter.shown().unwrap(), [Bitmap::EMPTY]);
+        assert_eq!(filter.shown(1).unwrap(), [Bitmap::EMPTY]);
         assert!(matches!(filter.switch(&all), Err(FarmError::Withdrawn { .. })));
-        assert_eq!(filter.shown().unwrap(), [Bitmap::EMPTY]);
+        assert_eq!(filter.shown(1).unwrap(), [Bitmap::EMPTY]);
         filter.load(&layout, &all).expect("the module is started anew");
-        assert_eq!(filter.shown().unwrap(), [Bitmap::ALL]);
+        assert_eq!(filter.shown(1).unwrap(), [Bitmap::ALL]);
     };
     thread::spawn(body).join().expect("see above");
 }

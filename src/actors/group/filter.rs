@@ -185,8 +185,7 @@ impl Thread {
         };
         // What is not there cannot be gone on with.
         if self.adopt
-            && let Ok(adopted) = self.backend.shown()
-            && adopted.len() == self.groups
+            && let Ok(adopted) = self.backend.shown(self.groups)
         {
             return FilterEvent::Loaded(Loaded { adopted, macs });
         }

@@ -114,7 +114,7 @@ impl Node {
 
     /// Buckets that its filter accepts.
     fn accepts(&self) -> usize {
-        self.memory.clone().shown().map_or(0, |maps| maps.first().map_or(0, Bitmap::len))
+        self.memory.clone().shown(1).map_or(0, |maps| maps.first().map_or(0, Bitmap::len))
     }
 
     async fn accepting(&self, wanted: usize) {

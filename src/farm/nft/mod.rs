@@ -182,9 +182,8 @@ impl Backend for Nft {
         remove(&self.tables)
     }
 
-    fn shown(&mut self) -> Result<Vec<Bitmap>, FarmError> {
-        let (_, shares) = self.loaded.as_ref().ok_or_else(|| self.tables.gone())?;
-        let mut shown = vec![Bitmap::EMPTY; shares.len()];
+    fn shown(&mut self, groups: usize) -> Result<Vec<Bitmap>, FarmError> {
+        let mut shown = vec![Bitmap::EMPTY; groups];
         for key in Kernel::open(&self.tables.module)?.keys(&self.tables.stack, sets::OWN)? {
             let (group, bucket) = sets::group_of(key);
             if let Some(map) = shown.get_mut(group) {
