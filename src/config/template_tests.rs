@@ -14,16 +14,24 @@ fn load(userconfig: &str) -> module::ModuleConfig {
     module::load(userconfig, "userconfig.xml", &|_| None, None).unwrap()
 }
 
+/// Each with the network that joins its nodes.
 #[test]
 fn every_template_can_be_configured_as_delivered() {
-    for name in ["mirror", "customchecker", "notification"] {
+    for (name, network) in [
+        ("mirror", Some("default")),
+        ("customchecker", Some("default")),
+        ("notification", Some("default")),
+        ("light", None),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let (safe, to) = (dir.path().join("x.safe"), dir.path().join("x"));
         archive::pack(&template(name), &safe).unwrap();
         archive::unpack(&fs::read(&safe).unwrap(), &to, &archive::Limits::default()).unwrap();
         let config = load(&fs::read_to_string(to.join("conf/userconfig.xml")).unwrap());
         assert!(config.unsupported().is_empty() && config.warnings().is_empty(), "{name}");
-        assert_eq!(config.heart.unwrap().heartbeats[0].name, "default");
+        let heartbeat = config.heart.map(|h| h.heartbeats[0].name.clone());
+        let lan = config.farm.map(|f| f.lans[0].name.clone());
+        assert_eq!(heartbeat.or(lan).as_deref(), network, "{name}");
         assert!(config.user.is_some());
         for script in fs::read_dir(to.join("bin")).unwrap() {
             let script = script.unwrap().path();
@@ -143,4 +151,63 @@ fn prestart_stops_what_still_runs() {
     let output = run("mirror", "prestart", &["STOP", "WAIT", "start"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text, "Running prestart STOP WAIT start\nRunning stop_prim STOP WAIT start\n");
+}
+
+/// Runs a generic script with the services a, b and c; `broken` is one that systemctl refuses. Gives whether
+/// it succeeded, and what it has called.
+fn with_services(script: &str, args: &[&str], broken: &str) -> (bool, Vec<String>) {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let calls = recorder(dir.path());
+    let systemctl = dir.path().join("systemctl");
+    let body = "#!/bin/sh\necho \"systemctl $@\" >> \"$(dirname \"$0\")/calls\"\nfor last; do :; done\n\
+                [ \"$last\" != \"$BROKEN\" ]\n";
+    fs::write(&systemctl, body).unwrap();
+    fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let bin = template("light").join("bin");
+    let mut command = Command::new(bin.join(script));
+    command.args(args).env("PATH", path).env("SAFE", dir.path()).env("SAFEUSERBIN", &bin);
+    let output = command.env("SERVICES", "a b c").env("BROKEN", broken).output().unwrap();
+    let calls = fs::read_to_string(&calls).unwrap_or_default();
+    (output.status.success(), calls.lines().map(str::to_owned).collect())
+}
+
+/// ST-89, slide 16 of the guide.
+#[test]
+fn services_are_started_in_order_and_stopped_in_reverse() {
+    let called = |words: &str, services: &[&str]| -> Vec<String> {
+        services.iter().map(|service| format!("systemctl {words} {service}")).collect()
+    };
+    let (done, calls) = with_services("start_both", &["WAIT", "UP", "start"], "");
+    let wanted =
+        ["a", "b", "c"].map(|s| [format!("systemctl start {s}"), format!("systemctl is-active --quiet {s}")]);
+    assert!(done && calls == wanted.concat(), "{calls:?}");
+    let (done, calls) = with_services("stop_both", &["UP", "STOP", "stop"], "");
+    assert!(done && calls == called("stop", &["c", "b", "a"]), "{calls:?}");
+    let (done, calls) = with_services("stop_both", &["force", "UP", "STOP", "stop"], "a");
+    assert!(done && calls == called("kill --signal=SIGKILL", &["c", "b", "a"]), "{calls:?}");
+    let (done, calls) = with_services("prestart", &["STOP", "WAIT", "start"], "");
+    assert!(done && calls == called("stop", &["c", "b", "a"]), "{calls:?}");
+    let (done, calls) = with_services("config", &[], "");
+    assert!(done && calls == called("disable", &["a", "b", "c"]), "{calls:?}");
+}
+
+/// ST-89.
+#[test]
+fn a_service_that_fails_stops_the_module() {
+    let (done, calls) = with_services("start_both", &["WAIT", "UP", "start"], "b");
+    let wanted = [
+        "systemctl start a",
+        "systemctl is-active --quiet a",
+        "systemctl start b",
+        "printe start_both failed: the service b does not start",
+        "stop -i start_both",
+    ];
+    assert!(!done && calls == wanted, "{calls:?}");
+    let (done, calls) = with_services("stop_both", &["UP", "STOP", "stop"], "b");
+    let wanted = ["systemctl stop c", "systemctl stop b", "systemctl stop a", "printe stop_both failed"];
+    assert!(!done && calls == wanted, "{calls:?}");
+    let (done, calls) = with_services("config", &[], "b");
+    assert!(!done && calls == ["systemctl disable a", "systemctl disable b"], "{calls:?}");
 }
