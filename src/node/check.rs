@@ -33,8 +33,8 @@ const VIPS_AT_ONCE: usize = 16;
 /// What the check has to know besides the cluster.
 #[derive(Clone, Debug, Default)]
 pub struct CheckInputs {
-    /// The virtual addresses of every configured mirror module of this node. Those of farms are on
-    /// all nodes at once, so that nothing can be told from who answers.
+    /// The virtual addresses of every configured module of this node. Those of farms are left out: they are
+    /// on all nodes at once, so that nothing can be told from who answers.
     pub vips: Vec<(ModuleName, VipPlan)>,
 }
 
@@ -83,7 +83,8 @@ async fn find_vips(inputs: CheckInputs, deadline: Instant) -> Vec<VipFinding> {
     let each = inputs
         .vips
         .into_iter()
-        .flat_map(|(module, plan)| plan.addrs.into_iter().map(move |vip| (module.clone(), vip)));
+        .flat_map(|(module, plan)| plan.addrs.into_iter().map(move |vip| (module.clone(), vip)))
+        .filter(|(_, vip)| !vip.shared);
     let asked = each.map(|(module, vip)| async move {
         let addr = vip.addr;
         let asking = tokio::task::spawn_blocking(move || find_vip(&vip));

@@ -1,6 +1,6 @@
 //! What is wrong is refused through the command line as a whole and with all reasons; nothing changes.
 
-use crate::support::{Cluster, MODULE, Mirror, Output};
+use crate::support::{Cluster, MODULE, Mirror, Output, SCRIPTS, VIP};
 use std::io::Write;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -89,4 +89,28 @@ fn archives_that_reach_out() {
     }
     std::fs::write(&archive, "no zip at all").expect("the disk of the node");
     refused(&node1.safekit(&["module", "install", "-m", "evil", &path]), &["not a readable .safe archive"]);
+}
+
+/// NET-07.
+#[test]
+fn net_07_two_modules_never_have_the_same_virtual_address() {
+    let cluster = Cluster::new("net_07");
+    let node = cluster.node(1);
+    let first = Mirror::default().xml();
+    node.install(MODULE, 1, &first, &SCRIPTS);
+    node.unpack("other", 2, &first, &SCRIPTS);
+    let refused = node.safekit(&["config", "-m", "other"]);
+    let line = first.lines().position(|line| line.contains("<virtual_addr")).expect("it has one") + 1;
+    let wanted = format!(
+        "userconfig.xml:{line}: <virtual_addr> addr=\"{VIP}\": module {MODULE} has this virtual address: choose another one"
+    );
+    assert!(refused.code == 1 && refused.stderr.contains(&wanted), "{refused:?}");
+    node.edit("other", &first.replace(VIP, "10.77.1.101"));
+    node.ok(&["config", "-m", "other"]);
+    node.edit("other", &first.replace(VIP, "10.77.1.1"));
+    let refused = node.safekit(&["config", "-m", "other"]);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("the address of node1 in cluster.xml"),
+        "{refused:?}"
+    );
 }

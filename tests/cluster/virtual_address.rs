@@ -1,6 +1,6 @@
 //! Options of the virtual address as a client sees them (spec/acceptance.md V-13.5b).
 
-use crate::support::{Cluster, MODULE, Mirror, VIP, eventually};
+use crate::support::{Cluster, MODULE, Mirror, Node, SCRIPTS, VIP, eventually};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -126,4 +126,43 @@ fn v_13_5b_no_tcpreset() {
     connection.client.set_nonblocking(true).expect("a plain option");
     let error = connection.client.read(&mut [0; 1]).expect_err("no data was sent");
     assert_eq!(error.kind(), ErrorKind::WouldBlock, "nothing has come");
+}
+
+/// NET-11, NET-16: clients learn one MAC address, whichever node is primary.
+#[test]
+fn net_16_a_mirror_answers_with_a_virtual_mac_address() {
+    let xml = (Mirror::default().xml())
+        .replace("<real_interface>", r#"<virtual_interface type="vmac_invisible">"#)
+        .replace("</real_interface>", "</virtual_interface>");
+    let cluster = Cluster::new("net_16");
+    cluster.install(MODULE, &xml, &SCRIPTS);
+    let (node1, node2, client) = (cluster.node(1), cluster.node(2), cluster.client());
+    let setting = |node: &Node| {
+        let files = "/proc/sys/net/ipv4/conf/eth0/arp_announce /sys/class/net/eth0/flags";
+        node.sh(&format!("cat {files}")).stdout
+    };
+    let before = setting(node1);
+    cluster.start_pair(MODULE);
+    let reached = || {
+        let answered = client.sh(&format!("ping -c 1 -W 5 {VIP}"));
+        assert_eq!(answered.code, 0, "{answered:?}");
+        let learnt = client.sh(&format!("ip neigh show {VIP}")).stdout;
+        assert!(learnt.contains("lladdr 5a:fe:0a:4d:01:64"), "{learnt}");
+    };
+    reached();
+    let promiscuous = |node: &Node| {
+        let flags = setting(node)
+            .lines()
+            .nth(1)
+            .and_then(|f| u32::from_str_radix(f.trim_start_matches("0x"), 16).ok());
+        flags.is_some_and(|flags| flags & 0x100 != 0)
+    };
+    assert!(promiscuous(node1) && !promiscuous(node2));
+    assert!(setting(node1).starts_with("2\n"), "{}", setting(node1));
+    node1.ok(&["swap", "-m", MODULE]);
+    node2.wait_state(MODULE, "PRIM");
+    node1.wait_state(MODULE, "SECOND");
+    reached();
+    assert!(promiscuous(node2));
+    assert_eq!(setting(node1), before, "all is put back");
 }

@@ -1,6 +1,7 @@
 //! The beginning of a module instance: its actors, its first state, its adoption.
 
 use super::adopt::{load_record, load_state};
+use super::ground;
 use super::groups::Groups;
 use super::windows::{Planned, Windows};
 use super::{Kind, Module, ModuleAddr, ModuleHandle, Setup, Shown, name};
@@ -191,8 +192,9 @@ impl<K: Kind> Module<K> {
     fn new(p: Prepared<K>, start: Start<K>, shown: watch::Sender<Shown>, ctx: &mut Context<Self>) -> Self {
         let me = ctx.address();
         let scripts = ScriptRunner::new(me.clone().recipient()).start();
-        let vip =
-            (!p.vips.addrs.is_empty()).then(|| Vip::new(p.vips.clone(), me.clone().recipient()).start());
+        let vip = (!p.vips.addrs.is_empty()).then(|| {
+            Vip::new(p.vips.clone(), me.clone().recipient()).on(ground::of(&p.setup, &p.vips)).start()
+        });
         Module {
             fsm: p.fsm,
             state: start.state,

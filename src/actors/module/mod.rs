@@ -9,6 +9,7 @@ mod adopt;
 mod api;
 mod effects;
 mod farm;
+mod ground;
 mod groups;
 mod handlers;
 mod launch;

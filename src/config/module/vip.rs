@@ -171,9 +171,6 @@ fn read_interface<'a>(
         (Some(e), None) => (Some(InterfaceKind::Real), Some(tag.open(e, &[], &["virtual_addr"]))),
         (None, Some(e)) => {
             let list = tag.open(e, &["type", "addr"], &["virtual_addr"]);
-            if context.mode != Mode::Farm {
-                list.unsupported();
-            }
             (Some(virtual_kind(&list)), Some(list))
         }
         _ => {
