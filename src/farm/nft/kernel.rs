@@ -54,6 +54,7 @@ impl Kernel {
         /// `NFT_MSG_...`, below the number of nftables.
         const NEW_CHAIN: u16 = 3;
         const NEW_RULE: u16 = 6;
+        const NEW_ELEMENT: u16 = 12;
         let Some(errno) = refused.error.errno() else { return refused.error.into() };
         let body = &bodies[refused.at.min(bodies.len() - 1)];
         let missing = |what: String| FarmError::Missing { what };
@@ -65,10 +66,10 @@ impl Kernel {
                 None => refused.error.into(),
             },
             // The first message of most changes asks whether the table is there, and is not withdrawn.
-            NEW_CHAIN if refused.at == 1 && errno == libc::ENOENT => {
+            NEW_ELEMENT if refused.at == 1 && errno == libc::ENOENT => {
                 FarmError::Gone { module: self.module.clone() }
             }
-            NEW_CHAIN if refused.at == 1 && errno == libc::EEXIST => {
+            NEW_ELEMENT if refused.at == 1 && errno == libc::EEXIST => {
                 FarmError::Withdrawn { module: self.module.clone() }
             }
             NEW_CHAIN if unknown => {

@@ -20,6 +20,9 @@ const MOST_ELEMENTS: usize = 1024;
 /// A message and the flags that it is sent with.
 pub(super) type Change = (Body, u16);
 
+/// An element of a set; in a map, with what it maps to.
+pub(super) type Element = (Vec<u8>, Option<Vec<u8>>);
+
 /// A table: a family and a name.
 #[derive(Clone)]
 pub(super) struct Table {
@@ -116,13 +119,6 @@ impl Table {
         self.change(NfTablesMessage::NewChain(ChainMessage { attributes }), NLM_F_CREATE | NLM_F_EXCL)
     }
 
-    /// Removes a chain; it must be there.
-    pub fn delete_chain(&self, name: &str) -> Change {
-        let attributes =
-            vec![ChainAttribute::Table(self.name.clone()), ChainAttribute::Name(name.to_owned())];
-        self.change(NfTablesMessage::DeleteChain(ChainMessage { attributes }), 0)
-    }
-
     /// Adds a rule at the end of a chain.
     pub fn rule(&self, chain: &str, rule: Rule) -> Change {
         let attributes = vec![
@@ -165,22 +161,36 @@ impl Table {
     }
 
     /// Adds elements, each with what it maps to in a map.
-    pub fn fill(&self, set: &str, elements: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<Change> {
-        let element = |(key, data): &(Vec<u8>, Option<Vec<u8>>)| {
+    pub fn fill(&self, set: &str, elements: &[Element]) -> Vec<Change> {
+        let message =
+            |some| self.change(NfTablesMessage::NewSetElement(self.some_elements(set, some)), NLM_F_CREATE);
+        elements.chunks(MOST_ELEMENTS).map(message).collect()
+    }
+
+    /// Adds an element that must not be there.
+    pub fn add(&self, set: &str, key: Vec<u8>) -> Change {
+        let message = NfTablesMessage::NewSetElement(self.some_elements(set, &[(key, None)]));
+        self.change(message, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// Removes an element that must be there.
+    pub fn take_out(&self, set: &str, key: Vec<u8>) -> Change {
+        self.change(NfTablesMessage::DeleteSetElement(self.some_elements(set, &[(key, None)])), 0)
+    }
+
+    fn some_elements(&self, set: &str, some: &[Element]) -> SetElementMessage {
+        let element = |(key, data): &Element| {
             let mut attributes = vec![SetElementAttribute::Key(DataAttribute::Value(key.clone()))];
             let data = data.clone().map(DataAttribute::Value);
             attributes.extend(data.map(SetElementAttribute::Data));
             ListAttribute::Element(attributes)
         };
-        let message = |some: &[(Vec<u8>, Option<Vec<u8>>)]| {
-            let attributes = vec![
-                SetElementList::Table(self.name.clone()),
-                SetElementList::Set(set.to_owned()),
-                SetElementList::Elements(some.iter().map(element).collect()),
-            ];
-            self.change(NfTablesMessage::NewSetElement(SetElementMessage { attributes }), NLM_F_CREATE)
-        };
-        elements.chunks(MOST_ELEMENTS).map(message).collect()
+        let attributes = vec![
+            SetElementList::Table(self.name.clone()),
+            SetElementList::Set(set.to_owned()),
+            SetElementList::Elements(some.iter().map(element).collect()),
+        ];
+        SetElementMessage { attributes }
     }
 
     /// The question for all elements of a set.

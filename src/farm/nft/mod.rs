@@ -20,7 +20,7 @@ use crate::fsm::bucket::{BUCKETS, Bitmap, Owners, Reach, Share};
 use crate::ids::ModuleName;
 use crate::net::{MacAddr, addr};
 use kernel::Kernel;
-use message::{At, Change, Table};
+use message::{Change, Table};
 use netlink_packet_netfilter::NetfilterProtoFamily;
 use sets::KnownMacs;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,17 +28,26 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Begins the name of every table of ours.
 const PREFIX: &str = "safekit-";
-/// Exists in the table of a module whose buckets the guard has withdrawn.
-const WITHDRAWN: &str = "withdrawn";
 
 /// The filter of one module.
 pub struct Nft {
     tables: Tables,
-    loaded: Option<(Layout, Vec<Share>)>,
+    /// Stays open: to close it waits for a grace period of the kernel, tens of milliseconds.
+    kernel: Option<Kernel>,
+    loaded: Option<Loaded>,
     known: KnownMacs,
 }
 
+/// What a filter was loaded with, and its shares now.
+#[derive(Clone)]
+struct Loaded {
+    layout: Layout,
+    devices: Vec<Device>,
+    shares: Vec<Share>,
+}
+
 /// An interface that virtual addresses are set on.
+#[derive(Clone)]
 struct Device {
     name: String,
     index: u32,
@@ -91,6 +100,7 @@ impl Tables {
         let mut in_frames = sets::taken(layout, shares);
         in_frames.extend(sets::owners(layout, devices, shares));
         in_frames.extend(sets::peers(layout, devices, known));
+        in_frames.push(sets::not_withdrawn());
         let all = in_frames.iter().map(|set| (&self.frames, set));
         let in_stack = sets::accepted(layout, shares);
         for (id, (table, set)) in (1..).zip(all.chain(in_stack.iter().map(|set| (&self.stack, set)))) {
@@ -113,14 +123,21 @@ impl Tables {
 
     /// Lets a transaction fail when the buckets were withdrawn, or when there are no tables.
     fn unless_withdrawn(&self) -> Vec<Change> {
-        vec![self.frames.chain(WITHDRAWN, At::Called), self.frames.delete_chain(WITHDRAWN)]
+        vec![sets::mark_withdrawn(&self.frames), sets::unmark_withdrawn(&self.frames)]
     }
 }
 
 impl Nft {
     /// The filter of a module, which may have been loaded by an earlier life of this process.
     pub fn new(module: &ModuleName) -> Nft {
-        Nft { tables: Tables::of(module), loaded: None, known: KnownMacs::new() }
+        Nft { tables: Tables::of(module), kernel: None, loaded: None, known: KnownMacs::new() }
+    }
+
+    fn kernel(&mut self) -> Result<&mut Kernel, FarmError> {
+        match &mut self.kernel {
+            Some(kernel) => Ok(kernel),
+            none => Ok(none.insert(Kernel::open(&self.tables.module)?)),
+        }
     }
 
     /// Loads; `first` go before in the same transaction.
@@ -130,14 +147,14 @@ impl Nft {
         for (device, mac) in layout.peers.iter().flat_map(|peer| &peer.macs) {
             self.known.entry(device.clone()).or_default().insert(*mac);
         }
-        let mut kernel = Kernel::open(&self.tables.module)?;
         let wanted: BTreeSet<&str> =
             devices.iter().filter(|d| d.has(layout, Reach::Every)).map(|d| d.name.as_str()).collect();
-        let claims = promiscuous::claim(&mut kernel, &self.tables.module, &wanted)?;
+        let module = self.tables.module.clone();
+        let claims = promiscuous::claim(self.kernel()?, &module, &wanted)?;
         let note = claims.note()?;
         let tables = self.tables.make(layout, shares, &devices, &self.known, note.as_deref());
-        kernel.commit([first, tables].concat())?;
-        self.loaded = Some((layout.clone(), shares.to_vec()));
+        self.kernel()?.commit([first, tables].concat())?;
+        self.loaded = Some(Loaded { layout: layout.clone(), devices, shares: shares.to_vec() });
         claims.carry_out()
     }
 }
@@ -148,25 +165,25 @@ impl Backend for Nft {
     }
 
     fn switch(&mut self, shares: &[Share]) -> Result<(), FarmError> {
-        let (layout, old) = self.loaded.as_mut().ok_or_else(|| self.tables.gone())?;
-        layout.check(shares.len())?;
-        let mut kernel = Kernel::open(&self.tables.module)?;
-        match kernel.commit(self.tables.switch(layout, shares, &devices(layout)?)) {
+        let loaded = self.loaded.as_ref().ok_or_else(|| self.tables.gone())?;
+        loaded.layout.check(shares.len())?;
+        let changes = self.tables.switch(&loaded.layout, shares, &loaded.devices);
+        match self.kernel()?.commit(changes) {
             Ok(()) => {
-                *old = shares.to_vec();
+                self.loaded.iter_mut().for_each(|loaded| loaded.shares = shares.to_vec());
                 Ok(())
             }
             Err(FarmError::Gone { module }) => {
                 tracing::warn!(%module, "the packet filter is gone and is loaded again");
-                let layout = layout.clone();
-                self.load(&layout, shares)
+                let layout = self.loaded.as_ref().map(|loaded| loaded.layout.clone());
+                self.load(&layout.ok_or_else(|| self.tables.gone())?, shares)
             }
             Err(error) => Err(error),
         }
     }
 
     fn peers(&mut self, peers: &[Peer]) -> Result<(), FarmError> {
-        let (layout, shares) = self.loaded.clone().ok_or_else(|| self.tables.gone())?;
+        let Loaded { layout, shares, .. } = self.loaded.clone().ok_or_else(|| self.tables.gone())?;
         if layout.peers == peers {
             return Ok(());
         }
@@ -184,7 +201,8 @@ impl Backend for Nft {
 
     fn shown(&mut self, groups: usize) -> Result<Vec<Bitmap>, FarmError> {
         let mut shown = vec![Bitmap::EMPTY; groups];
-        for key in Kernel::open(&self.tables.module)?.keys(&self.tables.stack, sets::OWN)? {
+        let table = self.tables.stack.clone();
+        for key in self.kernel()?.keys(&table, sets::OWN)? {
             let (group, bucket) = sets::group_of(key);
             if let Some(map) = shown.get_mut(group) {
                 map.insert(bucket);
@@ -227,9 +245,7 @@ fn devices(layout: &Layout) -> Result<Vec<Device>, FarmError> {
 /// The kernel refuses.
 pub fn withdraw(module: &ModuleName) -> Result<(), FarmError> {
     let tables = Tables::of(module);
-    let mut changes = tables.unless_withdrawn();
-    // The mark stays.
-    changes.pop();
+    let mut changes = vec![sets::mark_withdrawn(&tables.frames)];
     changes.extend(tables.both().into_iter().flat_map(|t| [t.empty(sets::OWN), t.empty(sets::MOVED)]));
     match Kernel::open(module)?.commit(changes) {
         Err(FarmError::Gone { .. } | FarmError::Withdrawn { .. }) => Ok(()),

@@ -1,17 +1,21 @@
 //! The sets that rules look into, and what is in them: all that changes when buckets move.
 
 use super::Device;
-use super::message::{Change, Content, Table};
+use super::message::{Change, Content, Element, Table};
 use crate::farm::Layout;
 use crate::fsm::bucket::{BUCKETS, Bitmap, Reach, Share};
 use crate::fsm::membership::Node;
 use crate::net::MacAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Keys of what this node accepts. The guard knows this name and the next one, and nothing else.
+/// Keys of what this node accepts. The guard knows this name and the next two, and nothing else.
 pub(super) const OWN: &str = "own";
 /// Keys that moved of late: established connections may be anywhere.
 pub(super) const MOVED: &str = "moved";
+
+/// Holds one element when the guard has withdrawn the buckets. Not a chain: to make and remove one costs a
+/// grace period of the kernel, tens of milliseconds.
+const WITHDRAWN: &str = "withdrawn";
 
 /// MAC addresses of the owners of keys, on the interface at place `k`.
 pub(super) fn mac_map(k: usize) -> String {
@@ -42,7 +46,7 @@ pub(super) type KnownMacs = BTreeMap<String, BTreeSet<MacAddr>>;
 pub(super) struct Filled {
     name: String,
     content: Content,
-    elements: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    elements: Vec<Element>,
 }
 
 impl Filled {
@@ -59,6 +63,21 @@ impl Filled {
         changes.extend(table.fill(&self.name, &self.elements));
         changes
     }
+}
+
+/// The mark of the guard, missing.
+pub(super) fn not_withdrawn() -> Filled {
+    Filled { name: WITHDRAWN.to_owned(), content: Content::Keys, elements: Vec::new() }
+}
+
+/// Leaves the mark; fails when it is there, or when there is no table.
+pub(super) fn mark_withdrawn(table: &Table) -> Change {
+    table.add(WITHDRAWN, vec![0; 4])
+}
+
+/// Takes the mark away again.
+pub(super) fn unmark_withdrawn(table: &Table) -> Change {
+    table.take_out(WITHDRAWN, vec![0; 4])
 }
 
 /// What the stack looks into: whatever is accepted, from clients or from fellow nodes.
