@@ -2,6 +2,9 @@
 
 use super::error::{During, Result, SandboxError};
 use super::node::Node;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,6 +37,11 @@ pub(super) fn wait_until(within: Duration, mut done: impl FnMut() -> bool) -> bo
 
 /// Runs a command to its end, and kills it when the time is over.
 pub(super) fn run_bounded(command: &mut Command, within: Duration, what: &str) -> Result<ExitStatus> {
+    // SAFETY: between fork and exec only prctl is called, which is async-signal-safe and allocates nothing.
+    unsafe {
+        // What goes on after this process was killed would fill a sandbox that is being taken down.
+        command.pre_exec(|| Ok(set_pdeathsig(Signal::SIGKILL)?));
+    }
     let mut child = command.spawn().during(|| format!("run {}", command.get_program().display()))?;
     wait_bounded(&mut child, within, what)
 }

@@ -28,6 +28,8 @@ pub(super) fn install(node: &Node, state: &State, key: &[u8; 32]) -> Result<()> 
     for program in ["safekit", "rfsbox"].iter().chain(&SERVICES) {
         link(&state.programs.join(program), &bin.join(program))?;
     }
+    // The same program under the name of a special command.
+    link(&state.programs.join("safekit"), &bin.join("vip_if_ctrl"))?;
     if let Some(templates) = templates(&state.programs) {
         copy(&templates, &generic)?;
     }

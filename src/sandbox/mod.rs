@@ -284,9 +284,13 @@ impl Sandbox {
         if !gone {
             return Err(SandboxError::Timeout { what: format!("the end of {name}"), within: DOWN_PATIENCE });
         }
-        if sandbox.exists() {
-            files::remove(&sandbox).during(|| format!("remove {}", sandbox.display()))?;
-        }
+        let mut removed = Ok(());
+        // What an aborted `up` had started may write a last file.
+        wait_until(DOWN_PATIENCE, || {
+            removed = if sandbox.exists() { files::remove(&sandbox) } else { Ok(()) };
+            !matches!(&removed, Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty)
+        });
+        removed.during(|| format!("remove {}", sandbox.display()))?;
         let lock = sandbox.with_extension("lock");
         fs::remove_file(&lock).during(|| format!("remove {}", lock.display()))?;
         // The parent goes with its last sandbox; with others in it, it stays.
