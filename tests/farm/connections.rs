@@ -108,8 +108,11 @@ fn run(reach: Reach, vip: IpAddr, keep: bool) -> Arc<Tally> {
         let next = owners(weights);
         previous = rebalance(&world, &current, &previous, &next, keep);
         current = next;
-        // So that the load goes on under this assignment: each lasting connection was asked since.
+        // So that the load goes on under this assignment: each lasting connection was asked since, and
+        // others were made.
+        let made = tally.short.load(Ordering::Relaxed);
         let (asked, errors) = (tally.answers.load(Ordering::Relaxed), tally.errors.load(Ordering::Relaxed));
+        crate::support::wait_for("new connections", || tally.short.load(Ordering::Relaxed) >= made + 3);
         crate::support::wait_for("the next questions", || {
             tally.answers.load(Ordering::Relaxed) + LASTING * (tally.errors.load(Ordering::Relaxed) - errors)
                 >= asked + 2 * LASTING
