@@ -21,6 +21,8 @@ fn every_template_can_be_configured_as_delivered() {
         ("mirror", Some("default")),
         ("customchecker", Some("default")),
         ("notification", Some("default")),
+        ("farm", Some("default")),
+        ("apache_farm", Some("default")),
         ("light", None),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -153,6 +155,37 @@ fn prestart_stops_what_still_runs() {
     assert_eq!(text, "Running prestart STOP WAIT start\nRunning stop_prim STOP WAIT start\n");
 }
 
+/// ADM-71.
+#[test]
+fn farm_shares_the_clients_of_one_port() {
+    let config = load(&fs::read_to_string(template("farm").join("conf/userconfig.xml")).unwrap());
+    let vip = config.vip.unwrap();
+    let interface = &vip.interfaces[0];
+    assert_eq!(interface.kind, module::InterfaceKind::VmacDirected);
+    assert!(interface.check && interface.arpreroute && vip.keepconnections);
+    let group = &vip.groups[0];
+    let rule = module::LbRule {
+        virtual_addr: None,
+        port: Some(9010),
+        proto: module::Proto::Tcp,
+        filter: module::Filter::OnPort,
+    };
+    assert_eq!((group.name.as_str(), &group.rules, group.hosts.len()), ("FarmProto", &vec![rule], 0));
+    assert_eq!(config.user.unwrap().vars["SERVICES"], "");
+    let apache = load(&fs::read_to_string(template("apache_farm").join("conf/userconfig.xml")).unwrap());
+    assert_eq!(apache.user.unwrap().vars["SERVICES"], "apache2");
+}
+
+/// One set of generic scripts, in each module that has it.
+#[test]
+fn the_generic_scripts_are_the_same_everywhere() {
+    for script in ["prestart", "start_both", "stop_both", "config"] {
+        let text = |name: &str| fs::read_to_string(template(name).join("bin").join(script)).unwrap();
+        assert_eq!(text("apache_farm"), text("farm"), "{script}");
+        assert_eq!(text("light"), text("farm"), "{script}");
+    }
+}
+
 /// Runs a generic script with the services a, b and c; `broken` is one that systemctl refuses. Gives whether
 /// it succeeded, and what it has called.
 fn with_services(script: &str, args: &[&str], broken: &str) -> (bool, Vec<String>) {
@@ -165,7 +198,7 @@ fn with_services(script: &str, args: &[&str], broken: &str) -> (bool, Vec<String
     fs::write(&systemctl, body).unwrap();
     fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
-    let bin = template("light").join("bin");
+    let bin = template("farm").join("bin");
     let mut command = Command::new(bin.join(script));
     command.args(args).env("PATH", path).env("SAFE", dir.path()).env("SAFEUSERBIN", &bin);
     let output = command.env("SERVICES", "a b c").env("BROKEN", broken).output().unwrap();

@@ -117,6 +117,7 @@ fn the_script_installs_programs_directories_and_units() {
             "{program}"
         );
     }
+    assert_eq!(fs::canonicalize(safe.join("private/bin/vip_if_ctrl")).unwrap(), safe.join("safekit"));
     for there in ["Application_Modules/generic", "modules/lastconfig", "private/modules", "conf"] {
         assert!(safe.join(there).is_dir(), "{there}");
     }
