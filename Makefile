@@ -1,4 +1,5 @@
 # make demo      a failover before your eyes, in a cluster on this machine (root)
+# make demo-farm three nodes share the clients of one address while nodes leave and return (root)
 # make check     format, lints
 # make test      check, all tests, licenses and sources of dependencies (root)
 # make nightly   the same with many more cases, and advisories (network)
@@ -17,10 +18,13 @@ DENY_CHECKS = bans licenses sources
 # a million files.
 DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000 SAFEKIT_FILES=1000000
 
-.PHONY: demo check test nightly fuzz bench bench-farm bench-membership bench-replication deny
+.PHONY: demo demo-farm check test nightly fuzz bench bench-farm bench-membership bench-replication deny
 
 demo:
 	scripts/demo.sh
+
+demo-farm:
+	scripts/demo-farm.sh
 
 check:
 	$(CARGO) fmt --check
