@@ -64,6 +64,8 @@ make_directories() {
 
 put_programs() {
     put_program "$build/safekit" "$safe/safekit"
+    # Special commands (safekit -r) that are the same program under another name.
+    ln -sf ../../safekit "$safe/private/bin/vip_if_ctrl"
     for program in safeadmin safeguard safewebserver rfsbox; do
         [ ! -x "$build/$program" ] || put_program "$build/$program" "$safe/private/bin/$program"
     done

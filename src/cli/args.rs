@@ -2,6 +2,7 @@
 
 use super::cluster::ClusterArgs;
 use super::control::ControlCommand;
+use super::farm::FarmCommand;
 use super::job::{CliError, Context, Job};
 use super::log::LogCommand;
 use super::module::ModuleFamily;
@@ -67,6 +68,9 @@ enum Family {
     /// Files that were kept before they were overwritten: after a split brain, or prim on old data
     #[command(subcommand, after_help = RESCUE_HELP)]
     Rescue(RescueCommand),
+    /// How a farm shares its clients
+    #[command(subcommand)]
+    Farm(FarmCommand),
     #[command(flatten)]
     Monitor(MonitorCommand),
     #[command(flatten)]
@@ -99,6 +103,7 @@ impl Cli {
             Some(Family::Control(c)) => c.job(context),
             Some(Family::Rfs(c)) => c.job(context),
             Some(Family::Rescue(c)) => c.job(context),
+            Some(Family::Farm(c)) => c.job(context),
             Some(Family::Monitor(c)) => c.job(context),
             Some(Family::Log(c)) => c.job(context),
             Some(Family::Module(c)) => c.job(context),

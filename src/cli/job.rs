@@ -5,6 +5,7 @@ use crate::config::paths::BadRoot;
 use crate::control::Request;
 use crate::control::client::ClientError;
 use crate::control::frame::MAX_ATTACHMENT;
+use crate::net::NetError;
 use crate::sandbox::SandboxError;
 use std::ffi::OsString;
 use std::io;
@@ -33,6 +34,8 @@ pub enum Job {
     Environment,
     /// `safekit -r` (CLI-108): the special command and its arguments.
     Special(Vec<OsString>),
+    /// `vip_if_ctrl -L` (CLI-124).
+    Interfaces,
     /// `safekit sandbox`: a cluster on this machine.
     Sandbox(SandboxCommand),
     /// Completion script of a shell.
@@ -99,6 +102,9 @@ pub enum CliError {
     /// The daemon did not answer.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The network of this node.
+    #[error(transparent)]
+    Net(#[from] NetError),
     /// The sandbox.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),

@@ -6,6 +6,7 @@
 mod args;
 mod cluster;
 mod control;
+mod farm;
 mod job;
 mod local;
 mod log;
@@ -18,6 +19,7 @@ mod rfs;
 pub mod sandbox;
 mod show;
 mod table;
+mod vip_if_ctrl;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +48,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
 
 /// The job of a command line.
 pub fn parse(args: &[OsString], context: &Context) -> Result<Job, CliError> {
+    if args.first().is_some_and(|program| vip_if_ctrl::is_name(program)) {
+        return vip_if_ctrl::job(args, context);
+    }
     // What follows -r belongs to the special command, whatever it looks like (CLI-108).
     if args.get(1).is_some_and(|a| a == "-r") {
         return match &args[2..] {
@@ -61,6 +66,7 @@ fn perform(job: Job) -> Result<i32, CliError> {
         Job::Ask(ask) => answer(&ask),
         Job::Environment => local::environment(),
         Job::Special(words) => local::special(&words),
+        Job::Interfaces => vip_if_ctrl::interfaces(),
         Job::Sandbox(command) => Ok(sandbox::run(command)?),
         Job::Completions(shell) => local::completions(shell),
     }

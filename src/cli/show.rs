@@ -22,6 +22,7 @@ pub fn text(reply: &Reply) -> String {
         Reply::Loop(l) => format!("Loop counter: {}, limit: {}\n", l.count, l.limit),
         Reply::Rfs(report) => show_rfs(report),
         Reply::Rescue(report) => super::rescue::show(report),
+        Reply::Farm(report) => super::farm::show(report),
         Reply::Modules(rows) => {
             let rows: Vec<_> = rows.iter().map(|m| [m.module.to_string(), m.id.to_string()]).collect();
             table(None, &rows)
@@ -56,6 +57,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Loop(v) => one(v),
         Reply::Rfs(v) => one(v),
         Reply::Rescue(v) => one(v),
+        Reply::Farm(v) => one(v),
         Reply::Modules(v) => one(v),
         Reply::Ports(v) => one(v),
         Reply::ConfInfo(v) => one(v),

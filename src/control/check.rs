@@ -32,6 +32,7 @@ impl Request {
             | Request::State { module, .. }
             | Request::Clean { module, .. }
             | Request::Boot { module, .. }
+            | Request::FarmBitmaps { module }
             | Request::Firewall { module, .. } => module.as_ref(),
             Request::Wait { module, .. }
             | Request::Log { module, .. }
@@ -42,6 +43,7 @@ impl Request {
             | Request::Loop { module, .. }
             | Request::Rfs { module, .. }
             | Request::Rescue { module, .. }
+            | Request::FarmOwner { module, .. }
             | Request::ModuleInstall { module, .. }
             | Request::ModulePackage { module }
             | Request::ModuleUninstall { module }

@@ -15,9 +15,9 @@ mod sink;
 
 pub use caller::Caller;
 pub use reply::{
-    BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, DifferentFile,
-    ExplainReport, LevelReport, LogLine, LoopReport, ModuleRow, PortRow, Reply, RescueReport, ResourceRow,
-    RfsReport, Stamp, StateReport,
+    BitmapRow, BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo,
+    DifferentFile, ExplainReport, FarmReport, LevelReport, LogLine, LoopReport, ModuleRow, OwnerRow, PortRow,
+    Reply, RescueReport, ResourceRow, RfsReport, Stamp, StateReport,
 };
 pub use request::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,

@@ -8,6 +8,7 @@ use crate::log::Lang;
 use crate::node::rfssync::Policy;
 use crate::rfs::rescue::Purge;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// One request; a connection carries exactly one.
@@ -117,6 +118,21 @@ pub enum Request {
         module: ModuleName,
         /// What.
         request: RescueRequest,
+    },
+    /// What the packet filter of this node accepts, as the kernel has it (CLI-123); answered with
+    /// [`super::FarmReport::Bitmaps`].
+    FarmBitmaps {
+        /// The module; without it every farm module that runs.
+        module: Option<ModuleName>,
+    },
+    /// Which node answers a client; answered with [`super::FarmReport::Owners`].
+    FarmOwner {
+        /// The module.
+        module: ModuleName,
+        /// Address of the client.
+        client: IpAddr,
+        /// Its port, if it is known.
+        port: Option<u16>,
     },
     /// Install a `.safe` (CLI-095).
     ModuleInstall {

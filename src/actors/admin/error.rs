@@ -112,6 +112,15 @@ pub enum AdminError {
     /// A farm module has no network.
     #[error(transparent)]
     Farm(#[from] FarmError),
+    /// It shares no clients.
+    #[error("module {0} is no farm: only modules with mode=\"farm\" share clients between nodes")]
+    NoFarm(ModuleName),
+    /// It serves nobody here.
+    #[error("module {0} is not up on this node: ask a node where it is, or start it")]
+    NotUp(ModuleName),
+    /// The packet filter of a farm.
+    #[error(transparent)]
+    Filter(#[from] crate::farm::FarmError),
     /// The beginning of a module instance.
     #[error(transparent)]
     Launch(#[from] LaunchError),

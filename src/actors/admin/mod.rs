@@ -11,6 +11,7 @@ mod install;
 mod launch;
 mod node;
 mod observe;
+mod owner;
 mod pair;
 mod realtime;
 mod rescue;
@@ -282,6 +283,10 @@ impl Admin {
             }
             Request::Rfs { module, request } => self.rfs(call, module, request).await,
             Request::Rescue { module, request } => self.rescue(call, module, request).await,
+            Request::FarmBitmaps { module } => self.bitmaps(call, module.as_ref()).await,
+            Request::FarmOwner { module, client, port } => {
+                self.farm_owner(call, module, *client, *port).await
+            }
             Request::Clean { module, what } => self.clean(module.as_ref(), *what).await,
             Request::Shutdown => self.shut_down(call).await,
             other => self.change(call, other).await,

@@ -1,6 +1,7 @@
 //! What the rest of safeadmin may ask of a module's actor.
 
 use super::{Farm, Mirror, Module};
+use crate::actors::group::Group;
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
 use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel, RfsReport};
@@ -84,6 +85,14 @@ impl ModuleAddr {
         }
     }
 
+    /// The actor of a farm or light module.
+    pub fn farm(&self) -> Option<&Addr<Module<Farm>>> {
+        match self {
+            ModuleAddr::Farm(addr) => Some(addr),
+            ModuleAddr::Mirror(_) => None,
+        }
+    }
+
     /// The actor of a mirror module.
     pub fn mirror(&self) -> Option<&Addr<Module<Mirror>>> {
         match self {
@@ -111,6 +120,11 @@ pub struct Shown {
     /// Evaluations of the failover rules so far: "nothing happens" is asserted by it.
     pub evaluations: u64,
 }
+
+/// The group of a farm module, while it shares clients.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<Addr<Group>>")]
+pub struct GetGroup;
 
 /// A control command. Answered once it is accepted or refused.
 #[derive(Debug, Message)]

@@ -18,8 +18,8 @@ mod resources;
 mod windows;
 
 pub use api::{
-    Close, Control, Examination, Examine, Explain, Forget, GetResources, Loop, ModuleAddr, ModuleHandle,
-    News, Print, SetResource, Setup, Shown, SyncPolicy,
+    Close, Control, Examination, Examine, Explain, Forget, GetGroup, GetResources, Loop, ModuleAddr,
+    ModuleHandle, News, Print, SetResource, Setup, Shown, SyncPolicy,
 };
 pub use farm::{Farm, FarmSetup, launch_farm};
 pub use launch::{LaunchError, vip_plan};

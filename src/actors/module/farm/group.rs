@@ -4,7 +4,8 @@ use super::Farm;
 use crate::actors::cluster::{LanSetup, now_ms};
 use crate::actors::group::{self, DEFAULT_GRACE, Group, GroupEvent, GroupSetup, LbGroup};
 use crate::actors::guard::GuardOrder;
-use crate::actors::module::{Module, name};
+use crate::actors::module::{GetGroup, Module, name};
+use crate::actors::vip::Announce;
 use crate::config::ports;
 use crate::farm::{Layout, nft::Nft};
 use crate::fsm::instance::Happening;
@@ -37,6 +38,8 @@ pub(super) struct Part {
     /// This node has had its share since it joined.
     joined: bool,
     loading: Option<u64>,
+    /// How many nodes serve.
+    members: usize,
     joining: Option<u64>,
     leaving: Option<u64>,
     ending: Option<u64>,
@@ -167,6 +170,14 @@ impl Module<Farm> {
     }
 }
 
+impl Handler<GetGroup> for Module<Farm> {
+    type Result = Option<Addr<Group>>;
+
+    fn handle(&mut self, _: GetGroup, _: &mut Self::Context) -> Option<Addr<Group>> {
+        self.own.part.group.clone()
+    }
+}
+
 impl Handler<GroupEvent> for Module<Farm> {
     type Result = ();
 
@@ -183,7 +194,14 @@ impl Handler<GroupEvent> for Module<Farm> {
             }
             GroupEvent::Left => (part.leaving.take(), Ok(())),
             GroupEvent::Ended(result) => (part.ending.take(), result),
-            GroupEvent::Changed { loads, .. } => return self.show_loads(&loads),
+            GroupEvent::Changed { members, loads } => {
+                let fewer = members.len() < std::mem::replace(&mut part.members, members.len());
+                // Clients may have learnt the MAC address of the node that is gone (NET-12).
+                if fewer && let Some(vip) = &self.vip {
+                    drop(vip.try_send(Announce));
+                }
+                return self.show_loads(&loads);
+            }
             // What the filter did last it still does.
             GroupEvent::Failed(why) => match part.loading.take() {
                 Some(id) => (Some(id), Err(why)),
