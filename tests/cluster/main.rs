@@ -29,6 +29,8 @@ mod suites;
 mod support;
 mod synchronization;
 mod tcp;
+mod traffic;
+mod traffic_kept;
 mod up;
 mod up_checkers;
 mod up_scripts;

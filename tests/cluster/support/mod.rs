@@ -1,11 +1,15 @@
 //! Harness of the cluster tests: a small sandbox per test, and what its nodes are asked and expected to say.
 //! It goes down with the test; a test that fails shows first what its nodes have said.
 
+mod crowd;
+mod farm;
 mod module;
 mod node;
 mod process;
 mod wait;
 
+pub use crowd::{Answers, Seen, connect, connect_from, send, with_crowd};
+pub use farm::{Farm, GROUP, PORT, PORT2, VIP4, VIP6, bitmaps, bits, target, wait_shared};
 pub use module::{FARM, MODULE, Mirror, SCRIPTS, TIMEOUT, UP_SCRIPTS, UPS, Up, VIP};
 pub use node::Node;
 pub use process::Output;
@@ -18,7 +22,7 @@ use std::path::{Path, PathBuf};
 pub struct Cluster {
     sandbox: Sandbox,
     nodes: Vec<Node>,
-    client: Node,
+    clients: Vec<Node>,
     modules: std::cell::RefCell<Vec<String>>,
 }
 
@@ -71,10 +75,9 @@ impl Cluster {
 
     fn around(sandbox: Sandbox, state: &State) -> Cluster {
         let all = sandbox.machines(state).into_iter();
-        let (nodes, client): (Vec<_>, Vec<_>) =
+        let (nodes, clients) =
             all.map(|machine| Node::new(machine, state.clone())).partition(|node| node.inside().is_node());
-        let client = client.into_iter().next().expect("a sandbox has a client");
-        Cluster { sandbox, nodes, client, modules: Vec::default().into() }
+        Cluster { sandbox, nodes, clients, modules: Vec::default().into() }
     }
 
     /// Its directory, which every node can write to.
@@ -92,9 +95,14 @@ impl Cluster {
         &self.nodes
     }
 
-    /// The machine outside of the cluster.
+    /// The machine outside of the cluster; the first of several.
     pub fn client(&self) -> &Node {
-        &self.client
+        &self.clients[0]
+    }
+
+    /// All machines outside of the cluster.
+    pub fn clients(&self) -> &[Node] {
+        &self.clients
     }
 
     /// Installs and configures a module on every node. Modules get the ids 1, 2, ... in this order.
