@@ -180,3 +180,41 @@ fn f_a_hung_safeadmin_serves_nobody() {
     shares(&cluster, ["50%", "50%"]);
     node1.assert_not_logged(MODULE, from, "Script ");
 }
+
+/// C-4.4.4, C-4.4.4b and C-4.4.7 of a farm: its interface and its virtual address are watched.
+#[test]
+fn c_4_4_4_a_farm_watches_its_interface_and_address() {
+    let farm = FARM.farm.replace(r#"check="off""#, r#"check="on""#);
+    let cluster = stopped("c_4_4_4_farm", &Up { farm: &farm, ..FARM });
+    for node in cluster.nodes() {
+        node.ok(&["start", "-m", MODULE]);
+    }
+    shares(&cluster, ["50%", "50%"]);
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+
+    let from = node2.mark(MODULE);
+    cluster.pull(node2, Some("default"));
+    node2.wait_state(MODULE, "WAIT");
+    let down = [
+        "Resource intf.10.77.1.0 set to down by intfcheck",
+        "Action wait from failover rule interface_failure",
+        "Local state WAIT NotReady",
+    ];
+    node2.assert_log(MODULE, from, &down);
+    has_share(node1, "100%");
+    cluster.heal(node2, Some("default"));
+    shares(&cluster, ["50%", "50%"]);
+
+    let from = node2.mark(MODULE);
+    assert_eq!(node2.sh(&format!("ip addr flush dev eth0 to {VIP}")).code, 0);
+    let lost = format!("Resource ip.{VIP} set to down by ipcheck");
+    node2.wait_log(MODULE, from, &[&lost, "Action stopstart from failover rule ip_failure"]);
+    shares(&cluster, ["50%", "50%"]);
+    assert!(node2.has_address(VIP));
+
+    let from = node1.mark(MODULE);
+    assert_eq!(node1.sh("ip link set eth0 down").code, 0);
+    node1.wait_state(MODULE, "STOP");
+    node1.assert_log(MODULE, from, &["Action stop called by intfcheck", "Local state STOP NotReady"]);
+    has_share(node2, "100%");
+}
