@@ -13,35 +13,17 @@ mod support;
 mod takeover;
 
 use std::process::ExitCode;
-use support::{helper, report::Report};
-
-/// Name and body of each part.
-type Part = (&'static str, fn(&mut Report));
-
-const PARTS: [Part; 4] =
-    [("takeover", takeover::run), ("gaps", gaps::run), ("commands", commands::run), ("idle", idle::run)];
+use support::{helper, report};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(code) = helper::run(&arguments) {
         return code;
     }
-    // cargo adds arguments of its own harness.
-    let wanted: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let known = |name: &String| PARTS.iter().any(|(part, _)| part == name);
-    if let Some(unknown) = wanted.iter().find(|name| !known(name)) {
-        let parts = PARTS.map(|(name, _)| name).join(", ");
-        eprintln!("no benchmark {unknown}: there are {parts}");
-        return ExitCode::from(2);
-    }
-    let mut missed = false;
-    for (name, part) in PARTS {
-        if wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name) {
-            let mut report = Report::default();
-            part(&mut report);
-            println!("{report}");
-            missed |= report.missed();
-        }
-    }
-    ExitCode::from(u8::from(missed))
+    report::run(&[
+        ("takeover", takeover::run),
+        ("gaps", gaps::run),
+        ("commands", commands::run),
+        ("idle", idle::run),
+    ])
 }

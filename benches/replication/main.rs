@@ -14,31 +14,8 @@ mod reintegration;
 #[path = "../cluster/support/report.rs"]
 mod report;
 
-use report::Report;
 use std::process::ExitCode;
 
-/// Name and body of each part.
-type Part = (&'static str, fn(&mut Report));
-
-const PARTS: [Part; 3] =
-    [("files", files::run), ("database", database::run), ("reintegration", reintegration::run)];
-
 fn main() -> ExitCode {
-    // cargo adds arguments of its own harness.
-    let wanted: Vec<String> =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    if let Some(unknown) = wanted.iter().find(|name| PARTS.iter().all(|(part, _)| part != name)) {
-        eprintln!("no benchmark {unknown}: there are {}", PARTS.map(|(name, _)| name).join(", "));
-        return ExitCode::from(2);
-    }
-    let mut missed = false;
-    for (name, part) in PARTS {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
-            let mut report = Report::default();
-            part(&mut report);
-            println!("{report}");
-            missed |= report.missed();
-        }
-    }
-    ExitCode::from(u8::from(missed))
+    report::run(&[("files", files::run), ("database", database::run), ("reintegration", reintegration::run)])
 }

@@ -9,6 +9,7 @@ mod heard;
 mod probe;
 mod session;
 mod setup;
+mod sockets;
 mod view;
 
 pub use drops::{DropCount, DropReason, Drops, Port};
@@ -16,6 +17,7 @@ pub use heard::{Heard, now_ms};
 pub use probe::{LanProbe, PeerProbe, ProbeReport};
 pub(crate) use session::random;
 pub use setup::{ClusterSetup, LanSetup, MOST_LANS, MOST_NODES, SetupError};
+pub(crate) use sockets::Sockets;
 pub use view::{Member, ModuleView, NodeView};
 
 use crate::fsm::membership::MOST_INFO;
@@ -163,25 +165,9 @@ impl Cluster {
     fn bind(&mut self, ctx: &mut Context<Self>) {
         self.bind_ms = now_ms();
         let Some(session) = &mut self.session else { return };
-        for index in 0..session.sockets.len() {
-            let lan = &session.setup.lans[index];
-            let (None, Some(local)) = (&session.sockets[index], lan.local) else { continue };
-            match open(SocketAddr::new(local, session.setup.port)) {
-                Ok(socket) => {
-                    let socket = Arc::new(socket);
-                    session.sockets[index] = Some(socket.clone());
-                    session.unbound.remove(&index);
-                    self.tasks.push(ctx.add_stream(datagrams(index, socket)));
-                }
-                Err(error) if session.unbound.insert(index) => {
-                    let (lan, port) = (&lan.name, session.setup.port);
-                    tracing::warn!(
-                        "no socket on lan {lan} yet ({local}, UDP port {port}: {error}), tried again each second: \
-                         set the address on this machine, or correct cluster.xml"
-                    );
-                }
-                Err(_) => {}
-            }
+        let (lans, port) = (&session.setup.lans, session.setup.port);
+        for (lan, socket) in session.sockets.bind(lans, port, "the cluster") {
+            self.tasks.push(ctx.add_stream(datagrams(lan, socket)));
         }
     }
 
@@ -242,7 +228,7 @@ impl Cluster {
 }
 
 /// A socket that datagrams come to.
-pub(crate) fn open(local: SocketAddr) -> io::Result<UdpSocket> {
+fn open(local: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -284,7 +270,7 @@ impl StreamHandler<Incoming> for Cluster {
             Err(error) => {
                 let lan = &session.setup.lans[socket].name;
                 tracing::warn!(lan, %error, "the socket of a lan failed: it is opened again");
-                session.sockets[socket] = None;
+                session.sockets.close(socket);
             }
         }
         self.tell();

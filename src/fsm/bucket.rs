@@ -174,7 +174,7 @@ pub enum Reach {
     /// Each packet reaches every node (`vmac_invisible`): while owners change, who is not sure is silent.
     Every,
     /// Each packet reaches one node, which passes it on (`vmac_directed`): while owners change, the old
-    /// and the new owner both answer what reaches them.
+    /// and the new owner both accept what is passed on to them.
     One,
 }
 
@@ -209,14 +209,25 @@ impl Share {
         (0..=u8::MAX).filter(accepts).collect()
     }
 
-    /// Buckets of which `me` looks whether it has the connection before it refuses or passes on.
-    pub fn moved(&self, me: Node, reach: Reach) -> Bitmap {
-        let looks = |bucket: &u8| {
-            self.previous
-                .of(*bucket)
-                .is_some_and(|old| reach == Reach::One || old == me || self.owners.of(*bucket) == Some(me))
-        };
-        (0..=u8::MAX).filter(looks).collect()
+    /// Buckets of which `me` takes the packets that come from clients, not from another node.
+    pub fn taken(&self, me: Node, reach: Reach) -> Bitmap {
+        match reach {
+            Reach::Every => self.own(me, reach),
+            Reach::One => (0..=u8::MAX).filter(|bucket| self.server(*bucket) == Some(me)).collect(),
+        }
+    }
+
+    /// To whom the first packets of a connection are passed on. While not all nodes know of a change, this
+    /// is the old owner: the new one would have connections that the old one does not know to be silent
+    /// about.
+    pub fn server(&self, bucket: u8) -> Option<Node> {
+        self.previous.of(bucket).filter(|_| self.changing).or(self.owners.of(bucket))
+    }
+
+    /// Buckets of which a node looks whether it has the connection before it refuses or passes on. They may
+    /// have moved more than once of late, so every node looks.
+    pub fn moved(&self) -> Bitmap {
+        (0..=u8::MAX).filter(|bucket| self.previous.of(*bucket).is_some()).collect()
     }
 }
 
@@ -285,9 +296,17 @@ mod tests {
 
     #[test]
     fn connections_are_looked_for_where_they_can_be() {
-        let moved = |me, reach| share(false).moved(me, reach).iter().collect::<Vec<_>>();
-        assert_eq!((moved(0, Reach::Every), moved(1, Reach::Every)), (vec![1], vec![1]));
-        assert_eq!((moved(2, Reach::Every), moved(2, Reach::One)), (vec![], vec![1]));
-        assert_eq!(Share::settled(share(false).owners).moved(0, Reach::One), Bitmap::EMPTY);
+        assert_eq!(share(false).moved().iter().collect::<Vec<_>>(), [1]);
+        assert_eq!(Share::settled(share(false).owners).moved(), Bitmap::EMPTY);
+    }
+
+    #[test]
+    fn clients_are_taken_by_one_node_in_each_phase() {
+        for (changing, first) in [(true, vec![0, 1]), (false, vec![0])] {
+            let taken = |me| share(changing).taken(me, Reach::One);
+            assert_eq!(taken(0).iter().collect::<Vec<_>>(), first);
+            assert_eq!((taken(0) & taken(1), taken(0) | taken(1)), (Bitmap::EMPTY, (0..3).collect()));
+            assert_eq!(share(changing).taken(1, Reach::Every), share(changing).own(1, Reach::Every));
+        }
     }
 }

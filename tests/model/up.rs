@@ -91,6 +91,11 @@ impl Bounds {
 }
 
 fn id_of(e: &Effect) -> Option<u64> {
+    number(&mut e.clone()).copied()
+}
+
+/// The number of an effect that is awaited.
+fn number(e: &mut Effect) -> Option<&mut u64> {
     match e {
         Effect::Store(id, _)
         | Effect::Script(id, _)
@@ -103,7 +108,7 @@ fn id_of(e: &Effect) -> Option<u64> {
         | Effect::Join(id)
         | Effect::Leave(id)
         | Effect::Kill(id)
-        | Effect::Timer(id) => Some(*id),
+        | Effect::Timer(id) => Some(id),
         _ => None,
     }
 }
@@ -201,27 +206,11 @@ impl World {
             *id = place(*id);
         }
         for (n, e) in w.todo.iter_mut().enumerate() {
-            renumber(e, n as u64 + 1);
+            if let Some(id) = number(e) {
+                *id = n as u64 + 1;
+            }
         }
         w
-    }
-}
-
-fn renumber(e: &mut Effect, to: u64) {
-    match e {
-        Effect::Store(id, _)
-        | Effect::Script(id, _)
-        | Effect::Load(id)
-        | Effect::Unload(id)
-        | Effect::VipOn(id)
-        | Effect::VipOff(id)
-        | Effect::Arm(id)
-        | Effect::Disarm(id)
-        | Effect::Join(id)
-        | Effect::Leave(id)
-        | Effect::Kill(id)
-        | Effect::Timer(id) => *id = to,
-        _ => {}
     }
 }
 

@@ -1,6 +1,32 @@
 //! The table at the end.
 
 use std::fmt;
+use std::process::ExitCode;
+
+/// Name and body of a part of a benchmark.
+pub type Part = (&'static str, fn(&mut Report));
+
+/// Runs the parts that the command line names, or all, and prints their tables; 1: a target is missed.
+pub fn run(parts: &[Part]) -> ExitCode {
+    // cargo adds arguments of its own harness.
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if let Some(unknown) = wanted.iter().find(|name| parts.iter().all(|(part, _)| part != name)) {
+        let names: Vec<_> = parts.iter().map(|(name, _)| *name).collect();
+        eprintln!("no benchmark {unknown}: there are {}", names.join(", "));
+        return ExitCode::from(2);
+    }
+    let mut missed = false;
+    for (name, part) in parts {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            let mut report = Report::default();
+            part(&mut report);
+            println!("{report}");
+            missed |= report.missed();
+        }
+    }
+    ExitCode::from(u8::from(missed))
+}
 
 /// What is promised of a median.
 #[derive(Clone, Copy)]

@@ -5,14 +5,12 @@ use super::drops::{DropCount, DropReason, Drops, Port};
 use super::heard::Heard;
 use super::probe::{Answer, Question, Round};
 use super::setup::ClusterSetup;
+use super::sockets::Sockets;
 use crate::fsm::membership::{self, Destination, Effect, Event, Membership, Node, Version};
 use crate::wire::{Channel, Kind, Opened, Received, decode, encode};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::SystemTime;
-use tokio::net::UdpSocket;
 
 /// Rounds of probes that may go on at the same time.
 const MOST_ROUNDS: usize = 8;
@@ -48,9 +46,7 @@ pub(super) struct Peer {
 pub(super) struct Session {
     pub setup: ClusterSetup,
     /// By lan.
-    pub sockets: Vec<Option<Arc<UdpSocket>>>,
-    /// Lans without a socket, of which a warning was given.
-    pub unbound: BTreeSet<usize>,
+    pub sockets: Sockets,
     pub membership: Membership,
     pub peers: Vec<Peer>,
     pub drops: Drops,
@@ -79,8 +75,7 @@ impl Session {
         let life = u64::from_le_bytes(random()?);
         let peer = Peer { heard_ms: vec![None; setup.lans.len()], ..Peer::default() };
         Ok(Session {
-            sockets: vec![None; setup.lans.len()],
-            unbound: BTreeSet::new(),
+            sockets: Sockets::new(setup.lans.len()),
             membership: Membership::new(setup.membership(), life, now_ms),
             peers: vec![peer; setup.nodes.len()],
             drops: Drops::default(),
@@ -124,7 +119,7 @@ impl Session {
         match self.channel.receive(datagram, fresh) {
             Received::Payload(opened) => self.opened(&opened, true, source, now_ms),
             Received::Late(opened) => self.opened(&opened, false, source, now_ms),
-            Received::Reply(reply) => self.transmit(socket, source, &reply),
+            Received::Reply(reply) => self.sockets.transmit(socket, source, &reply),
             Received::Met { from, .. } => self.heard.mark(usize::from(from), now_ms),
             Received::Dropped(reason) => self.drop(source, DropReason::from(&reason), now_ms),
         }
@@ -226,16 +221,8 @@ impl Session {
         }
         let envelope = Envelope { lan, sent_unix_ms: unix_ms(), body };
         match encode(&envelope).and_then(|payload| self.channel.seal(&payload)) {
-            Ok(datagram) => targets.iter().for_each(|to| self.transmit(lan, *to, &datagram)),
+            Ok(datagram) => targets.iter().for_each(|to| self.sockets.transmit(lan, *to, &datagram)),
             Err(error) => tracing::error!(%error, "a message of the cluster cannot be sent"),
-        }
-    }
-
-    /// Never waits: a full buffer or a dead network loses the datagram, as the network may too.
-    fn transmit(&self, lan: usize, to: SocketAddr, datagram: &[u8]) {
-        let Some(socket) = &self.sockets[lan] else { return };
-        if let Err(error) = socket2::SockRef::from(&**socket).send_to(datagram, &to.into()) {
-            tracing::debug!(%to, %error, "a datagram of the cluster was not sent");
         }
     }
 

@@ -74,7 +74,7 @@ impl StreamHandler<Incoming> for Group {
             Err(error) => {
                 let lan = &self.setup.lans[socket].name;
                 tracing::warn!(lan, %error, "the socket of a farm failed: it is opened again");
-                session.sockets[socket] = None;
+                session.sockets.close(socket);
             }
         }
     }

@@ -10,7 +10,7 @@ mod setup;
 
 pub use setup::{DEFAULT_GRACE, GroupEvent, GroupSetup, LbGroup};
 
-use crate::actors::cluster::{DropCount, Drops, Incoming, canonical, datagrams, now_ms, open};
+use crate::actors::cluster::{DropCount, Drops, Incoming, canonical, datagrams, now_ms};
 use crate::actors::guard::GuardOrder;
 use crate::farm::{Backend, Layout, Peer};
 use crate::fsm::bucket::{Bitmap, Share};
@@ -27,8 +27,7 @@ use serde::{Deserialize, Serialize};
 use session::Session;
 use setup::ms;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Messages that may wait. Whoever finds it full tries again.
@@ -204,24 +203,9 @@ impl Group {
     fn bind(&mut self, ctx: &mut Context<Self>) {
         self.bound_ms = now_ms();
         let Some(session) = &mut self.session else { return };
-        for (index, lan) in self.setup.lans.iter().enumerate() {
-            let (None, Some(local)) = (&session.sockets[index], lan.local) else { continue };
-            match open(SocketAddr::new(local, self.setup.port)) {
-                Ok(socket) => {
-                    let socket = Arc::new(socket);
-                    session.sockets[index] = Some(socket.clone());
-                    session.unbound.remove(&index);
-                    self.tasks.push(ctx.add_stream(datagrams(index, socket)));
-                }
-                Err(error) if session.unbound.insert(index) => {
-                    let (module, lan, port) = (&self.setup.module, &lan.name, self.setup.port);
-                    tracing::warn!(
-                        "module {module} has no socket on lan {lan} yet ({local}, UDP port {port}: {error}), tried \
-                         again each second: set the address on this machine, or correct cluster.xml"
-                    );
-                }
-                Err(_) => {}
-            }
+        let whose = format!("module {}", self.setup.module);
+        for (lan, socket) in session.sockets.bind(&self.setup.lans, self.setup.port, &whose) {
+            self.tasks.push(ctx.add_stream(datagrams(lan, socket)));
         }
     }
 
@@ -245,9 +229,9 @@ impl Group {
                 }
                 Effect::Changed { members, loads } => {
                     self.log(&members, &loads);
-                    let members = members.into_iter().collect();
-                    self.tell(GroupEvent::Changed { members, loads }, ctx);
+                    self.tell(GroupEvent::Changed(loads), ctx);
                 }
+                Effect::Fewer => self.tell(GroupEvent::Announce, ctx),
                 Effect::Joined => self.tell(GroupEvent::Joined, ctx),
                 Effect::Left => {
                     self.finish(ctx);

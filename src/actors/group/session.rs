@@ -2,16 +2,13 @@
 //! Bytes come in with their time; bytes go out through the sockets it was given.
 
 use super::setup::GroupSetup;
-use crate::actors::cluster::{DropReason, Drops, Port, random};
+use crate::actors::cluster::{DropReason, Drops, Port, Sockets, random};
 use crate::fsm::bucket::Bitmap;
 use crate::fsm::group::{self, Destination, Effect, Event, Reason};
 use crate::fsm::membership::Node;
 use crate::wire::{Channel, Kind, Opened, Received, decode, encode};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use tokio::net::UdpSocket;
 
 /// The payload of a datagram.
 #[derive(Serialize, Deserialize)]
@@ -26,9 +23,7 @@ pub(super) struct Session {
     /// Decides.
     pub fsm: group::Group,
     /// By lan.
-    pub sockets: Vec<Option<Arc<UdpSocket>>>,
-    /// Lans without a socket, of which a warning was given.
-    pub unbound: BTreeSet<usize>,
+    pub sockets: Sockets,
     channel: Channel,
     tick_ms: u64,
     /// When this session was last run.
@@ -53,8 +48,7 @@ impl Session {
         let life = u64::from_le_bytes(random()?);
         Ok(Session {
             fsm: group::Group::new(setup.config(), life, info, adopted, now_ms),
-            sockets: vec![None; setup.lans.len()],
-            unbound: BTreeSet::new(),
+            sockets: Sockets::new(setup.lans.len()),
             channel,
             tick_ms,
             run_ms: now_ms,
@@ -90,7 +84,7 @@ impl Session {
                 Ok(more) => effects.extend(more),
                 Err(reason) => drop_it(setup, drops, source, reason, now_ms),
             },
-            Received::Reply(reply) => self.transmit(socket, source, &reply),
+            Received::Reply(reply) => self.sockets.transmit(socket, source, &reply),
             // What a newer datagram overtook is out of date.
             Received::Late(_) | Received::Met { .. } => {}
             Received::Dropped(reason) => drop_it(setup, drops, source, DropReason::from(&reason), now_ms),
@@ -144,18 +138,10 @@ impl Session {
             return;
         }
         match encode(&Envelope { lan, message }).and_then(|payload| self.channel.seal(&payload)) {
-            Ok(datagram) => targets.iter().for_each(|to| self.transmit(lan, *to, &datagram)),
+            Ok(datagram) => targets.iter().for_each(|to| self.sockets.transmit(lan, *to, &datagram)),
             Err(error) => {
                 tracing::error!(module = %setup.module, %error, "a message of the farm cannot be sent");
             }
-        }
-    }
-
-    /// Never waits: a full buffer or a dead network loses the datagram, as the network may too.
-    fn transmit(&self, lan: usize, to: SocketAddr, datagram: &[u8]) {
-        let Some(Some(socket)) = self.sockets.get(lan) else { return };
-        if let Err(error) = socket2::SockRef::from(&**socket).send_to(datagram, &to.into()) {
-            tracing::debug!(%to, %error, "a datagram of the farm was not sent");
         }
     }
 }

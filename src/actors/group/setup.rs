@@ -85,13 +85,11 @@ pub struct GroupSetup {
 pub enum GroupEvent {
     /// The packet filter is in place: virtual addresses may be set, no client is accepted yet.
     Loaded,
-    /// Who serves, and what this node has of each load balancing group, has changed.
-    Changed {
-        /// The nodes that serve.
-        members: Vec<Node>,
-        /// By load balancing group: buckets of this node, of 256.
-        loads: Vec<usize>,
-    },
+    /// Who serves, or what this node has, has changed. By load balancing group: buckets of this node, of 256.
+    Changed(Vec<usize>),
+    /// Clients may have learnt the MAC address of a node that serves no more: announce the virtual addresses
+    /// (NET-12).
+    Announce,
     /// This node has its share.
     Joined,
     /// The others have taken over, or the bounded wait for that is over: this node has no bucket.

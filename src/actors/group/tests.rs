@@ -106,7 +106,7 @@ impl Node {
 
     async fn loads(&mut self, wanted: usize) {
         loop {
-            if matches!(self.event().await, GroupEvent::Changed { loads, .. } if loads == [wanted]) {
+            if matches!(self.event().await, GroupEvent::Changed(loads) if loads == [wanted]) {
                 return;
             }
         }

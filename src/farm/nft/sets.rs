@@ -4,7 +4,6 @@ use super::Device;
 use super::message::{Change, Content, Element, Table};
 use crate::farm::Layout;
 use crate::fsm::bucket::{BUCKETS, Bitmap, Reach, Share};
-use crate::fsm::membership::Node;
 use crate::net::MacAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,25 +87,12 @@ pub(super) fn accepted(layout: &Layout, shares: &[Share]) -> Vec<Filled> {
 
 /// What is looked into for frames that come from clients.
 pub(super) fn taken(layout: &Layout, shares: &[Share]) -> Vec<Filled> {
-    let own = |share: &Share, reach| match reach {
-        Reach::Every => share.own(layout.me, reach),
-        Reach::One => (0..=u8::MAX).filter(|b| serves(share, *b) == Some(layout.me)).collect(),
-    };
-    vec![keys(OWN, layout, shares, own), moved(layout, shares)]
+    let taken = |share: &Share, reach| share.taken(layout.me, reach);
+    vec![keys(OWN, layout, shares, taken), moved(layout, shares)]
 }
 
-/// Who takes the first packets of connections where they reach one node. While not all nodes know of a change,
-/// this is the old owner: the new one would have connections that the old one does not know to be silent about.
-fn serves(share: &Share, bucket: u8) -> Option<Node> {
-    share.previous.of(bucket).filter(|_| share.changing).or(share.owners.of(bucket))
-}
-
-/// A bucket may have moved more than once of late, so a connection is looked for on every node, however packets
-/// come there.
 fn moved(layout: &Layout, shares: &[Share]) -> Filled {
-    let moved = |share: &Share, _| {
-        if layout.keep { share.moved(layout.me, Reach::One) } else { Bitmap::EMPTY }
-    };
+    let moved = |share: &Share, _| if layout.keep { share.moved() } else { Bitmap::EMPTY };
     keys(MOVED, layout, shares, moved)
 }
 
@@ -128,7 +114,7 @@ pub(super) fn owners(layout: &Layout, devices: &[Device], shares: &[Share]) -> V
             layout.peers.iter().filter_map(|peer| Some((peer.node, *peer.macs.get(&device.name)?))).collect();
         let mut elements = Vec::new();
         for (group, share) in shares.iter().enumerate() {
-            let others = (0..=u8::MAX).filter_map(|b| Some((b, macs.get(&serves(share, b)?)?)));
+            let others = (0..=u8::MAX).filter_map(|b| Some((b, macs.get(&share.server(b)?)?)));
             elements.extend(others.map(|(b, mac)| (key(group, Reach::One, b), Some(mac.0.to_vec()))));
         }
         maps.push(Filled { name: mac_map(k), content: Content::MacOfKey, elements });

@@ -174,6 +174,8 @@ pub enum Effect {
         /// By load balancing group: buckets of this node.
         loads: Vec<usize>,
     },
+    /// Fewer nodes serve than before: clients may have learnt the MAC address of one that is gone (NET-12).
+    Fewer,
     /// This node has its first share.
     Joined,
     /// This node owns nothing any more, or the bounded wait for that is over. Nothing more is sent.

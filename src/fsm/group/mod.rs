@@ -292,6 +292,7 @@ impl Group {
             }
             Act::Install(order, shares) => effects.push(Effect::Install { order, shares }),
             Act::Changed(members, loads) => effects.push(Effect::Changed { members, loads }),
+            Act::Fewer => effects.push(Effect::Fewer),
             Act::Joined => effects.push(Effect::Joined),
             Act::Left => effects.push(Effect::Left),
         }

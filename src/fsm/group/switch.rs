@@ -50,6 +50,8 @@ pub enum Act {
     Install(u64, Vec<Share>),
     /// As [`super::Effect::Changed`].
     Changed(BTreeSet<Node>, Vec<usize>),
+    /// As [`super::Effect::Fewer`].
+    Fewer,
     /// As [`super::Effect::Joined`].
     Joined,
     /// As [`super::Effect::Left`].
@@ -349,6 +351,9 @@ impl Switch {
             let now = (plan.members.clone(), loads);
             if self.told.as_ref() != Some(&now) {
                 acts.push(Act::Changed(now.0.clone(), now.1.clone()));
+                if self.told.as_ref().is_some_and(|told| now.0.len() < told.0.len()) {
+                    acts.push(Act::Fewer);
+                }
                 self.told = Some(now);
             }
             if !std::mem::replace(&mut self.joined, true) {

@@ -15,7 +15,7 @@ use crate::rfs::resync;
 use crate::rfs::wire::{Frame, Hello, Purpose, Welcome, WireError};
 use rustix::io::Errno;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -145,11 +145,9 @@ impl Service {
     ) -> Result<(), String> {
         let lender = Lender::new(self.clone(), dir.clone(), hello.session, hello.generation)?;
         self.begin_session(hello.session);
-        let served = Channel::new(reader, writer, None, Some(self.lent.clone()))
-            .map_err(|e| e.to_string())
-            .and_then(|mut c| resync::Source::new(lender).serve(&mut c).map_err(|e| e.to_string()));
+        let served = serve(lender, reader, writer, Some(self.lent.clone()));
         self.end_session(hello.session);
-        served.map(drop)
+        served
     }
 
     /// Serves a secondary that compares, until it leaves.
@@ -161,8 +159,7 @@ impl Service {
         writer: Writer,
     ) -> Result<(), String> {
         let witness = verify::Witness::new(self.clone(), dir.clone(), hello.session)?;
-        let mut channel = Channel::new(reader, writer, None, None).map_err(|e| e.to_string())?;
-        resync::Source::new(witness).serve(&mut channel).map(drop).map_err(|e| e.to_string())
+        serve(witness, reader, writer, None)
     }
 
     fn begin_session(&self, session: u64) {
@@ -248,4 +245,15 @@ impl Service {
             }
         }
     }
+}
+
+/// Serves the frames of reintegration on a connection until the peer leaves.
+fn serve(
+    primary: impl resync::Primary,
+    reader: Reader,
+    writer: Writer,
+    sent: Option<Arc<AtomicU64>>,
+) -> Result<(), String> {
+    let mut channel = Channel::new(reader, writer, None, sent).map_err(|e| e.to_string())?;
+    resync::Source::new(primary).serve(&mut channel).map(drop).map_err(|e| e.to_string())
 }

@@ -132,7 +132,7 @@ impl World {
             match act {
                 Act::Install(order, shares) => self.n[x].order = Some((order, Rc::new(shares))),
                 Act::Send(to, body) => self.send(x, to, body, bodies),
-                Act::Changed(..) | Act::Joined | Act::Left => {}
+                Act::Changed(..) | Act::Fewer | Act::Joined | Act::Left => {}
             }
         }
     }

@@ -38,8 +38,6 @@ pub(super) struct Part {
     /// This node has had its share since it joined.
     joined: bool,
     loading: Option<u64>,
-    /// How many nodes serve.
-    members: usize,
     joining: Option<u64>,
     leaving: Option<u64>,
     ending: Option<u64>,
@@ -194,13 +192,12 @@ impl Handler<GroupEvent> for Module<Farm> {
             }
             GroupEvent::Left => (part.leaving.take(), Ok(())),
             GroupEvent::Ended(result) => (part.ending.take(), result),
-            GroupEvent::Changed { members, loads } => {
-                let fewer = members.len() < std::mem::replace(&mut part.members, members.len());
-                // Clients may have learnt the MAC address of the node that is gone (NET-12).
-                if fewer && let Some(vip) = &self.vip {
+            GroupEvent::Changed(loads) => return self.show_loads(&loads),
+            GroupEvent::Announce => {
+                if let Some(vip) = &self.vip {
                     drop(vip.try_send(Announce));
                 }
-                return self.show_loads(&loads);
+                return;
             }
             // What the filter did last it still does.
             GroupEvent::Failed(why) => match part.loading.take() {
