@@ -58,11 +58,12 @@ impl Request {
     }
 
     /// The arguments as the command log has them (MSG-CMD-03), for a command that changes the
-    /// system (MSG-CMD-04); none for the others.
-    pub fn logged(&self) -> Option<String> {
+    /// system (MSG-CMD-04); none for the others. `remote` is the user of the web service for whom
+    /// it is asked; it counts more than what the request says (CLI-006).
+    pub fn logged(&self, remote: Option<&str>) -> Option<String> {
         let mut words = match self {
             Request::Control { module, command, identity, user } => {
-                return Some(control_line(module, *command, identity.as_deref(), user.as_deref()));
+                return Some(control_line(module, *command, identity.as_deref(), remote.or(user.as_deref())));
             }
             Request::Clean { what, .. } => format!("clean {}", format!("{what:?}").to_lowercase()),
             Request::ModuleInstall { id, reinstall, source, .. } => install_line(*id, *reinstall, source),
@@ -86,6 +87,9 @@ impl Request {
         };
         if let Some(module) = self.module() {
             words += &format!(" -m {module}");
+        }
+        if let Some(user) = remote {
+            words += &format!(" -u {user}");
         }
         Some(words)
     }
@@ -290,11 +294,26 @@ mod tests {
                 "cluster config unlock",
             ),
         ] {
-            assert_eq!(request.logged().as_deref(), Some(line));
+            assert_eq!(request.logged(None).as_deref(), Some(line));
         }
-        assert_eq!(Request::Ping.logged(), None);
-        assert_eq!(rfs(RfsRequest::Verify).logged(), None);
-        assert_eq!(Request::Boot { module: None, op: BootOp::Status }.logged(), None);
+        for looks in
+            [Request::Ping, rfs(RfsRequest::Verify), Request::Boot { module: None, op: BootOp::Status }]
+        {
+            assert_eq!(looks.logged(Some("admin@10.0.0.3")), None);
+        }
+    }
+
+    #[test]
+    fn the_command_log_names_the_remote_user() {
+        let remote = Some("admin@10.0.0.3");
+        for (request, line) in [
+            (Request::Config { module: am() }, "config -m mirror -u admin@10.0.0.3"),
+            (Request::Shutdown, "shutdown -u admin@10.0.0.3"),
+            (control(Command::Stop, None, None), "stop -m mirror -u admin@10.0.0.3"),
+            (control(Command::Stop, None, Some("other@10.0.0.9")), "stop -m mirror -u admin@10.0.0.3"),
+        ] {
+            assert_eq!(request.logged(remote).as_deref(), Some(line));
+        }
     }
 
     #[test]

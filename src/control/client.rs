@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Pause between two attempts to connect.
 const RETRY: Duration = Duration::from_millis(50);
 /// The daemon gives a sign of life every 5 s; after that much silence it hangs.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -125,17 +125,22 @@ impl Client {
     }
 
     fn hello(&mut self) -> Result<(), ClientError> {
-        let (ours, theirs) = (Hello::ours(), frame::read(&mut self.0)?.json::<Hello>()?);
-        if ours.protocol == theirs.protocol {
-            return Ok(());
-        }
-        Err(ClientError::Version {
-            our_protocol: ours.protocol,
-            our_release: ours.release,
-            protocol: theirs.protocol,
-            release: theirs.release,
-        })
+        same_version(frame::read(&mut self.0)?.json()?)
     }
+}
+
+/// Refuses a daemon of another version.
+pub(super) fn same_version(theirs: Hello) -> Result<(), ClientError> {
+    let ours = Hello::ours();
+    if ours.protocol == theirs.protocol {
+        return Ok(());
+    }
+    Err(ClientError::Version {
+        our_protocol: ours.protocol,
+        our_release: ours.release,
+        protocol: theirs.protocol,
+        release: theirs.release,
+    })
 }
 
 /// The answer to a request, piece by piece.
@@ -190,10 +195,10 @@ mod tests {
     #[test]
     fn names_both_versions() {
         let (near, mut far) = UnixStream::pair().unwrap();
-        let other = Hello { protocol: 99, release: "9.9.9".to_owned() };
+        let other = Hello { protocol: 99, release: "9.9.9".to_owned(), behalf: None };
         frame::write(&mut far, &frame::encode_json(&other).unwrap()).unwrap();
         let error = Client::from(near).call(&Request::Ping, None).unwrap_err().to_string();
-        assert!(error.contains("version 1 ") && error.contains("9.9.9 version 99"), "{error}");
+        assert!(error.contains("version 2 ") && error.contains("9.9.9 version 99"), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A request is Hello, Request, and where it has one the attachment: chunks, then their end.
 //! An answer is Hello, then replies, chunks and signs of life, and `Reply::End` at last.
 
+use super::Behalf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -45,6 +46,9 @@ pub struct Hello {
     pub protocol: u32,
     /// Its release, for the error text.
     pub release: String,
+    /// Whom the client speaks for; nobody but itself without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behalf: Option<Behalf>,
 }
 
 /// Why what came cannot be read, or what is to be sent cannot.
@@ -73,7 +77,12 @@ pub enum FrameError {
 impl Hello {
     /// The one of this program.
     pub fn ours() -> Self {
-        Hello { protocol: super::PROTOCOL, release: env!("CARGO_PKG_VERSION").to_owned() }
+        Hello { protocol: super::PROTOCOL, release: env!("CARGO_PKG_VERSION").to_owned(), behalf: None }
+    }
+
+    /// The one of this program when it speaks for a remote user.
+    pub fn on_behalf(behalf: Option<Behalf>) -> Self {
+        Hello { behalf, ..Hello::ours() }
     }
 }
 

@@ -3,6 +3,8 @@
 //! One connection carries one request. Both sides exchange [`frame`]s; the user's files travel
 //! as attachments, so that no path of the user is ever opened by root on his behalf.
 
+pub mod access;
+pub mod async_client;
 pub mod caller;
 mod check;
 pub mod client;
@@ -13,6 +15,7 @@ pub mod request;
 pub mod server;
 mod sink;
 
+pub use access::{Access, Behalf};
 pub use caller::Caller;
 pub use reply::{
     BitmapRow, BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo,
@@ -27,7 +30,7 @@ pub use request::{
 pub use sink::{Gone, ReplySink};
 
 /// Version of the protocol; both sides must have the same.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Group whose members may use `safekit`, besides root (CLI-002).
 pub const GROUP: &str = "safekit";

@@ -1,6 +1,6 @@
 //! Who is at the other end, and whether he may use `safekit` (CLI-002).
 
-use super::{Caller, GROUP};
+use super::{Access, Caller, GROUP};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -39,7 +39,15 @@ impl Peers {
         let cred = stream.peer_cred()?;
         let (uid, gid) = (cred.uid(), cred.gid());
         let known = self.known(uid, gid).await?;
-        Ok(Caller { uid, gid, pid: cred.pid().unwrap_or(0), user_name: known.name, allowed: known.allowed })
+        Ok(Caller {
+            uid,
+            gid,
+            pid: cred.pid().unwrap_or(0),
+            user_name: known.name,
+            allowed: known.allowed,
+            access: Access::Admin,
+            remote: None,
+        })
     }
 
     async fn known(&self, uid: u32, gid: u32) -> io::Result<Known> {

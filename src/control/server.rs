@@ -3,7 +3,7 @@
 use super::frame::{self, FrameError, Hello, Kind};
 use super::peers::Peers;
 use super::sink::{self, ReplySink};
-use super::{Caller, GROUP, PROTOCOL, Reply, Request};
+use super::{Access, Caller, GROUP, PROTOCOL, Reply, Request};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -61,6 +61,8 @@ enum Refusal {
         env!("CARGO_PKG_VERSION")
     )]
     Version { protocol: u32, release: String },
+    #[error("permission denied: {command} needs the role {needs}, {user} has {has}")]
+    Role { command: String, needs: Access, user: String, has: Access },
     #[error("{0}")]
     Invalid(String),
     #[error("unreadable request: {0}")]
@@ -130,10 +132,17 @@ fn turn_away(stream: UnixStream) {
 }
 
 /// One connection, from the first frame to the last.
-async fn converse<B: Backend>(stream: UnixStream, caller: Caller, backend: &B, attachments: Arc<Semaphore>) {
+async fn converse<B: Backend>(
+    stream: UnixStream,
+    mut caller: Caller,
+    backend: &B,
+    attachments: Arc<Semaphore>,
+) {
     let (mut read, write) = stream.into_split();
     let received = if caller.allowed {
-        timeout(REQUEST_TIME, receive(&mut read, attachments)).await.unwrap_or(Err(Refusal::Late))
+        timeout(REQUEST_TIME, receive(&mut read, &mut caller, attachments))
+            .await
+            .unwrap_or(Err(Refusal::Late))
     } else {
         Err(Refusal::Denied)
     };
@@ -151,7 +160,7 @@ async fn converse<B: Backend>(stream: UnixStream, caller: Caller, backend: &B, a
 }
 
 async fn refuse(mut write: OwnedWriteHalf, caller: &Caller, refusal: &Refusal) {
-    tracing::warn!(user = caller.user_name, pid = caller.pid, %refusal, "a command was refused");
+    tracing::warn!(user = caller.name(), pid = caller.pid, %refusal, "a command was refused");
     if let Ok(bytes) = refusal_bytes(refusal) {
         let _ = timeout(REFUSAL_TIME, write.write_all(&bytes)).await;
     }
@@ -172,12 +181,21 @@ struct Received {
     room: Option<OwnedSemaphorePermit>,
 }
 
-async fn receive(read: &mut OwnedReadHalf, attachments: Arc<Semaphore>) -> Result<Received, Refusal> {
+async fn receive(
+    read: &mut OwnedReadHalf,
+    caller: &mut Caller,
+    attachments: Arc<Semaphore>,
+) -> Result<Received, Refusal> {
     let hello: Hello = read_frame(read).await?.json()?;
     if hello.protocol != PROTOCOL {
         return Err(Refusal::Version { protocol: hello.protocol, release: hello.release });
     }
+    if let Some(behalf) = hello.behalf {
+        behalf.check().map_err(Refusal::Invalid)?;
+        caller.speak_for(behalf);
+    }
     let request: Request = read_frame(read).await?.json()?;
+    permitted(caller, &request)?;
     request.check().map_err(Refusal::Invalid)?;
     let mut attachment = Vec::new();
     if !request.has_attachment() {
@@ -193,6 +211,15 @@ async fn receive(read: &mut OwnedReadHalf, attachments: Arc<Semaphore>) -> Resul
             other => return Err(FrameError::Place(other).into()),
         }
     }
+}
+
+/// Refuses what needs a greater role than the caller has, before its attachment is read.
+fn permitted(caller: &Caller, request: &Request) -> Result<(), Refusal> {
+    let (needs, has) = (request.needs(), caller.access);
+    if needs <= has {
+        return Ok(());
+    }
+    Err(Refusal::Role { command: request.name(), needs, user: caller.name().to_owned(), has })
 }
 
 async fn read_frame(read: &mut OwnedReadHalf) -> Result<frame::Frame, FrameError> {

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::control::client::{Answer, Client, ClientError};
-use crate::control::{ClusterSource, Gone};
+use crate::control::{Access, Behalf, ClusterSource, Gone};
+use crate::fsm::command::{self, Command};
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::io::{Read, Write};
@@ -33,7 +34,7 @@ impl Backend for Echo {
                 0
             }
             request => {
-                let text = format!("{} {request:?}", call.caller.user_name);
+                let text = format!("{} {request:?}", call.caller.name());
                 call.sink.send(Reply::Text(text)).await.unwrap();
                 0
             }
@@ -42,7 +43,15 @@ impl Backend for Echo {
 }
 
 fn caller(allowed: bool) -> Caller {
-    Caller { uid: 1000, gid: 1000, pid: 42, user_name: "op".to_owned(), allowed }
+    Caller {
+        uid: 1000,
+        gid: 1000,
+        pid: 42,
+        user_name: "op".to_owned(),
+        allowed,
+        access: Access::Admin,
+        remote: None,
+    }
 }
 
 fn pair() -> (StdStream, UnixStream) {
@@ -94,15 +103,58 @@ async fn the_unauthorised_are_refused_before_they_have_sent_all() {
 #[tokio::test]
 async fn another_version_is_refused_by_name() {
     let answer = with(true, |mut s| {
-        let hello = Hello { protocol: 7, release: "0.0.7".to_owned() };
+        let hello = Hello { protocol: 7, release: "0.0.7".to_owned(), behalf: None };
         s.write_all(&frame::encode_json(&hello).unwrap()).unwrap();
         frame::read(&mut s).unwrap();
         frame::read(&mut s).unwrap().json::<Reply>().unwrap()
     })
     .await;
     assert!(
-        matches!(&answer, Reply::Error(e) if e.contains("0.0.7 speaks version 7") && e.contains("version 1"))
+        matches!(&answer, Reply::Error(e) if e.contains("0.0.7 speaks version 7") && e.contains("version 2"))
     );
+}
+
+fn on_behalf(access: Access, user: &str) -> Hello {
+    Hello::on_behalf(Some(Behalf { user: user.to_owned(), access }))
+}
+
+/// What is answered to a request on behalf of a remote user.
+async fn asked_on_behalf(hello: Hello, request: Request) -> Reply {
+    with(true, move |mut s| {
+        s.write_all(&frame::encode_json(&hello).unwrap()).unwrap();
+        s.write_all(&frame::encode_json(&request).unwrap()).unwrap();
+        frame::read(&mut s).unwrap();
+        frame::read(&mut s).unwrap().json::<Reply>().unwrap()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn who_speaks_for_a_monitor_starts_nothing() {
+    let start = || Request::Control {
+        module: "m".parse().unwrap(),
+        command: Command::Start,
+        identity: None,
+        user: None,
+    };
+    let refused = asked_on_behalf(on_behalf(Access::Monitor, "op@10.0.0.3"), start()).await;
+    let text = "permission denied: start needs the role Control, op@10.0.0.3 has Monitor";
+    assert_eq!(refused, Reply::Error(text.to_owned()));
+    let answered = asked_on_behalf(on_behalf(Access::Control, "op@10.0.0.3"), start()).await;
+    assert!(matches!(&answered, Reply::Text(t) if t.starts_with("op@10.0.0.3 Control")), "{answered:?}");
+    let refused = asked_on_behalf(on_behalf(Access::Admin, "op\n@10.0.0.3"), start()).await;
+    assert!(matches!(&refused, Reply::Error(e) if e.contains("control characters")), "{refused:?}");
+}
+
+#[test]
+fn the_module_log_names_the_remote_user() {
+    let mut caller = caller(true);
+    caller.speak_for(Behalf { user: "admin@10.0.0.3".to_owned(), access: Access::Monitor });
+    assert_eq!(caller.access, Access::Monitor);
+    let user = |name: &str| command::Caller::User(name.to_owned());
+    assert_eq!(caller.label(None, None), user("admin@10.0.0.3"));
+    assert_eq!(caller.label(None, Some("web@10.0.0.9")), user("admin@10.0.0.3"));
+    assert_eq!(caller.label(Some("checker"), None), command::Caller::Identity("checker".to_owned()));
 }
 
 #[tokio::test]

@@ -274,7 +274,7 @@ impl Admin {
                 self.control(module, *command, caller).await
             }
             Request::Set { module, resource, value, log, identity } => {
-                let setter = identity.clone().unwrap_or_else(|| call.caller.user_name.clone());
+                let setter = identity.clone().unwrap_or_else(|| call.caller.name().to_owned());
                 self.set(module, resource.clone(), value.clone(), *log, setter).await
             }
             Request::Print { module, level, text } => self.print(module, *level, text).await,
@@ -334,7 +334,7 @@ impl Backend for Admin {
     async fn handle(&self, call: Call) -> i32 {
         let commands = self.0.store.commands();
         let pid = u32::try_from(call.caller.pid).unwrap_or(0);
-        let logged = call.request.logged();
+        let logged = call.request.logged(call.caller.remote.as_deref());
         if let Some(line) = &logged {
             let module = call.request.module().map(ModuleName::as_str);
             commands.start(Timestamp::now(), module, pid, line);
