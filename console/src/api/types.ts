@@ -1,0 +1,324 @@
+// What the API answers, name by name as `safekit` serializes it (src/control/reply.rs).
+
+export type RoleName = 'Admin' | 'Control' | 'Monitor';
+
+export interface Session {
+  authenticated: boolean;
+  user: string | null;
+  role: RoleName | null;
+  csrf: string | null;
+  methods: LoginMethod[];
+  node: string | null;
+  cluster: string | null;
+  version: string;
+  https: boolean;
+  warnings: string[];
+}
+
+export type LoginMethod = 'password' | 'openid' | 'none';
+
+export type ModuleRole = 'STOP' | 'WAIT' | 'ALONE' | 'PRIM' | 'SECOND' | 'UP';
+export type Readiness = 'NotReady' | 'Transient' | 'Ready';
+export type ModuleMode = 'mirror' | 'farm' | 'light';
+
+export interface Stamp {
+  /** Signature, hexadecimal. */
+  signature: string;
+  /** Unix time in seconds. */
+  date: number;
+}
+
+export interface Share {
+  group: string;
+  percent: number;
+}
+
+export interface Progress {
+  text: string;
+  done: number;
+  total: number;
+  unit: string;
+  /** KB/s. */
+  rate?: number | null;
+  /** Seconds that are left. */
+  left?: number | null;
+}
+
+export interface ModuleOverview {
+  module: string;
+  id: number;
+  mode: ModuleMode | null;
+  configured: boolean;
+  role: ModuleRole;
+  readiness: Readiness;
+  remote: string | null;
+  since: string;
+  reason: string | null;
+  shares: Share[];
+  progress: Progress | null;
+  encrypted: boolean;
+  boot: string;
+  active: Stamp | null;
+  current: Stamp;
+  commands: string[];
+  starts: number;
+}
+
+export interface ClusterStamp {
+  signature: string;
+  date: string;
+  lock: boolean;
+  name?: string | null;
+}
+
+export interface Overview {
+  node: string | null;
+  host: string;
+  safekit: string;
+  time: string;
+  cluster: ClusterStamp | null;
+  modules: ModuleOverview[];
+}
+
+/** Data of `event: node` of /events. */
+export interface NodeEvent {
+  node: string | null;
+  reachable: boolean;
+  error: string | null;
+  overview: Overview | null;
+}
+
+export interface NodeAddress {
+  lan: string;
+  addr: string;
+}
+
+export interface NodeRow {
+  node: string;
+  me: boolean;
+  online: boolean;
+  addresses: NodeAddress[];
+  command: string;
+  version: string | null;
+  signature: string | null;
+  lock: boolean;
+}
+
+/** How a command ended on one node. */
+export interface Outcome {
+  node: string | null;
+  code: number;
+  output: string[];
+  errors: string[];
+}
+
+export interface Results {
+  results: Outcome[];
+}
+
+export interface Fault {
+  file: string;
+  line: number | null;
+  tag: string | null;
+  attribute: string | null;
+  value: string | null;
+  what: string;
+  warning: boolean;
+}
+
+export interface LevelReport {
+  host: string;
+  os: string;
+  safekit: string;
+  license: string;
+  module: string | null;
+}
+
+export interface ResourceRow {
+  resource: string;
+  value: string;
+  date: string | null;
+  label: string;
+}
+
+export interface StateReport {
+  module: string;
+  mode: string;
+  role: ModuleRole;
+  readiness: Readiness;
+  remote: string | null;
+  since: string;
+  reason: string | null;
+  resources: ResourceRow[];
+  script: string | null;
+}
+
+export interface HistoryRow {
+  date: string;
+  value: string;
+}
+
+export type LogLevel = 'C' | 'E' | 'U' | 'S' | 'W' | 'I' | 'D';
+
+export interface LogLine {
+  id: number;
+  date: string;
+  origin: string;
+  level: LogLevel;
+  text: string;
+}
+
+export interface CommandRow {
+  date: string;
+  kind: string;
+  module: string;
+  pid: number;
+  event: string;
+  text: string;
+}
+
+export interface ExplainReport {
+  module: string;
+  state: string;
+  since: string;
+  reasons: string[];
+  advice: string[];
+}
+
+export interface PortRow {
+  process: string;
+  name: string;
+  protocol: string;
+  port: number;
+}
+
+export interface ConfInfo {
+  active: Stamp | null;
+  current: Stamp;
+}
+
+export interface UserLogRow {
+  name: string;
+  size: number;
+  date: string;
+}
+
+export interface OwnerRow {
+  group: string;
+  virtual_addr: string;
+  port: string;
+  proto: string;
+  filter: string;
+  bucket: number | null;
+  node: string | null;
+  established: string | null;
+  unknown: string | null;
+}
+
+export interface RescueArchive {
+  name: string;
+  header: Record<string, unknown>;
+  files: number;
+  bytes: number;
+  left_out: number;
+  read: boolean;
+}
+
+export interface Cluster {
+  configured: boolean;
+  xml: string;
+  signature: string | null;
+  date: string | null;
+  lock: boolean;
+  nodes: NodeRow[];
+}
+
+export interface Probe {
+  reachable: boolean;
+  hostname: string | null;
+  version: string | null;
+  error: string | null;
+}
+
+export interface ClusterNodeRow {
+  node: string;
+  signature: string;
+  date: string;
+  lock: boolean;
+}
+
+export interface CheckRow {
+  check: string;
+  status: 'ok' | 'warning' | 'error';
+  found: string;
+  advice: string | null;
+}
+
+export interface TemplateRow {
+  name: string;
+  kind: 'main' | 'backup' | 'other';
+  file: string;
+  mode: ModuleMode | null;
+  description: string;
+}
+
+export interface ModuleFile {
+  path: string;
+  text: string | null;
+  base64: string | null;
+  executable: boolean;
+}
+
+export interface ModuleFiles {
+  signature: string;
+  files: ModuleFile[];
+}
+
+export interface ConfigurationRow {
+  module: string;
+  name: string;
+  date: string;
+}
+
+export interface CheckReport {
+  faults: Fault[];
+  output: string[];
+}
+
+export interface Access {
+  method: string;
+  users: { name: string; role: RoleName }[];
+  problems: string[];
+}
+
+export interface Certificate {
+  https: boolean;
+  subject: string | null;
+  issuer: string | null;
+  names: string[];
+  not_before: string | null;
+  not_after: string | null;
+  days_left: number | null;
+  warning: string | null;
+}
+
+export interface TokenRow {
+  name: string;
+  role: RoleName;
+  created: string;
+  expires: string;
+}
+
+/** RFC 9457 with the members of SafeKit. */
+export interface ProblemBody {
+  type?: string;
+  title?: string;
+  status?: number;
+  detail?: string;
+  node?: string;
+  output?: string[];
+  faults?: Fault[];
+  /** Seconds to wait, of 429. */
+  retry_after?: number;
+  [member: string]: unknown;
+}

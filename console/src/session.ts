@@ -1,0 +1,41 @@
+import { computed, signal } from '@preact/signals';
+import { api } from './api/api';
+import { setCsrf, whenUnauthenticated } from './api/client';
+import type { RoleName, Session } from './api/types';
+
+/** Who is logged in; null before the first answer. */
+export const session = signal<Session | null>(null);
+
+export const role = computed<RoleName | null>(() => (session.value?.authenticated ? session.value.role : null));
+
+const RANK: Record<RoleName, number> = { Monitor: 0, Control: 1, Admin: 2 };
+
+/** Whether the user may do what this role may. */
+export function may(needed: RoleName): boolean {
+  return role.value !== null && RANK[role.value] >= RANK[needed];
+}
+
+function take(next: Session): Session {
+  setCsrf(next.csrf);
+  session.value = next;
+  return next;
+}
+
+export async function loadSession(): Promise<Session> {
+  return take(await api.session());
+}
+
+export async function login(user: string, password: string): Promise<Session> {
+  return take(await api.login(user, password));
+}
+
+export async function logout(): Promise<void> {
+  await api.logout();
+  await loadSession();
+}
+
+// The login page appears; the page that was shown comes back after it, as its address stays.
+whenUnauthenticated(() => {
+  const now = session.peek();
+  if (now?.authenticated) take({ ...now, authenticated: false, role: null, csrf: null });
+});

@@ -1,0 +1,56 @@
+import { signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { t } from '../i18n';
+import { route } from '../router';
+import { recall, remember } from '../theme';
+import { ConfirmHost, IconButton, Toasts } from '../ui';
+import { Banner } from './Banner';
+import { Header } from './Header';
+import { Sidebar } from './Sidebar';
+
+const KEY = 'safekit.sidebar';
+
+const collapsed = signal(recall(KEY) === 'collapsed');
+/** On a phone the side bar lies over the page. */
+export const drawer = signal(false);
+
+/** What is around every page: side bar, header, banner of a lost connection, toasts. */
+export function Shell({ children }: { children: ComponentChildren }) {
+  const here = route.value.join('/');
+  useEffect(() => {
+    drawer.value = false;
+  }, [here]);
+  return (
+    <div class={`shell ${collapsed.value ? 'collapsed' : ''} ${drawer.value ? 'drawer-open' : ''}`}>
+      <a class="skip" href="#content">
+        {t('app.skip')}
+      </a>
+      <aside class="sidebar" onKeyDown={(e) => e.key === 'Escape' && (drawer.value = false)}>
+        <Sidebar />
+        <div class="sidebar-foot">
+          <IconButton
+            icon={collapsed.value ? 'chevronRight' : 'chevronLeft'}
+            label={t(collapsed.value ? 'nav.expand' : 'nav.collapse')}
+            onClick={toggle}
+          />
+        </div>
+      </aside>
+      <div class="drawer-shade" onClick={() => (drawer.value = false)} />
+      <div class="main">
+        <Header />
+        <Banner />
+        <main id="content" tabIndex={-1}>
+          {children}
+        </main>
+      </div>
+      <ConfirmHost />
+      <Toasts />
+    </div>
+  );
+}
+
+function toggle(): void {
+  collapsed.value = !collapsed.value;
+  remember(KEY, collapsed.value ? 'collapsed' : 'open');
+}

@@ -1,0 +1,115 @@
+import { computed, signal } from '@preact/signals';
+import { api } from '../api/api';
+import { follow, type Connection, type Stream } from '../api/stream';
+import type { ModuleOverview, NodeEvent, NodeRow, Overview } from '../api/types';
+import { session } from '../session';
+
+/** What is known of a node of the cluster. */
+export interface NodeView {
+  /** Its name; the host name while there is no cluster. */
+  name: string;
+  reachable: boolean;
+  error: string | null;
+  /** As it was when it answered last. */
+  overview: Overview | null;
+  /** When it was last heard of, milliseconds. */
+  seen: number | null;
+}
+
+const views = signal<ReadonlyMap<string, NodeView>>(new Map());
+/** Rows of cluster.xml as the connection node has it; empty while there is no cluster. */
+export const rows = signal<NodeRow[]>([]);
+const stream = signal<Stream | null>(null);
+/** The first node has told how it is. */
+export const known = computed(() => views.value.size > 0);
+
+/** How the stream from the connection node is. */
+export const connection = computed<Connection>(() => stream.value?.connection.value ?? { state: 'connecting' });
+
+/** The connection node is lost: what is shown is old. */
+export const stale = computed(() => connection.value.state === 'reconnecting');
+
+/** Name of the connection node. */
+export const here = computed<string | null>(() => rows.value.find((r) => r.me)?.node ?? session.value?.node ?? null);
+
+/** Nodes in the order of cluster.xml, then those that it does not name. */
+export const nodes = computed<NodeView[]>(() => {
+  const order = rows.value.map((r) => r.node);
+  const place = (n: NodeView) => (order.includes(n.name) ? order.indexOf(n.name) : order.length);
+  return [...views.value.values()].sort((a, b) => place(a) - place(b) || a.name.localeCompare(b.name));
+});
+
+/** A module and how it is on each node that has it. */
+export interface ModuleView {
+  name: string;
+  on: { node: NodeView; module: ModuleOverview }[];
+}
+
+/** Modules by name, each with its nodes. */
+export const modules = computed<ModuleView[]>(() => {
+  const names = new Set(nodes.value.flatMap((n) => n.overview?.modules.map((m) => m.module) ?? []));
+  return [...names].sort((a, b) => a.localeCompare(b)).map((name) => ({
+    name,
+    on: nodes.value.flatMap((node) => {
+      const module = node.overview?.modules.find((m) => m.module === name);
+      return module ? [{ node, module }] : [];
+    }),
+  }));
+});
+
+/** A module on a node, as it is now. */
+export function moduleOn(name: string, node: string): { node: NodeView; module: ModuleOverview | null } | null {
+  const view = views.value.get(node);
+  if (!view) return null;
+  return { node: view, module: view.overview?.modules.find((m) => m.module === name) ?? null };
+}
+
+/** Node for a request: null for the connection node, which needs no detour. */
+export function through(node: string): string | null {
+  return node === here.peek() || rows.peek().length === 0 ? null : node;
+}
+
+/** Begins to follow the cluster; again after a login. */
+export function startCluster(): void {
+  if (stream.peek()) return;
+  stream.value = follow('/events', {
+    onOpen: () => void loadRows(),
+    onEvent: (event) => {
+      if (event.event === 'node') take(JSON.parse(event.data) as NodeEvent);
+    },
+  });
+}
+
+export function stopCluster(): void {
+  stream.peek()?.close();
+  stream.value = null;
+  views.value = new Map();
+  rows.value = [];
+}
+
+/** Tries to reach the connection node now. */
+export function reconnect(): void {
+  stream.peek()?.retry();
+}
+
+function take(event: NodeEvent): void {
+  const name = event.node ?? event.overview?.host ?? '';
+  const before = views.peek().get(name);
+  const overview = event.overview ?? before?.overview ?? null;
+  const seen = event.reachable ? Date.now() : (before?.seen ?? null);
+  const view = { name, reachable: event.reachable, error: event.error, overview, seen };
+  views.value = new Map(views.peek()).set(name, view);
+  const changed = before?.overview?.cluster?.signature !== overview?.cluster?.signature;
+  if (before && changed) void loadRows();
+}
+
+/** Reads cluster.xml's nodes and forgets those that are no more. */
+async function loadRows(): Promise<void> {
+  const next = await api.nodes().catch(() => null);
+  if (!next) return;
+  rows.value = next;
+  const names = next.map((r) => r.node);
+  if (names.length === 0) return;
+  const kept = [...views.peek()].filter(([name]) => names.includes(name));
+  views.value = new Map(kept);
+}

@@ -1,0 +1,83 @@
+// The icons: strokes on a grid of 24, drawn for this console.
+const PATHS = {
+  activity: 'M3 12h4l3-8 4 16 3-8h4',
+  archive: 'M3 4h18v5H3zM5 9v11h14V9M10 13h4',
+  arrowLeft: 'M19 12H5m7-7-7 7 7 7',
+  arrowRight: 'M5 12h14m-7-7 7 7-7 7',
+  bulb: 'M9 18h6M10 21h4M12 3a6 6 0 0 0-4 10.500c.8.8 1 1.500 1 2.500h6c0-1 .2-1.700 1-2.500A6 6 0 0 0 12 3z',
+  check: 'M4.500 12.500l5 5 10-11',
+  checkCircle: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM8 12.200l2.800 2.800L16 9.500',
+  chevronDown: 'M6 9l6 6 6-6',
+  chevronLeft: 'M15 6l-6 6 6 6',
+  chevronRight: 'M9 6l6 6-6 6',
+  chevronUp: 'M6 15l6-6 6 6',
+  clock: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5.500l3.500 2',
+  cluster: 'M9 3h6v5H9zM3 16h6v5H3zM15 16h6v5h-6zM12 8v4M6 16v-4h12v4',
+  code: 'M8 7l-5 5 5 5M16 7l5 5-5 5',
+  copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
+  cube: 'M12 3l8 4.500v9L12 21l-8-4.500v-9zM12 12l8-4.500M12 12v9M12 12L4 7.500',
+  download: 'M12 4v11m-5-4.500 5 5 5-5M5 20h14',
+  edit: 'M4 20h4L19 9l-4-4L4 16zM13 7l4 4',
+  eye: 'M2 12s3.500-7 10-7 10 7 10 7-3.500 7-10 7S2 12 2 12zM12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6z',
+  eyeOff: 'M4 4l16 16M10 5.200A10 10 0 0 1 12 5c6.500 0 10 7 10 7a17 17 0 0 1-3 3.800M6.500 6.600A16 16 0 0 0 2 12s3.500 7 10 7a10 10 0 0 0 5-1.300M10 10a3 3 0 0 0 4 4',
+  file: 'M6 3h8l4 4v14H6zM14 3v4h4',
+  filter: 'M4 5h16l-6 7.500V19l-4 1.500v-8z',
+  globe: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c3 2.500 3.500 6 3.500 9s-.5 6.500-3.500 9c-3-2.500-3.500-6-3.500-9S9 5.500 12 3z',
+  help: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM9.500 9.500a2.500 2.500 0 1 1 3.500 2.300c-.7.3-1 .8-1 1.700M12 16.500v.3',
+  info: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 11v5.500M12 7.700v.3',
+  key: 'M8 11a4.500 4.500 0 1 0 0 9 4.500 4.500 0 0 0 0-9zM11.500 12.500L20 4m-3 3 2.500 2.500M14 10l1.500 1.500',
+  lock: 'M6 11h12v10H6zM8.500 11V8a3.500 3.500 0 0 1 7 0v3',
+  log: 'M5 4h14M5 9h14M5 14h9M5 19h6',
+  logout: 'M14 4h5v16h-5M10 8l-4 4 4 4M6 12h9',
+  menu: 'M4 6h16M4 12h16M4 18h16',
+  monitor: 'M3 4h18v12H3zM8 20h8M12 16v4',
+  moon: 'M20 14.500A8.500 8.500 0 0 1 9.500 4a8.500 8.500 0 1 0 10.500 10.500z',
+  more: 'M12 5.500v.01M12 12v.01M12 18.500v.01',
+  pause: 'M8 5v14M16 5v14',
+  play: 'M7 4.500l12 7.500-12 7.500z',
+  plus: 'M12 5v14M5 12h14',
+  power: 'M12 3v9M6.500 6.500a8 8 0 1 0 11 0',
+  refresh: 'M20 5v5h-5M4 19v-5h5M19 10a7.500 7.500 0 0 0-13.500-2.500M5 14a7.500 7.500 0 0 0 13.500 2.500',
+  restart: 'M4 12a8 8 0 1 0 2.500-5.800L4 8.500M4 4v4.500h4.500',
+  search: 'M10.500 4a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zM15.500 15.500L20 20',
+  server: 'M4 4h16v7H4zM4 13h16v7H4zM7.500 7.500v.01M7.500 16.500v.01',
+  settings: 'M4 7h10M18 7h2M14 4.500v5M4 17h2M10 17h10M10 14.500v5',
+  shield: 'M12 3l8 3v5.500c0 4.500-3.300 8-8 9.500-4.700-1.500-8-5-8-9.500V6z',
+  skip: 'M5 5l9 7-9 7zM18 5v14',
+  star: 'M12 4l2.400 5.100 5.600.7-4.100 3.800 1.100 5.500L12 16.400l-5 2.700 1.100-5.500L4 9.800l5.600-.7z',
+  stop: 'M6 6h12v12H6z',
+  sun: 'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2.500v2M12 19.500v2M2.500 12h2M19.500 12h2M5.300 5.300l1.400 1.400M17.300 17.300l1.400 1.400M5.300 18.700l1.400-1.400M17.300 6.700l1.400-1.400',
+  swap: 'M4 8h14m-4-4 4 4-4 4M20 16H6m4-4-4 4 4 4',
+  sync: 'M7 4v14m-3.500-3.500L7 18l3.500-3.500M17 20V6m-3.500 3.500L17 6l3.500 3.500',
+  trash: 'M4 6h16M9 6V4h6v2M6 6l1 15h10l1-15M10 10v7M14 10v7',
+  unlink: 'M9 15l-2 2a3.500 3.500 0 0 1-5-5l2-2M15 9l2-2a3.500 3.500 0 0 1 5 5l-2 2M5 4l1.500 2M19 20l-1.500-2',
+  upload: 'M12 16V5M7 9.500l5-5 5 5M5 20h14',
+  user: 'M12 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM4.500 20c1-4 4-5.500 7.500-5.500s6.500 1.500 7.500 5.500',
+  wait: 'M7 3h10M7 21h10M8 3v4l4 5 4-5V3M8 21v-4l4-5 4 5v4',
+  warning: 'M12 4L2.500 20h19zM12 10v5M12 17.500v.3',
+  x: 'M6 6l12 12M18 6L6 18',
+  xCircle: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM9 9l6 6M15 9l-6 6',
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+/** An icon. It says nothing to screen readers: the text beside it does, or the label of its button. */
+export function Icon({ name, size = 18, class: className }: { name: IconName; size?: number; class?: string }) {
+  return (
+    <svg
+      class={`icon ${className ?? ''}`}
+      width={size}
+      height={size}
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="1.8"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+      focusable="false"
+    >
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}
