@@ -9,6 +9,7 @@
 //! - [`wire`]: sealed datagrams; [`net`]: addresses, ARP/ND, ICMP, socket reset.
 //! - [`farm`]: the packet filter of a farm.
 //! - [`rfs`]: replicated directories: FUSE, stream, zones, reintegration.
+//! - [`web`]: the web service, and the way to the other nodes.
 //! - [`guard`]: the fencing protocol of `safeguard`, and cgroups.
 //! - [`sandbox`]: whole clusters on one machine, for trying, training and testing.
 
@@ -26,4 +27,5 @@ pub mod node;
 pub mod rfs;
 pub mod sandbox;
 pub mod store;
+pub mod web;
 pub mod wire;

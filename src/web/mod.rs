@@ -1,0 +1,3 @@
+//! The web service: what people and other nodes ask over HTTP.
+
+pub mod remote;
