@@ -207,7 +207,7 @@ impl Moving {
     pub fn guarded(&self, data: bool) -> bool {
         let armed = match self.mv {
             Move::Promote | Move::Takeover => {
-                self.todo(data).iter().position(|t| *t == Todo::Arm).is_some_and(|i| i < self.at.into())
+                self.todo(data).iter().position(|t| *t == Todo::Arm).is_some_and(|i| i < usize::from(self.at))
             }
             _ => !data || self.from == Role::Prim,
         };

@@ -141,7 +141,7 @@ impl Run<'_> {
 
     fn released(&self, m: &Moving) -> bool {
         let place = m.todo(self.cfg.data).iter().position(|t| *t == Todo::Release);
-        place.is_some_and(|p| p < m.at.into())
+        place.is_some_and(|p| p < usize::from(m.at))
     }
 
     /// Scripts are not run any more, since their move was cut short.
@@ -184,7 +184,7 @@ impl Run<'_> {
     /// The order to open the directories was given, or is the next.
     pub(super) fn opened(&self, m: &Moving) -> bool {
         let place = m.todo(self.cfg.data).iter().position(|t| *t == Todo::Writable);
-        m.mv == Move::Promote && place.is_some_and(|p| p <= m.at.into())
+        m.mv == Move::Promote && place.is_some_and(|p| p <= usize::from(m.at))
     }
 
     /// What an operator has to make equal before there is a secondary.
