@@ -33,6 +33,9 @@ use clap::Parser;
 use std::ffi::OsString;
 use std::time::Duration;
 
+/// This program under the names of special commands, below SAFE.
+pub const ALIASES: [&str; 1] = ["private/bin/vip_if_ctrl"];
+
 /// How long a command waits for `safeadmin` (CLI-003), unless SAFEKIT_WAIT_MS says otherwise.
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -1,7 +1,7 @@
 //! `safekit sandbox`: clusters on one machine (DESIGN 11). Needs no `safeadmin`.
 
 use crate::sandbox::disk::{self, What, Where, server};
-use crate::sandbox::{DEFAULT_DIR, Node, Options, Result, Sandbox, SandboxError, exec, init};
+use crate::sandbox::{DEFAULT_DIR, Node, Options, Result, Sandbox, SandboxError, console, exec, init};
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -41,9 +41,12 @@ enum Action {
         /// not flushed: lossy, or lossy:SIZE with a unit m or g.
         #[arg(long, value_parser = lossy)]
         disk: Option<u64>,
-        /// Network and nodes only: no safeguard and safeadmin.
+        /// Network and nodes only: no safeguard, safeadmin and safewebserver.
         #[arg(long)]
         no_daemons: bool,
+        /// Password of admin in the web console; otherwise one is made up.
+        #[arg(long)]
+        password: Option<String>,
     },
     /// Run a command inside a node or the client; its exit code is passed on.
     Exec {
@@ -99,8 +102,13 @@ enum Action {
         /// What to do.
         #[arg(value_enum)]
         order: Order,
-        /// safeguard or safeadmin.
+        /// safeguard, safeadmin or safewebserver.
         program: String,
+    },
+    /// Where the web consoles of the nodes are for a browser on this machine.
+    Console {
+        /// Only that of this node.
+        node: Option<String>,
     },
     /// Show machines, addresses and programs.
     Status {
@@ -114,6 +122,8 @@ enum Action {
     Boot { sandbox: PathBuf, machine: String },
     #[command(name = init::INIT, hide = true)]
     Init { sandbox: PathBuf, machine: String },
+    #[command(name = console::CONSOLE, hide = true)]
+    ServeConsole { sandbox: PathBuf },
     #[command(name = disk::DISK, hide = true)]
     ServeDisk { sandbox: PathBuf, machine: String },
 }
@@ -163,9 +173,9 @@ pub fn run(command: SandboxCommand) -> Result<i32> {
     let SandboxCommand { name, dir, action } = command;
     let open = || Sandbox::open(&dir, &name);
     match action {
-        Action::Up { nodes, clients, lans, private, disk, no_daemons } => {
+        Action::Up { nodes, clients, lans, private, disk, no_daemons, password } => {
             let (daemons, programs) = (!no_daemons, programs()?);
-            up(&Options { name, dir, nodes, clients, lans, private, disk, daemons, programs })?;
+            up(&Options { name, dir, nodes, clients, lans, private, disk, daemons, password, programs })?;
         }
         Action::Exec { node, command } => {
             let (sandbox, state) = open()?;
@@ -188,10 +198,12 @@ pub fn run(command: SandboxCommand) -> Result<i32> {
                 Order::Stop => node.stop_service(&program)?,
             }
         }
+        Action::Console { node } => show_consoles(&open()?.0, node.as_deref())?,
         Action::Status { json } => status(&open()?.0, json)?,
         Action::Down => Sandbox::down(&dir, &name)?,
         Action::Boot { sandbox, machine } => init::boot(&sandbox, &machine)?,
         Action::Init { sandbox, machine } => init::run(&sandbox, &machine)?,
+        Action::ServeConsole { sandbox } => console::run(&sandbox)?,
         Action::ServeDisk { sandbox, machine } => server::run(&sandbox, &machine)?,
     }
     Ok(0)
@@ -248,6 +260,21 @@ fn range(text: &str) -> std::result::Result<(u64, u64), String> {
     let ends = text.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
     ends.filter(|(from, to)| from < to)
         .ok_or_else(|| "two numbers of bytes are expected, as in 0-4096".into())
+}
+
+fn show_consoles(sandbox: &Sandbox, node: Option<&str>) -> Result<()> {
+    let consoles = sandbox.consoles()?;
+    let wanted = |name: &str| node.is_none_or(|node| node == name);
+    if !consoles.iter().any(|c| wanted(&c.node)) {
+        let known = consoles.iter().map(|c| c.node.as_str()).collect::<Vec<_>>().join(", ");
+        let (what, name) = ("console", node.unwrap_or("of any node").to_owned());
+        return Err(SandboxError::NoSuch { what, name, known });
+    }
+    for console in consoles.iter().filter(|c| wanted(&c.node)) {
+        println!("console of {}: {}", console.node, console.url);
+    }
+    println!("user admin, password {}", sandbox.status()?.password);
+    Ok(())
 }
 
 fn status(sandbox: &Sandbox, json: bool) -> Result<()> {
@@ -320,7 +347,9 @@ mod tests {
     fn up_has_the_documented_defaults() {
         let command = parse("sandbox up --private /a --private /b");
         assert_eq!((command.name.as_str(), command.dir.as_path()), ("default", Path::new(DEFAULT_DIR)));
-        let Action::Up { nodes, clients, lans, private, disk: None, no_daemons } = command.action else {
+        let Action::Up { nodes, clients, lans, private, disk: None, no_daemons, password: None } =
+            command.action
+        else {
             panic!("not up")
         };
         assert_eq!((nodes, clients, no_daemons), (2, 1, false));

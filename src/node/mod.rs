@@ -18,6 +18,7 @@ pub mod record;
 pub mod replicated;
 pub mod rfssync;
 pub mod script;
+pub mod service;
 pub mod sysctl;
 pub mod tree;
 

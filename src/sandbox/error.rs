@@ -38,7 +38,7 @@ pub enum SandboxError {
     /// No such machine or LAN in this sandbox.
     #[error("no {what} \"{name}\" in this sandbox: it has {known}")]
     NoSuch {
-        /// `machine` or `lan`.
+        /// `machine`, `lan` or `console`.
         what: &'static str,
         /// The name asked for.
         name: String,

@@ -1,7 +1,7 @@
 //! The files of a new node: its `SAFE` tree, its cluster configuration and key, its private copies.
 
 use super::error::{During, Result, SandboxError};
-use super::node::{Node, SERVICES};
+use super::node::{Node, SERVICES, WEB};
 use super::state::State;
 use super::{bounded::run_bounded, disk, hex};
 use rustix::fs::IFlags;
@@ -25,11 +25,18 @@ pub(super) fn install(node: &Node, state: &State, key: &[u8; 32]) -> Result<()> 
         fs::create_dir_all(dir).during(|| format!("make {}", dir.display()))?;
     }
     link(&state.programs.join("safekit"), &safe.join("safekit"))?;
-    for program in ["safekit", "rfsbox"].iter().chain(&SERVICES) {
+    for program in ["safekit", "rfsbox"].iter().chain(SERVICES.iter().filter(|s| **s != WEB)) {
         link(&state.programs.join(program), &bin.join(program))?;
     }
-    // The same program under the name of a special command.
-    link(&state.programs.join("safekit"), &bin.join("vip_if_ctrl"))?;
+    // Shown there by the node's root: its user may not be let into the directory of the programs.
+    write_new(&bin.join(WEB), 0o755, b"")?;
+    // The same program under the names of special commands.
+    for alias in crate::cli::ALIASES {
+        let alias = safe.join(alias);
+        let dir = alias.parent().unwrap_or(&safe);
+        fs::create_dir_all(dir).during(|| format!("make {}", dir.display()))?;
+        link(&state.programs.join("safekit"), &alias)?;
+    }
     if let Some(templates) = templates(&state.programs) {
         copy(&templates, &generic)?;
     }
@@ -93,7 +100,7 @@ fn link(to: &Path, from: &Path) -> Result<()> {
     symlink(to, from).during(|| format!("link {} to {}", from.display(), to.display()))
 }
 
-fn write_new(path: &Path, mode: u32, content: &[u8]) -> Result<()> {
+pub(super) fn write_new(path: &Path, mode: u32, content: &[u8]) -> Result<()> {
     let what = || format!("write {}", path.display());
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).during(what)?;
     file.write_all(content).during(what)

@@ -40,6 +40,8 @@ pub struct ServiceStatus {
     pub pid: Option<i32>,
     /// How often it was started in this boot.
     pub starts: u32,
+    /// Whether it is started at boot.
+    pub boot: bool,
 }
 
 /// First step: in new namespaces, starts process 1 and waits until it has its root. Ends at once, so
@@ -98,7 +100,7 @@ pub fn run(sandbox: &Path, machine: &str) -> Result<()> {
     if machine.has_disk(&state) {
         disk::show(&machine)?;
     }
-    root::enter(&new_root, &machine.private(&state))?;
+    root::enter(&new_root, &machine.own(&state))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -117,7 +119,7 @@ async fn serve(machine: &Node, state: &State) -> Result<()> {
     let id = id.during(|| "find SAFEKIT_BOOT_ID in the environment".into())?;
     println!("{READY} {id}");
     let boot = Boot { pid: 1, started: 0, id };
-    let mut services = Services::new(machine, machine.environment(state, &boot));
+    let mut services = Services::new(machine, state, machine.environment(state, &boot));
     loop {
         services.start_due(Instant::now());
         let wake = services.next_start();
@@ -144,6 +146,8 @@ async fn answer(stream: tokio::net::UnixStream, services: &mut Services) -> std:
     let reply = match line.trim().split_once(' ') {
         Some(("start", name)) => services.want(name, true),
         Some(("stop", name)) => services.want(name, false),
+        Some(("enable", name)) => services.set_boot(name, true),
+        Some(("disable", name)) => services.set_boot(name, false),
         None if line.trim() == "list" => Ok(()),
         _ => Err(format!("unknown request \"{}\"", line.trim())),
     };

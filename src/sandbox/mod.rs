@@ -8,6 +8,7 @@
 
 mod bounded;
 mod cgroup;
+pub mod console;
 pub mod disk;
 mod error;
 mod exec;
@@ -19,13 +20,17 @@ mod root;
 mod services;
 mod state;
 mod status;
+mod users;
+mod web;
 
+pub use console::Console;
 pub use error::{Result, SandboxError};
 pub use exec::exec;
 pub use files::cluster_xml;
-pub use node::{Node, SERVICES};
+pub use node::{Node, SERVICES, WEB};
 pub use state::{Boot, Cut, State};
 pub use status::{MachineStatus, Status};
+pub use users::Account;
 
 use bounded::{in_parallel, wait_until};
 use error::During;
@@ -69,8 +74,10 @@ pub struct Options {
     /// Size in bytes of each node's lossy disk ([`disk`]), on which SAFEVAR and the private directories
     /// then lie; none: they lie on the disk of this machine.
     pub disk: Option<u64>,
-    /// Whether nodes run `safeguard` and `safeadmin`.
+    /// Whether nodes run their programs ([`SERVICES`]).
     pub daemons: bool,
+    /// Password of `admin` in the web console; none: one is made up.
+    pub password: Option<String>,
     /// Directory of the programs.
     pub programs: PathBuf,
 }
@@ -101,6 +108,7 @@ impl Sandbox {
     }
 
     fn build(&self, options: &Options) -> Result<()> {
+        fs::create_dir_all(&self.dir).during(|| format!("make {}", self.dir.display()))?;
         let o = options.clone();
         let state = State {
             name: o.name,
@@ -111,6 +119,8 @@ impl Sandbox {
             disk: o.disk,
             daemons: o.daemons,
             programs: o.programs,
+            account: users::install(&self.dir)?,
+            password: o.password.map_or_else(web::new_password, Ok)?,
             cuts: Vec::new(),
         };
         let machines = self.machines(&state);
@@ -120,22 +130,31 @@ impl Sandbox {
             fs::create_dir_all(machine.dir()).during(|| format!("make {}", machine.dir().display()))?;
         }
         state::write(&self.state_file(), &state)?;
+        let consoles = console::wanted(&state);
+        if consoles {
+            console::launch(self, &state)?;
+        }
         let key = random::<32>()?;
+        let credentials = web::credentials(&state.password)?;
         in_parallel(everything, |machine| {
             if machine.is_node() {
                 files::install(machine, &state, &key)?;
+                web::install(machine, state.account, &credentials)?;
             }
             machine.power_on(&state)
         })?;
         network::install_switch(&switch, &state)?;
-        in_parallel(machines.iter().collect(), |machine| self.go_live(machine, &state))
+        in_parallel(machines.iter().collect(), |machine| self.go_live(machine, &state))?;
+        if consoles { console::wait(self) } else { Ok(()) }
     }
 
     /// What follows the boot of a machine: its network, then its programs.
     fn go_live(&self, machine: &Node, state: &State) -> Result<()> {
         network::attach(&self.switch(), machine, state)?;
         if state.daemons && machine.is_node() {
-            for service in SERVICES {
+            let built = |service: &&str| *service != WEB || console::wanted(state);
+            let at_boot = |service: &&str| !machine.boot_setting(service).exists();
+            for service in SERVICES.iter().copied().filter(built).filter(at_boot) {
                 machine.start_service(service)?;
             }
         }
@@ -262,6 +281,18 @@ impl Sandbox {
         self.go_live(&machine, &state)
     }
 
+    /// Where the nodes' consoles are on this machine. A process that has died is started again.
+    pub fn consoles(&self) -> Result<Vec<Console>> {
+        let (_lock, state) = self.locked()?;
+        let known = console::list(self, &state)?;
+        if !known.is_empty() || !console::wanted(&state) {
+            return Ok(known);
+        }
+        console::launch(self, &state)?;
+        console::wait(self)?;
+        console::list(self, &state)
+    }
+
     fn locked(&self) -> Result<(fs::File, State)> {
         // Without a sandbox there is nothing to lock, and a lock would be left behind.
         Sandbox::at(&self.dir)?;
@@ -299,8 +330,8 @@ impl Sandbox {
     }
 }
 
-/// Kills the first processes of a sandbox's machines, and the servers of its disks, wherever they are, and
-/// says how many there still were.
+/// Kills the first processes of a sandbox's machines, the servers of its disks and the process of its
+/// consoles, wherever they are, and says how many there still were.
 fn kill_first_processes(sandbox: &Path) -> usize {
     let Ok(processes) = fs::read_dir("/proc") else { return 0 };
     let pids = processes.flatten().filter_map(|p| p.file_name().to_str()?.parse::<i32>().ok());
@@ -308,7 +339,9 @@ fn kill_first_processes(sandbox: &Path) -> usize {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line);
         let argv: Vec<_> = line.trim_end_matches('\0').split('\0').collect();
-        init::is_first_process(&argv, sandbox) || disk::is_server(&argv, sandbox)
+        init::is_first_process(&argv, sandbox)
+            || disk::is_server(&argv, sandbox)
+            || console::is_process(&argv, sandbox)
     };
     let kill =
         |pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
@@ -359,8 +392,13 @@ fn check(options: &Options) -> Result<()> {
             return refused(format!("no directory {dir}: make it, or name an absolute one right under /"));
         }
     }
-    let programs = if options.daemons { &SERVICES[..] } else { &[] };
-    for program in ["safekit", "rfsbox"].iter().chain(programs) {
+    if let Some(password) = &options.password
+        && (password.is_empty() || password.len() > 72 || password.chars().any(char::is_control))
+    {
+        return refused("a password has 1 to 72 bytes without control characters".into());
+    }
+    let needed = SERVICES.iter().filter(|program| options.daemons && **program != WEB);
+    for program in ["safekit", "rfsbox"].iter().chain(needed) {
         if !options.programs.join(program).is_file() {
             let dir = options.programs.display();
             return refused(format!(

@@ -5,7 +5,8 @@ use super::error::{During, Result, SandboxError};
 use super::init::{self, ServiceStatus};
 use super::root;
 use super::state::{self, Boot, State};
-use super::{cgroup, disk};
+use super::{cgroup, console, disk, users};
+use crate::node::service::SUPERVISOR_VARIABLE;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,8 +16,11 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+/// The web service, which runs as user safekit.
+pub const WEB: &str = "safewebserver";
+
 /// Programs each node runs, in the order in which they start.
-pub const SERVICES: [&str; 2] = ["safeguard", "safeadmin"];
+pub const SERVICES: [&str; 3] = ["safeguard", "safeadmin", WEB];
 
 /// A boot, a stop of a program and a power off are given up after this time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -62,6 +66,11 @@ impl Node {
     /// What a program started by the machine ([`SERVICES`]) has printed.
     pub fn output_of(&self, service: &str) -> PathBuf {
         self.dir().join(format!("{service}.out"))
+    }
+
+    /// There while a program is not to be started at boot.
+    pub(super) fn boot_setting(&self, service: &str) -> PathBuf {
+        self.dir().join(format!("{service}.off"))
     }
 
     /// Its IPv4 address on the LAN number `lan` (counted from 1).
@@ -138,6 +147,7 @@ impl Node {
             vars.push(("PATH", format!("{safe}:{bin}:{old_path}")));
             vars.push(("SAFE", safe));
             vars.push(("SAFEVAR", text(self.safevar())));
+            vars.push((SUPERVISOR_VARIABLE, text(self.socket())));
         } else {
             vars.push(("PATH", format!("{}:{old_path}", state.programs.display())));
         }
@@ -151,6 +161,22 @@ impl Node {
     /// What holds `var` and the copies of private directories: its directory, or its disk.
     pub(super) fn content(&self, state: &State) -> PathBuf {
         if self.has_disk(state) { self.disk_mount() } else { self.dir() }
+    }
+
+    /// What the node has in the place of what this machine has.
+    pub(super) fn own(&self, state: &State) -> Vec<root::Private> {
+        let mut own = self.private(state);
+        if self.is_node() {
+            let list =
+                |name| root::Private { copy: self.sandbox.join(name), at: Path::new("/etc").join(name) };
+            own.extend(users::FILES.map(list));
+            let program = |dir: PathBuf| dir.join(WEB);
+            if console::wanted(state) {
+                let (copy, at) = (program(state.programs.clone()), program(self.safe().join("private/bin")));
+                own.push(root::Private { copy, at });
+            }
+        }
+        own
     }
 
     /// The node's copies of private directories.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const NONE: Option<&str> = None;
 const OLD: &str = ".old";
 
-/// A directory to be shown in another place.
+/// A directory, or a file that is there, to be shown in another place.
 pub(super) struct Private {
     /// The node's own copy.
     pub copy: PathBuf,
@@ -42,11 +42,13 @@ pub(super) fn enter(new: &Path, private: &[Private]) -> Result<()> {
     if Path::new("/sys/fs/cgroup").is_dir() {
         bind(Path::new("/sys/fs/cgroup"), &sys.join("fs/cgroup"))?;
     }
-    for dir in private {
-        let at = new.join(dir.at.strip_prefix("/").unwrap_or(&dir.at));
-        // Only a directory right under / can be missing here: `up` has checked the others.
-        fs::create_dir_all(&at).during(|| format!("make {}", dir.at.display()))?;
-        bind(&dir.copy, &at)?;
+    for own in private {
+        let at = new.join(own.at.strip_prefix("/").unwrap_or(&own.at));
+        if own.copy.is_dir() {
+            // Only a directory right under / can be missing here: `up` has checked the others.
+            fs::create_dir_all(&at).during(|| format!("make {}", own.at.display()))?;
+        }
+        bind(&own.copy, &at)?;
     }
     let old = new.join(OLD);
     fs::create_dir(&old).during(|| format!("make {}", old.display()))?;

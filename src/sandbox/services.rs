@@ -1,10 +1,15 @@
 //! Keeping the programs of a node running: started at once when they die, slower when they keep dying.
 
 use super::init::{ServiceStatus, output_file};
-use super::node::{Node, SERVICES};
+use super::node::{Node, SERVICES, WEB};
+use super::state::State;
+use super::users::Account;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,6 +24,10 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 struct Service {
     name: &'static str,
     program: PathBuf,
+    /// Who it runs as; root without.
+    account: Option<Account>,
+    /// There while it is not to be started at boot.
+    off: PathBuf,
     output: PathBuf,
     /// Running, if anything.
     pid: Option<Pid>,
@@ -38,10 +47,12 @@ pub(super) struct Services {
 
 impl Services {
     /// Nothing is started before it is wanted.
-    pub(super) fn new(machine: &Node, environment: Vec<(&'static str, String)>) -> Services {
+    pub(super) fn new(machine: &Node, state: &State, environment: Vec<(&'static str, String)>) -> Services {
         let service = |name: &'static str| Service {
             name,
             program: machine.safe().join("private/bin").join(name),
+            account: (name == WEB).then_some(state.account),
+            off: machine.boot_setting(name),
             output: machine.output_of(name),
             pid: None,
             started: None,
@@ -54,11 +65,14 @@ impl Services {
         Services { list: names.iter().copied().map(service).collect(), environment }
     }
 
+    fn find(&mut self, name: &str) -> Result<&mut Service, String> {
+        let service = self.list.iter_mut().find(|s| s.name == name);
+        service.ok_or_else(|| format!("this machine has no program {name}"))
+    }
+
     /// Wants a program running, or ended by SIGTERM.
     pub(super) fn want(&mut self, name: &str, running: bool) -> Result<(), String> {
-        let Some(service) = self.list.iter_mut().find(|s| s.name == name) else {
-            return Err(format!("this machine has no program {name}"));
-        };
+        let service = self.find(name)?;
         service.wanted = running;
         service.quick_failures = 0;
         match (running, service.pid) {
@@ -69,6 +83,16 @@ impl Services {
             (true, Some(_)) => {}
         }
         Ok(())
+    }
+
+    /// Whether a program is started at later boots.
+    pub(super) fn set_boot(&mut self, name: &str, on: bool) -> Result<(), String> {
+        let off = &self.find(name)?.off;
+        let done = if on { fs::remove_file(off) } else { fs::write(off, "") };
+        match done {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(format!("cannot write {}: {e}", off.display())),
+            _ => Ok(()),
+        }
     }
 
     /// When the next program is to be started.
@@ -119,6 +143,7 @@ impl Services {
             name: s.name.to_owned(),
             pid: s.pid.map(Pid::as_raw),
             starts: s.starts,
+            boot: !s.off.exists(),
         };
         self.list.iter().map(status).collect()
     }
@@ -142,7 +167,11 @@ fn delay(quick_failures: u32) -> Duration {
 
 fn spawn(service: &Service, environment: &[(&'static str, String)]) -> std::io::Result<Pid> {
     let output = output_file(&service.output).map_err(std::io::Error::other)?;
-    let child = Command::new(&service.program)
+    let mut command = Command::new(&service.program);
+    if let Some(Account { uid, gid }) = service.account {
+        command.uid(uid).gid(gid);
+    }
+    let child = command
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
         .stdin(Stdio::null())

@@ -1,9 +1,11 @@
 //! What a sandbox remembers on disk: its shape, its unplugged cables, and the boot of each machine.
 
 use super::error::{During, Result, SandboxError};
+use super::users::Account;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Shape of a sandbox and the cables that are unplugged: `sandbox.json` in its directory.
@@ -21,10 +23,14 @@ pub struct State {
     pub private: Vec<PathBuf>,
     /// Size in bytes of each node's lossy disk, if they have one.
     pub disk: Option<u64>,
-    /// Whether the nodes run `safeguard` and `safeadmin`.
+    /// Whether the nodes run their programs ([`super::SERVICES`]).
     pub daemons: bool,
     /// Directory of the programs `safekit`, `safeadmin` and `safeguard`.
     pub programs: PathBuf,
+    /// User and group of the web service on the nodes.
+    pub account: Account,
+    /// Password of `admin` in the web console.
+    pub password: String,
     /// Cables that are cut.
     pub cuts: Vec<Cut>,
 }
@@ -79,12 +85,15 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     serde_json::from_slice(&bytes).map(Some).during(|| format!("understand {}", path.display()))
 }
 
-/// Replaces a JSON file in one step. A sandbox does not outlive the machine it is on, so nothing is synced.
+/// Replaces a JSON file, for its owner only, in one step. A sandbox does not outlive the machine it is on, so
+/// nothing is synced.
 pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let what = || format!("write {}", path.display());
     let next = path.with_extension("new");
     let text = serde_json::to_vec_pretty(value).during(what)?;
-    fs::write(&next, text).during(what)?;
+    let mut file =
+        File::options().create(true).truncate(true).write(true).mode(0o600).open(&next).during(what)?;
+    file.write_all(&text).during(what)?;
     fs::rename(&next, path).during(what)
 }
 

@@ -1,6 +1,7 @@
 //! What a sandbox looks like at present.
 
 use super::Sandbox;
+use super::console::{self, Console};
 use super::disk::Faults;
 use super::error::Result;
 use super::init::ServiceStatus;
@@ -21,6 +22,10 @@ pub struct Status {
     pub lans: Vec<String>,
     /// The nodes, then the clients.
     pub machines: Vec<MachineStatus>,
+    /// Web consoles of the nodes, as a browser on this machine finds them.
+    pub consoles: Vec<Console>,
+    /// Password of `admin` there.
+    pub password: String,
 }
 
 /// One machine of it.
@@ -49,7 +54,9 @@ impl Sandbox {
     pub fn status(&self) -> Result<Status> {
         let (_, state) = Sandbox::at(self.dir())?;
         let machines = self.machines(&state).iter().map(|m| machine(m, &state)).collect::<Result<_>>()?;
-        Ok(Status { name: state.name, dir: self.dir().to_path_buf(), lans: state.lans, machines })
+        let consoles = console::list(self, &state)?;
+        let dir = self.dir().to_path_buf();
+        Ok(Status { name: state.name, dir, lans: state.lans, machines, consoles, password: state.password })
     }
 }
 
@@ -91,6 +98,12 @@ impl fmt::Display for Status {
                 }
             }
             writeln!(f)?;
+        }
+        for Console { node, url } in &self.consoles {
+            writeln!(f, "console of {node}: {url}")?;
+        }
+        if !self.consoles.is_empty() {
+            writeln!(f, "user admin, password {}", self.password)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The sandbox itself: its network, its power switch, its supervision, and that nothing is left of it.
 //! Needs root and iproute2.
 
+mod console;
 mod disk;
 mod leftovers;
 mod network;
@@ -68,6 +69,7 @@ fn options(test: &str) -> Options {
         private: Vec::new(),
         disk: None,
         daemons: false,
+        password: None,
         programs: safekit().parent().expect("it lies in a directory").to_path_buf(),
     }
 }

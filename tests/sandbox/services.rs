@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 const DAEMON: &str = "#!/bin/sh\necho $SAFEKIT_NODE $SAFEVAR\nexec sleep 1000\n";
 
 /// Programs of our own in the place of the daemons.
-fn with_programs(test: &str, safeadmin: &str) -> (tempfile::TempDir, Options) {
+pub(super) fn with_programs(test: &str, safeadmin: &str) -> (tempfile::TempDir, Options) {
     let dir = tempfile::tempdir().expect("a directory");
     symlink(safekit(), dir.path().join("safekit")).expect("link");
     for (name, text) in [("safeguard", DAEMON), ("safeadmin", safeadmin), ("rfsbox", DAEMON)] {

@@ -61,6 +61,7 @@ impl Cluster {
             private: Vec::new(),
             disk: None,
             daemons: true,
+            password: None,
             programs: programs.to_path_buf(),
         });
         sweep(&options.dir);
