@@ -1,4 +1,4 @@
-# make demo      a failover before your eyes, in a cluster on this machine (root)
+# make demo      a failover before your eyes, in a cluster on this machine (root); it stays up, with KEEP=no not
 # make demo-farm three nodes share the clients of one address while nodes leave and return (root)
 # make check     format, lints
 # make test      check, all tests, licenses and sources of dependencies (root)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A failover before your eyes: two nodes and a client on this machine, a PostgreSQL whose directory is
 # replicated, and a power failure of the server that runs it, in the middle of transactions. Where there is
-# no PostgreSQL (or with --short) a web application takes its place. May be repeated at any time.
+# no PostgreSQL (or with --short) a web application takes its place. May be repeated at any time. With KEEP=no
+# the cluster is taken down in the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -80,6 +81,10 @@ else
     . scripts/demo/database.sh
 fi
 
+if [ "${KEEP:-yes}" = no ]; then
+    sandbox down
+    exit 0
+fi
 say "It stays up. Look around:"
 cat <<END
   $bin sandbox status --name demo
@@ -91,3 +96,5 @@ cat <<END
 Clean up:
   $bin sandbox down --name demo
 END
+say "Its web consoles, for the browser of this machine:"
+sandbox console
