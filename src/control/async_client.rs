@@ -83,8 +83,7 @@ pub async fn call_over(
     request: &Request,
     attachment: Vec<u8>,
 ) -> Result<Answer, ClientError> {
-    let mut answer =
-        Answer { connection: Box::new(connection), pending: BytesMut::new(), received: 0, code: None };
+    let mut answer = Answer::new(Box::new(connection));
     let sent = answer.send(&Hello::on_behalf(behalf), request, &attachment).await;
     match (answer.hello().await, sent) {
         (Ok(()), _) => Ok(answer),
@@ -93,7 +92,18 @@ pub async fn call_over(
     }
 }
 
+/// The answer of whoever has been asked already and is at the other end of `connection`.
+pub async fn answer_from(connection: impl AsyncRead + Send + Unpin + 'static) -> Result<Answer, ClientError> {
+    let mut answer = Answer::new(Box::new(tokio::io::join(connection, tokio::io::sink())));
+    answer.hello().await?;
+    Ok(answer)
+}
+
 impl Answer {
+    fn new(connection: Box<dyn Connection>) -> Self {
+        Answer { connection, pending: BytesMut::new(), received: 0, code: None }
+    }
+
     /// The next piece, `None` after the end. A wait that is dropped loses nothing.
     pub async fn next(&mut self) -> Result<Option<Piece>, ClientError> {
         while self.code.is_none() {

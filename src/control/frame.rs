@@ -7,6 +7,7 @@ use super::Behalf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Longest payload of a frame, bytes.
 pub const MAX_FRAME: usize = 1 << 20;
@@ -152,6 +153,16 @@ pub fn read(from: &mut impl Read) -> Result<Frame, FrameError> {
     let (kind, length) = header(head)?;
     let mut payload = vec![0; length];
     from.read_exact(&mut payload)?;
+    Ok(Frame { kind, payload })
+}
+
+/// Reads one frame. To lose interest in between loses its beginning.
+pub async fn read_from(from: &mut (impl AsyncRead + Unpin)) -> Result<Frame, FrameError> {
+    let mut head = [0; HEADER];
+    from.read_exact(&mut head).await?;
+    let (kind, length) = header(head)?;
+    let mut payload = vec![0; length];
+    from.read_exact(&mut payload).await?;
     Ok(Frame { kind, payload })
 }
 

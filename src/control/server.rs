@@ -10,7 +10,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -186,7 +186,7 @@ async fn receive(
     caller: &mut Caller,
     attachments: Arc<Semaphore>,
 ) -> Result<Received, Refusal> {
-    let hello: Hello = read_frame(read).await?.json()?;
+    let hello: Hello = frame::read_from(read).await?.json()?;
     if hello.protocol != PROTOCOL {
         return Err(Refusal::Version { protocol: hello.protocol, release: hello.release });
     }
@@ -194,7 +194,7 @@ async fn receive(
         behalf.check().map_err(Refusal::Invalid)?;
         caller.speak_for(behalf);
     }
-    let request: Request = read_frame(read).await?.json()?;
+    let request: Request = frame::read_from(read).await?.json()?;
     permitted(caller, &request)?;
     request.check().map_err(Refusal::Invalid)?;
     let mut attachment = Vec::new();
@@ -204,7 +204,7 @@ async fn receive(
     // The semaphore is never closed, so only the time of the request can end this wait.
     let room = attachments.acquire_owned().await.ok();
     loop {
-        let frame = read_frame(read).await?;
+        let frame = frame::read_from(read).await?;
         match frame.kind {
             Kind::Chunk => frame::append(&mut attachment, &frame.payload)?,
             Kind::LastChunk => return Ok(Received { request, attachment, room }),
@@ -220,15 +220,6 @@ fn permitted(caller: &Caller, request: &Request) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::Role { command: request.name(), needs, user: caller.name().to_owned(), has })
-}
-
-async fn read_frame(read: &mut OwnedReadHalf) -> Result<frame::Frame, FrameError> {
-    let mut head = [0; frame::HEADER];
-    read.read_exact(&mut head).await?;
-    let (kind, length) = frame::header(head)?;
-    let mut payload = vec![0; length];
-    read.read_exact(&mut payload).await?;
-    Ok(frame::Frame { kind, payload })
 }
 
 #[cfg(test)]

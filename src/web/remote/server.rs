@@ -1,0 +1,336 @@
+//! The tunnel's end at the web service: takes a sealed request and asks the `safeadmin` of this node.
+
+use super::channel::{self, ChannelError, Greeting, MOST_HANDSHAKE, Opener, Sealer};
+use super::opened::Opened;
+use super::secret::{Secret, SecretError};
+use super::table::{ChannelId, Full, Table};
+use crate::config::paths::Paths;
+use crate::control::async_client::{self, Answer, Piece};
+use crate::control::frame::{self, FrameError, Hello, Kind, MAX_ATTACHMENT, MAX_FRAME};
+use crate::control::{Access, Behalf, PROTOCOL, Reply, Request};
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, Data, Path, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use futures_util::{StreamExt, stream};
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncRead;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// Where a client shakes hands.
+pub const PATH: &str = "/api/v1/rcmd";
+/// Attachments held in memory at the same time, 64 MiB each.
+const UPLOADS: usize = 4;
+/// Longest body of a request, bytes: the attachment, other frames, and some for the seal.
+const MOST_BODY: usize = MAX_ATTACHMENT + 2 * MAX_FRAME + (1 << 20);
+/// Time to send a handshake, or the next frame of a request.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Time to send a whole request.
+const REQUEST_TIME: Duration = Duration::from_secs(900);
+/// Pieces of an answer that wait for a slow client.
+const QUEUE: usize = 16;
+/// Time that a client may take for one piece before it is dropped.
+const SLOW: Duration = Duration::from_secs(30);
+/// Sign of life while a command is under way.
+const ALIVE: Duration = Duration::from_secs(5);
+
+/// What the handlers share.
+pub struct Remote {
+    paths: Paths,
+    table: Arc<Mutex<Table>>,
+    uploads: Arc<Semaphore>,
+}
+
+/// Why there is no channel. All that has to do with the secret is one answer, [`Refusal::Denied`].
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(
+        "the handshake is refused: this node has another password of rcmdadmin, or the message was damaged; run \"SAFE/private/bin/webservercfg -rcmdpasswd <password>\" on all nodes, with the same password"
+    )]
+    Denied,
+    #[error("{0}; this node has release {release}", release = env!("CARGO_PKG_VERSION"))]
+    Version(ChannelError),
+    #[error(transparent)]
+    Full(#[from] Full),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("the web service is being stopped")]
+    Stopping,
+}
+
+impl From<ChannelError> for Refusal {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::Refused => Refusal::Denied,
+            version => Refusal::Version(version),
+        }
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Refusal::Denied => StatusCode::FORBIDDEN,
+            Refusal::Version(_) => StatusCode::CONFLICT,
+            Refusal::Full(_) => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::Secret(_) | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.status_code();
+        HttpResponse::build(status).content_type("application/problem+json").json(serde_json::json!({
+            "type": "about:blank",
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": self.to_string(),
+        }))
+    }
+}
+
+/// Adds the two paths of the tunnel. They need the app data [`Remote`] and no login.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(web::resource(PATH).route(web::post().to(handshake)))
+        .service(web::resource(format!("{PATH}/{{channel}}")).route(web::post().to(exchange)));
+}
+
+impl Remote {
+    /// For the node with these paths.
+    pub fn new(paths: Paths) -> Self {
+        Remote { paths, table: Arc::default(), uploads: Arc::new(Semaphore::new(UPLOADS)) }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        lock(&self.table)
+    }
+
+    /// Counts a failure and hides what it was.
+    fn failed(&self, peer: IpAddr, why: &dyn std::fmt::Display) -> Refusal {
+        tracing::warn!(%peer, %why, "a distributed command was refused");
+        self.table().failed(peer, Instant::now());
+        Refusal::Denied
+    }
+}
+
+/// The table is consistent after each of its methods, so a panic elsewhere does not spoil it.
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// First message against second message.
+async fn handshake(
+    remote: Data<Remote>,
+    request: HttpRequest,
+    body: Payload,
+) -> Result<HttpResponse, Refusal> {
+    let peer = peer(&request);
+    remote.table().admit(peer, Instant::now())?;
+    let Ok(Ok(Ok(message))) = timeout(PATIENCE, body.to_bytes_limited(MOST_HANDSHAKE)).await else {
+        return Err(remote.failed(peer, &"the handshake is too long, or did not come whole"));
+    };
+    let paths = remote.paths.clone();
+    let secret = web::block(move || Secret::load(&paths)).await.map_err(|_| Refusal::Stopping)??;
+    let mut id = ChannelId::default();
+    getrandom::fill(&mut id).map_err(|e| SecretError::Derive(e.to_string()))?;
+    match channel::respond(&secret, &message, &Greeting::ours(Some(hex(&id)))) {
+        Ok((channel, _, answer)) => {
+            remote.table().keep(id, channel, peer, Instant::now());
+            Ok(HttpResponse::Ok().content_type("application/octet-stream").body(answer))
+        }
+        Err(error) => {
+            remote.failed(peer, &error);
+            Err(error.into())
+        }
+    }
+}
+
+/// The sealed request against the sealed answer.
+async fn exchange(
+    remote: Data<Remote>,
+    request: HttpRequest,
+    path: Path<String>,
+    body: Payload,
+) -> Result<HttpResponse, Refusal> {
+    let peer = peer(&request);
+    let taken = from_hex(&path).and_then(|id| remote.table().take(&id, Instant::now()));
+    let Some((channel, address)) = taken else {
+        return Err(remote.failed(peer, &"no such channel, or too late for it"));
+    };
+    let slot = Slot { table: remote.table.clone(), address };
+    let received = receive(body, channel.opener, remote.uploads.clone()).await;
+    let received = match received {
+        Ok(received) => Ok(received),
+        Err(Bad::Broken(why)) => return Err(remote.failed(peer, &why)),
+        Err(Bad::Told(text)) => Err(text),
+    };
+    let answer = match received {
+        Ok(Received { behalf, request, attachment, room: _room }) => {
+            let behalf =
+                behalf.unwrap_or_else(|| Behalf { user: format!("rcmdadmin@{peer}"), access: Access::Admin });
+            let socket = remote.paths.admin_socket();
+            async_client::call(&socket, Some(behalf), &request, attachment).await.map_err(|e| e.to_string())
+        }
+        Err(text) => Err(text),
+    };
+    let (sender, mut pieces) = mpsc::channel(QUEUE);
+    actix_web::rt::spawn(async move {
+        pump(answer, channel.sealer, sender).await;
+        drop(slot);
+    });
+    let body = stream::poll_fn(move |cx| pieces.poll_recv(cx)).map(Ok::<_, std::convert::Infallible>);
+    Ok(HttpResponse::Ok().content_type("application/octet-stream").streaming(body))
+}
+
+/// A request under way, for the limits.
+struct Slot {
+    table: Arc<Mutex<Table>>,
+    address: IpAddr,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        lock(&self.table).ended(self.address);
+    }
+}
+
+/// A request as it came.
+struct Received {
+    behalf: Option<Behalf>,
+    request: Request,
+    attachment: Vec<u8>,
+    /// Held as long as the attachment is in memory.
+    room: Option<OwnedSemaphorePermit>,
+}
+
+/// Why a request cannot be carried out.
+enum Bad {
+    /// The seal is broken, or the request did not come whole: nobody is told why.
+    Broken(String),
+    /// The client knows the secret, so it may know.
+    Told(String),
+}
+
+impl From<FrameError> for Bad {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Io(error) => Bad::Broken(error.to_string()),
+            other => Bad::Told(format!("unreadable request: {other}")),
+        }
+    }
+}
+
+async fn receive(body: Payload, opener: Opener, uploads: Arc<Semaphore>) -> Result<Received, Bad> {
+    let mut from = Opened::new(body, opener, MOST_BODY);
+    timeout(REQUEST_TIME, read_request(&mut from, uploads))
+        .await
+        .unwrap_or_else(|_| Err(Bad::Broken("the request takes too long".to_owned())))
+}
+
+async fn read_request(from: &mut (impl AsyncRead + Unpin), uploads: Arc<Semaphore>) -> Result<Received, Bad> {
+    let hello: Hello = read_frame(from).await?.json()?;
+    if hello.protocol != PROTOCOL {
+        let ours = Hello::ours();
+        return Err(Bad::Told(format!(
+            "release {} speaks version {} of the protocol, this node has release {} with version {}: install the same release on all nodes",
+            hello.release, hello.protocol, ours.release, ours.protocol
+        )));
+    }
+    let behalf = hello.behalf;
+    let request: Request = read_frame(from).await?.json()?;
+    let mut attachment = Vec::new();
+    if !request.has_attachment() {
+        return Ok(Received { behalf, request, attachment, room: None });
+    }
+    // The semaphore is never closed, so only the time of the request can end this wait.
+    let room = uploads.acquire_owned().await.ok();
+    loop {
+        let frame = read_frame(from).await?;
+        match frame.kind {
+            Kind::Chunk => frame::append(&mut attachment, &frame.payload)?,
+            Kind::LastChunk => return Ok(Received { behalf, request, attachment, room }),
+            other => return Err(FrameError::Place(other).into()),
+        }
+    }
+}
+
+async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> Result<frame::Frame, Bad> {
+    let read = timeout(PATIENCE, frame::read_from(from)).await;
+    Ok(read.map_err(|_| Bad::Broken("the request stands still".to_owned()))??)
+}
+
+/// Seals an answer piece by piece until it ends or nobody takes it any more. Dropping the answer
+/// tells `safeadmin` that nobody is interested.
+async fn pump(answer: Result<Answer, String>, mut sealer: Sealer, to: mpsc::Sender<Bytes>) {
+    let mut tick = interval(ALIVE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut answer = answer;
+    let mut next = frame::encode_json(&Hello::ours());
+    let mut ended = false;
+    loop {
+        let Some(bytes) = next.ok().and_then(|frame| sealer.seal(&frame).ok()) else { return };
+        match timeout(SLOW, to.send(bytes.into())).await {
+            Ok(Ok(())) if !ended => {}
+            Ok(_) => return,
+            Err(_) => {
+                return tracing::warn!("a client of a distributed command was dropped: it reads nothing");
+            }
+        }
+        next = tokio::select! {
+            piece = piece(&mut answer) => {
+                ended = piece.1;
+                piece.0
+            }
+            _ = tick.tick() => frame::encode(Kind::Alive, &[]),
+            () = to.closed() => return,
+        };
+    }
+}
+
+/// The next frame of an answer, and whether it is the last one. Losing interest in it loses nothing.
+async fn piece(answer: &mut Result<Answer, String>) -> (Result<Vec<u8>, FrameError>, bool) {
+    let error = match answer {
+        Ok(running) => match running.next().await {
+            Ok(Some(Piece::Reply(reply))) => return (frame::encode_json(&reply), false),
+            Ok(Some(Piece::Chunk(bytes))) => return (frame::encode(Kind::Chunk, &bytes), false),
+            Ok(None) => {
+                let code = running.code().unwrap_or(1);
+                return (frame::encode_json(&Reply::End { code }), true);
+            }
+            Err(error) => error.to_string(),
+        },
+        Err(error) => error.clone(),
+    };
+    let mut frames = frame::encode_json(&Reply::Error(error));
+    if let (Ok(frames), Ok(end)) = (&mut frames, frame::encode_json(&Reply::End { code: 1 })) {
+        frames.extend(end);
+    }
+    (frames, true)
+}
+
+/// Address of the client; a local socket has none.
+fn peer(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip().to_canonical())
+}
+
+fn hex(id: &ChannelId) -> String {
+    id.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn from_hex(text: &str) -> Option<ChannelId> {
+    if text.len() != 2 * size_of::<ChannelId>() || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return None;
+    }
+    u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;
