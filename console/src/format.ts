@@ -61,3 +61,9 @@ export function shortDate(date: string, now: string): string {
   return now.slice(0, 10) === whole.slice(0, 10) ? whole.slice(11) : whole;
 }
 
+
+/** Today as the first part of a date of the server, if it lives in the time zone of the browser. */
+export function today(): string {
+  const now = new Date();
+  return `${now.getFullYear()}-${pad(now.getMonth() + 1)}-${pad(now.getDate())}`;
+}

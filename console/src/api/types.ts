@@ -33,15 +33,18 @@ export interface Share {
   percent: number;
 }
 
+/** How far a reintegration is. */
 export interface Progress {
   text: string;
-  done: number;
-  total: number;
-  unit: string;
-  /** KB/s. */
-  rate?: number | null;
-  /** Seconds that are left. */
-  left?: number | null;
+  files: number;
+  files_known: number;
+  /** Bytes copied, bytes compared. */
+  copied: number;
+  compared: number;
+  /** Bytes a second. */
+  rate: number;
+  /** Seconds that are left, if anybody can say. */
+  left: number | null;
 }
 
 export interface ModuleOverview {
@@ -54,6 +57,10 @@ export interface ModuleOverview {
   remote: string | null;
   since: string;
   reason: string | null;
+  /** Of a mirror with replicated directories. */
+  uptodate: boolean | null;
+  /** It goes on without replication. */
+  degraded: boolean;
   shares: Share[];
   progress: Progress | null;
   encrypted: boolean;
@@ -68,21 +75,23 @@ export interface ClusterStamp {
   signature: string;
   date: string;
   lock: boolean;
-  name?: string | null;
+  /** Why the node takes no part in it, if so. */
+  trouble: string | null;
 }
 
 export interface Overview {
   node: string | null;
   host: string;
   safekit: string;
-  time: string;
+  /** Unix time in milliseconds. */
+  time: number;
   cluster: ClusterStamp | null;
   modules: ModuleOverview[];
 }
 
-/** Data of `event: node` of /events. */
+/** Data of `event: node` of /events. The node is empty while it is in no cluster. */
 export interface NodeEvent {
-  node: string | null;
+  node: string;
   reachable: boolean;
   error: string | null;
   overview: Overview | null;
@@ -98,15 +107,19 @@ export interface NodeRow {
   me: boolean;
   online: boolean;
   addresses: NodeAddress[];
+  /** Address on the network of distributed commands, or empty. */
   command: string;
-  version: string | null;
-  signature: string | null;
+  /** Empty until it was heard, as the two below. */
+  version: string;
+  signature: string;
+  date: string;
   lock: boolean;
 }
 
 /** How a command ended on one node. */
 export interface Outcome {
-  node: string | null;
+  /** Empty when the cluster is not configured. */
+  node: string;
   code: number;
   output: string[];
   errors: string[];
@@ -118,8 +131,8 @@ export interface Results {
 
 export interface Fault {
   file: string;
-  line: number | null;
-  tag: string | null;
+  line: number;
+  tag: string;
   attribute: string | null;
   value: string | null;
   what: string;
@@ -155,6 +168,8 @@ export interface StateReport {
 
 export interface HistoryRow {
   date: string;
+  /** Unix time in microseconds. */
+  micros: number;
   value: string;
 }
 
@@ -217,7 +232,7 @@ export interface OwnerRow {
 
 export interface RescueArchive {
   name: string;
-  header: Record<string, unknown>;
+  header: { began: string; why: unknown; node: number; dirs: string[]; open: boolean };
   files: number;
   bytes: number;
   left_out: number;
@@ -227,10 +242,11 @@ export interface RescueArchive {
 export interface Cluster {
   configured: boolean;
   xml: string;
-  signature: string | null;
-  date: string | null;
+  signature: string;
+  date: string;
   lock: boolean;
-  nodes: NodeRow[];
+  nodes: string[];
+  trouble: string | null;
 }
 
 export interface Probe {

@@ -12,7 +12,7 @@ const GUIDE =
 /** Name of the cluster, connection node, menu of the user. */
 export function Header() {
   const own = nodes.value.find((n) => n.name === here.value) ?? nodes.value[0];
-  const cluster = session.value?.cluster || own?.overview?.cluster?.name;
+  const cluster = session.value?.cluster;
   return (
     <header class="header">
       <IconButton class="drawer-button" icon="menu" label={t('nav.open')} aria-expanded={drawer.value} onClick={() => (drawer.value = true)} />

@@ -5,6 +5,7 @@ import { t } from '../i18n';
 import { route } from '../router';
 import { recall, remember } from '../theme';
 import { ConfirmHost, IconButton, Toasts } from '../ui';
+import { Activities } from './Activities';
 import { Banner } from './Banner';
 import { Header } from './Header';
 import { Sidebar } from './Sidebar';
@@ -45,7 +46,10 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </main>
       </div>
       <ConfirmHost />
-      <Toasts />
+      <div class="corner">
+        <Activities />
+        <Toasts />
+      </div>
     </div>
   );
 }

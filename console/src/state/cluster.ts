@@ -8,11 +8,13 @@ import { session } from '../session';
 export interface NodeView {
   /** Its name; the host name while there is no cluster. */
   name: string;
+  /** It is in no cluster; `name` is its host name. */
+  nameless: boolean;
   reachable: boolean;
   error: string | null;
   /** As it was when it answered last. */
   overview: Overview | null;
-  /** When it was last heard of, milliseconds. */
+  /** When it was last heard of, milliseconds; null when it has not said anything yet. */
   seen: number | null;
 }
 
@@ -76,6 +78,7 @@ export function startCluster(): void {
     onOpen: () => void loadRows(),
     onEvent: (event) => {
       if (event.event === 'node') take(JSON.parse(event.data) as NodeEvent);
+      if (event.event === 'gone') forget((JSON.parse(event.data) as { node: string }).node);
     },
   });
 }
@@ -92,13 +95,24 @@ export function reconnect(): void {
   stream.peek()?.retry();
 }
 
+/** A node without a cluster goes by its host name, unless that is not known yet. */
+const nameOf = (event: NodeEvent): string => event.node || event.overview?.host || '';
+
+function forget(node: string): void {
+  const gone = (view: NodeView) => (node === '' ? view.nameless : view.name === node);
+  views.value = new Map([...views.peek()].filter(([, view]) => !gone(view)));
+}
+
 function take(event: NodeEvent): void {
-  const name = event.node ?? event.overview?.host ?? '';
+  const name = nameOf(event);
   const before = views.peek().get(name);
   const overview = event.overview ?? before?.overview ?? null;
-  const seen = event.reachable ? Date.now() : (before?.seen ?? null);
-  const view = { name, reachable: event.reachable, error: event.error, overview, seen };
-  views.value = new Map(views.peek()).set(name, view);
+  const seen = event.reachable ? Date.now() : (before?.seen ?? overview?.time ?? null);
+  const { reachable, error } = event;
+  const next = new Map(views.peek()).set(name, { name, nameless: event.node === '', reachable, error, overview, seen });
+  // Before its first word the connection node has no name.
+  if (name !== '') next.delete('');
+  views.value = next;
   const changed = before?.overview?.cluster?.signature !== overview?.cluster?.signature;
   if (before && changed) void loadRows();
 }

@@ -45,7 +45,7 @@ export function Faults({ faults, onFault }: { faults: Fault[]; onFault?: (fault:
       {faults.map((fault, i) => (
         <li key={i} class={fault.warning ? 'warning' : 'bad'}>
           <strong>{t(fault.warning ? 'ui.warning' : 'ui.error')}</strong>
-          {onFault && fault.line !== null ? (
+          {onFault && fault.line > 0 ? (
             <button type="button" class="link" onClick={() => onFault(fault)}>
               {placeOf(fault)}
             </button>
@@ -60,7 +60,7 @@ export function Faults({ faults, onFault }: { faults: Fault[]; onFault?: (fault:
 }
 
 function placeOf(fault: Fault): string {
-  const line = fault.line === null ? [] : [t('ui.line', { line: fault.line })];
+  const line = fault.line === 0 ? [] : [t('ui.line', { line: fault.line })];
   const tag = fault.tag ? [`<${fault.tag}${fault.attribute ? ` ${fault.attribute}` : ''}>`] : [];
   return [fault.file, ...line, ...tag].filter(Boolean).join(' · ');
 }

@@ -70,13 +70,13 @@ export class MockCluster {
       const { resources: _r, log: _l, reasons: _s, advice: _a, ...shown } = m;
       return { ...shown, commands: commandsOf(m) };
     });
-    const cluster = { signature: this.signature, date: '2026-03-02T10:12:45', lock: false, name: this.name };
-    return { node: node.name, host: `${node.name}.example.com`, safekit: '0.1.0', time: date(), cluster, modules };
+    const cluster = { signature: this.signature, date: '2026-03-02T10:12:45', lock: false, trouble: null };
+    return { node: node.name, host: `${node.name}.example.com`, safekit: '0.1.0', time: Date.now(), cluster, modules };
   }
 
   event(node: MockNode): NodeEvent {
     if (node.reachable) return { node: node.name, reachable: true, error: null, overview: this.overview(node) };
-    return { node: node.name, reachable: false, error: `no answer from ${node.address}:9010: connection timed out`, overview: null };
+    return { node: node.name, reachable: false, error: `no answer from ${node.address}:9010: connection timed out`, overview: this.overview(node) };
   }
 
   rows(): NodeRow[] {
@@ -86,8 +86,9 @@ export class MockCluster {
       online: n.reachable,
       addresses: [{ lan: 'default', addr: n.address }],
       command: n.address,
-      version: n.reachable ? '0.1.0' : null,
-      signature: n.reachable ? this.signature : null,
+      version: '0.1.0',
+      signature: this.signature,
+      date: '2026-03-02T10:12:45',
       lock: false,
     }));
   }
@@ -105,7 +106,9 @@ export class MockCluster {
 
   /** A new state, in the log and in the resources of both nodes. */
   state(node: MockNode, module: MockModule, role: ModuleRole, readiness: Readiness): void {
-    Object.assign(module, { role, readiness, since: date(), reason: null });
+    const primary = role === 'PRIM' || role === 'ALONE';
+    const uptodate = module.uptodate === null ? null : primary || (role === 'SECOND' && readiness === 'Ready') || (role === 'STOP' && module.uptodate);
+    Object.assign(module, { role, readiness, since: date(), reason: readiness === 'NotReady' ? `${role === 'STOP' ? 'stopped by an operator' : 'it waits for the other node'}` : null, uptodate, progress: null });
     this.say(node, module, 'heart', 'E', `Local state ${role} ${readiness}`);
     for (const other of this.nodes.values()) {
       const its = other.modules.get(module.module);

@@ -38,9 +38,9 @@ function historyOf(m: MockModule, name: string): HistoryRow[] {
   const values = Array.from({ length: count }, (_, i): HistoryRow => {
     const at = Date.now() - (count - i) * (rates ? 10_000 : 540_000);
     const rate = Math.round(1800 + 900 * Math.sin(i / 5) + 300 * Math.sin(i * 1.7));
-    return { date: date(at), value: rates ? String(rate) : i % 3 === 1 ? 'down' : 'up' };
+    return { date: date(at), micros: at * 1000, value: rates ? String(rate) : i % 3 === 1 ? 'down' : 'up' };
   });
-  return [...values, { date: now.date ?? date(), value: now.value }];
+  return [...values, { date: now.date ?? date(), micros: Date.now() * 1000, value: now.value }];
 }
 
 export const moduleRoutes: Route[] = [
@@ -99,7 +99,7 @@ const PORTS = [
 ];
 
 const RESCUE = [
-  { name: '2026-02-27T03:12:44', header: { why: 'split brain' }, files: 12, bytes: 3_400_000, left_out: 0, read: false },
+  { name: '2026-02-27T03:12:44', header: { began: '2026-02-27T03:12:44', why: 'split_brain', node: 1, dirs: ['/var/lib/postgresql'], open: false }, files: 12, bytes: 3_400_000, left_out: 0, read: false },
 ];
 
 function certificateOf(call: Call) {

@@ -10,7 +10,7 @@ function module(node: MockNode, name: string, mode: ModuleMode, role: ModuleRole
   const stamp = { signature: 'a1f2c3d4e5b60718293a4b5c6d7e8f90', date: 1772443965 };
   const made: MockModule = {
     module: name, id: ID[name] ?? 9, mode, configured: true, role, readiness, remote: null,
-    since: date(Date.now() - 3 * 3600_000), reason: null, shares: [], progress: null, encrypted: true, boot: 'on',
+    since: date(Date.now() - 3 * 3600_000), reason: null, uptodate: mode === 'mirror' ? true : null, degraded: false, shares: [], progress: null, encrypted: true, boot: 'on',
     active: stamp, current: stamp, starts: 1, resources: [], log: [], reasons: [], advice: [], ...more,
   };
   made.resources = resourcesOf(made);
@@ -29,7 +29,8 @@ export function production(): MockCluster {
   module(n2, 'files', 'mirror', 'ALONE', 'Ready', { remote: 'SECOND Transient', since: date(Date.now() - 190_000) });
   module(n3, 'files', 'mirror', 'SECOND', 'Transient', {
     remote: 'ALONE Ready', since: date(Date.now() - 42_000), reason: 'reintegration of /srv/files',
-    progress: { text: '/srv/files', done: 31_400_000_000, total: 48_200_000_000, unit: 'bytes', rate: 96_400, left: 170 },
+    uptodate: false,
+    progress: { text: '1204/3310 files', files: 1204, files_known: 3310, copied: 9_400_000_000, compared: 22_000_000_000, rate: 98_700_000, left: 170 },
     reasons: ['the replicated directories are being reintegrated from node2'],
     advice: ['wait for the end of the reintegration; it is 65 % done'],
   });

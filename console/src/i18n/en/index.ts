@@ -1,5 +1,6 @@
 import { common } from './common';
 import { configuration } from './configuration';
 import { login } from './login';
+import { monitoring } from './monitoring';
 
-export const en = { ...common, ...configuration, ...login } as const;
+export const en = { ...common, ...configuration, ...login, ...monitoring } as const;

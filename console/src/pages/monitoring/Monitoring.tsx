@@ -1,13 +1,100 @@
-import { t } from '../../i18n';
-import { known } from '../../state/cluster';
-import { PageHead, Spinner } from '../../ui';
+import { useEffect, useState } from 'preact/hooks';
+import { lang, t } from '../../i18n';
+import { href, query, setQuery } from '../../router';
+import { may } from '../../session';
+import { known, modules, nodes, type ModuleView } from '../../state/cluster';
+import { serviceOf } from '../../state/service';
+import { Empty, Icon, IconButton, LinkButton, Notice, PageHead, SearchInput, Segmented, Spinner } from '../../ui';
+import { Announcer } from './Announcer';
+import { Legend } from './Legend';
+import { differ, Matrix } from './Matrix';
+
+/** Modules above which a filter by name helps. */
+const MANY = 6;
 
 /** Every module on every node (WEB-06, WEB-30). */
 export function Monitoring() {
+  const [legend, setLegend] = useState(false);
+  useEffect(() => {
+    document.title = `${t('monitoring.title')} · SafeKit`;
+  }, [lang.value]);
+  const wanted = query.value.get('show') === 'attention' ? 'attention' : 'all';
+  const text = query.value.get('q') ?? '';
+  const attention = modules.value.filter(needsAttention);
+  const shown = (wanted === 'attention' ? attention : modules.value).filter((m) => m.name.toLowerCase().includes(text.toLowerCase()));
   return (
     <>
-      <PageHead title={t('nav.monitoring')} />
-      {!known.value && <Spinner />}
+      <PageHead
+        title={t('monitoring.title')}
+        titleEnd={<IconButton icon="help" label={t('legend.open')} onClick={() => setLegend(true)} />}
+        subtitle={t('monitoring.subtitle')}
+        actions={
+          modules.value.length > 0 && (
+            <>
+              {modules.value.length > MANY && <SearchInput label={t('monitoring.filter')} value={text} onValue={(q) => setQuery({ q })} />}
+              <Segmented
+                label={t('ui.filter')}
+                value={wanted}
+                options={[
+                  { value: 'all', label: `${t('monitoring.all')} (${modules.value.length})` },
+                  { value: 'attention', label: `${t('monitoring.attention')} (${attention.length})`, icon: 'warning' },
+                ]}
+                onChange={(value) => setQuery({ show: value === 'all' ? null : value })}
+              />
+            </>
+          )
+        }
+      />
+      <ClusterNotices />
+      {!known.value ? <Spinner /> : <Body shown={shown} />}
+      <Announcer />
+      {legend && <Legend onClose={() => setLegend(false)} />}
     </>
   );
+}
+
+function Body({ shown }: { shown: ModuleView[] }) {
+  if (modules.value.length === 0) return <NoModule />;
+  if (shown.length === 0) return <Empty icon="checkCircle" title={t('monitoring.nothing')} />;
+  return <Matrix modules={shown} />;
+}
+
+function NoModule() {
+  if (nodes.value.every((n) => n.seen === null)) return <Spinner />;
+  const admin = may('Admin');
+  return (
+    <Empty
+      icon="cube"
+      title={t('monitoring.none')}
+      action={admin && <LinkButton variant="primary" icon="plus" href={href('/configuration/modules')}>{t('monitoring.none.action')}</LinkButton>}
+    >
+      <p>{t('monitoring.none.text')}</p>
+      {!admin && <p>{t('monitoring.none.viewer')}</p>}
+    </Empty>
+  );
+}
+
+/** What concerns the whole cluster: configurations that differ (7.13), a node that takes no part. */
+function ClusterNotices() {
+  const heard = nodes.value.filter((n) => n.reachable && n.overview?.cluster);
+  const signatures = new Set(heard.map((n) => n.overview!.cluster!.signature));
+  const trouble = heard.filter((n) => n.overview!.cluster!.trouble);
+  return (
+    <div class="notices">
+      {signatures.size > 1 && (
+        <Notice tone="warning">{t('monitoring.clusterDiffers', { nodes: heard.map((n) => n.name).join(', ') })}</Notice>
+      )}
+      {trouble.map((n) => (
+        <Notice key={n.name} tone="warning" title={n.name}>
+          <span class="row"><Icon name="info" size={15} />{n.overview!.cluster!.trouble}</span>
+        </Notice>
+      ))}
+    </div>
+  );
+}
+
+/** Somebody should look at it. */
+function needsAttention(module: ModuleView): boolean {
+  const service = serviceOf(module.on);
+  return (service !== 'full' && service !== 'moving' && service !== 'unconfigured') || differ(module);
 }

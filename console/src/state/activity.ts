@@ -1,0 +1,120 @@
+import { computed, effect, signal } from '@preact/signals';
+import { api } from '../api/api';
+import { asProblem } from '../api/problem';
+import { t } from '../i18n';
+import { confirm, problemDetail, problemTitle, said } from '../ui';
+import { moduleOn, modules, through } from './cluster';
+import { effectsOn, effectsOnAll, targets, type ControlCommand, type Spot, type Warning } from './effects';
+
+/** A command on one of its nodes. */
+export interface Step {
+  node: string;
+  state: 'waiting' | 'running' | 'done' | 'failed';
+  /** When it was sent, milliseconds. */
+  since: number;
+  /** What it said. */
+  lines: string[];
+}
+
+/** A command that was given in this page. */
+export interface Activity {
+  id: number;
+  module: string;
+  command: ControlCommand;
+  steps: Step[];
+}
+
+const SHOWN_MS = 7_000;
+/** Bound of the wait for a node to be stable before the next one is asked. */
+const SETTLE_MS = 10 * 60_000;
+
+export const activities = signal<Activity[]>([]);
+let next = 1;
+
+/** Commands that run now, by `module/node`. */
+export const running = computed(() => {
+  const all = activities.value.flatMap((a) => a.steps.map((s) => ({ ...s, key: `${a.module}/${s.node}`, command: a.command })));
+  return new Map(all.filter((s) => s.state === 'running').map((s) => [s.key, s]));
+});
+
+export function dismissActivity(id: number): void {
+  activities.value = activities.value.filter((a) => a.id !== id);
+}
+
+/** Asks, then gives the command to one node. */
+export async function runOn(command: ControlCommand, spot: Spot): Promise<void> {
+  const others = spotsOf(spot.module.module).filter((s) => s.node !== spot.node);
+  const warning = effectsOn(command, spot, others);
+  if (await agreed(command, spot.module.module, spot.node, warning)) await give(command, spot.module.module, [spot]);
+}
+
+/** Asks, then gives the command to all nodes that accept it. */
+export async function runOnAll(command: ControlCommand, module: string): Promise<void> {
+  const spots = targets(command, spotsOf(module));
+  const warning = effectsOnAll(command, command === 'swap' ? spotsOf(module) : spots);
+  if (await agreed(command, module, null, warning)) await give(command, module, spots);
+}
+
+/** A module on the nodes that answer. */
+export function spotsOf(module: string): Spot[] {
+  const view = modules.value.find((m) => m.name === module);
+  return (view?.on ?? []).filter((x) => x.node.reachable).map((x) => ({ node: x.node.name, module: x.module }));
+}
+
+async function agreed(command: ControlCommand, module: string, node: string | null, warning: Warning | null): Promise<boolean> {
+  if (!warning) return true;
+  const name = t(`command.${command}`);
+  const title = node ? t('confirm.on', { command: name, module, node }) : t('confirm.all', { command: name, module });
+  return confirm({ title, effects: warning.effects, confirm: name, danger: warning.danger });
+}
+
+/** Stops and restarts go from node to node, the rest to all at once. */
+async function give(command: ControlCommand, module: string, spots: Spot[]): Promise<void> {
+  const id = next++;
+  const steps = spots.map((s): Step => ({ node: s.node, state: 'waiting', since: Date.now(), lines: [] }));
+  activities.value = [...activities.value.slice(-5), { id, module, command, steps }];
+  if (['stop', 'forcestop', 'restart', 'stopstart'].includes(command)) {
+    for (const spot of spots) {
+      await send(id, command, module, spot.node);
+      if (spot !== spots.at(-1)) await stable(module, spot.node);
+    }
+  } else {
+    await Promise.all(spots.map((spot) => send(id, command, module, spot.node)));
+  }
+  const activity = activities.value.find((a) => a.id === id);
+  if (activity?.steps.every((s) => s.state === 'done')) setTimeout(() => dismissActivity(id), SHOWN_MS);
+}
+
+async function send(id: number, command: ControlCommand, module: string, node: string): Promise<void> {
+  step(id, node, { state: 'running', since: Date.now() });
+  try {
+    const outcome = await api.control(through(node), module, command);
+    step(id, node, { state: outcome.code === 0 ? 'done' : 'failed', lines: said(outcome) });
+  } catch (error) {
+    const { output } = asProblem(error);
+    const lines = [problemTitle(error), problemDetail(error), ...output];
+    step(id, node, { state: 'failed', lines: [...new Set(lines.filter(Boolean))] });
+  }
+}
+
+function step(id: number, node: string, change: Partial<Step>): void {
+  const changed = (s: Step) => (s.node === node ? { ...s, ...change } : s);
+  activities.value = activities.value.map((a) => (a.id === id ? { ...a, steps: a.steps.map(changed) } : a));
+}
+
+/** Waits until the module moves no more on the node, or the node is lost. */
+function stable(module: string, node: string): Promise<void> {
+  return new Promise((resolve) => {
+    let stop = () => {};
+    const end = () => {
+      clearTimeout(timer);
+      stop();
+      resolve();
+    };
+    const timer = setTimeout(end, SETTLE_MS);
+    stop = effect(() => {
+      const now = moduleOn(module, node);
+      if (!now?.node.reachable || now.module?.readiness !== 'Transient') queueMicrotask(end);
+    });
+  });
+}

@@ -1,0 +1,170 @@
+// What a control command will do, said before it is done. Pure but for the language.
+
+import type { ModuleOverview } from '../api/types';
+import { t, type Key } from '../i18n';
+import { serves } from './service';
+
+/** The commands of the menus. `primforce` is for the command line only. */
+export const COMMANDS = [
+  'start', 'stop', 'restart', 'swap', 'stopstart', 'prim', 'second', 'wait', 'forcestop',
+  'checker_on', 'checker_off', 'failover_on', 'failover_off', 'errd_suspend', 'errd_resume',
+] as const;
+
+export type ControlCommand = (typeof COMMANDS)[number];
+
+export function isCommand(word: string): word is ControlCommand {
+  return (COMMANDS as readonly string[]).includes(word);
+}
+
+/** A module on a node, with its name. */
+export interface Spot {
+  node: string;
+  module: ModuleOverview;
+}
+
+/** What is asked before a command is sent; null when nothing hurts. */
+export interface Warning {
+  effects: string[];
+  danger: boolean;
+}
+
+const LOST = 'effect.connections' satisfies Key;
+
+/** On one node; `others`: the same module on the other nodes. */
+export function effectsOn(command: ControlCommand, spot: Spot, others: Spot[]): Warning | null {
+  const node = spot.node;
+  switch (command) {
+    case 'start':
+    case 'checker_on':
+    case 'failover_on':
+    case 'errd_resume':
+      return null;
+    case 'checker_off':
+      return { effects: [t('effect.checkerOff', { node })], danger: false };
+    case 'failover_off':
+      return { effects: [t('effect.failoverOff')], danger: false };
+    case 'errd_suspend':
+      return { effects: [t('effect.errdSuspend', { node })], danger: false };
+    case 'stop':
+    case 'wait':
+      return leaving(command, spot, others);
+    case 'forcestop': {
+      const { effects } = leaving('stop', spot, others);
+      return { effects: [...effects, t('effect.force')], danger: true };
+    }
+    case 'restart':
+      return restarting(spot);
+    case 'swap':
+      return swapping(spot, others);
+    case 'stopstart':
+      return stopstarting(spot, others);
+    case 'prim':
+      return primary(spot, others);
+    case 'second':
+      return secondary(spot, others);
+  }
+}
+
+/** The node that takes over when this one leaves; null when none does. */
+function successor(spot: Spot, others: Spot[]): string | null {
+  if (spot.module.role !== 'PRIM' || spot.module.commands.includes('failover_on')) return null;
+  const other = others.find((o) => o.module.role === 'SECOND' && o.module.readiness === 'Ready');
+  return other?.node ?? null;
+}
+
+/** Nodes that go on serving a farm. */
+function sharers(others: Spot[]): string {
+  return others.filter((o) => o.module.role === 'UP' && o.module.readiness === 'Ready').map((o) => o.node).join(', ');
+}
+
+function leaving(command: 'stop' | 'wait', spot: Spot, others: Spot[]): Warning {
+  const { node, module } = spot;
+  const stays = command === 'wait' ? [t('effect.staysWaiting', { node })] : [];
+  if (module.role === 'UP' && module.mode === 'farm' && sharers(others)) {
+    return { effects: [t('effect.farmLeaves', { node, others: sharers(others) }), t(LOST), ...stays], danger: true };
+  }
+  const to = successor(spot, others);
+  if (to) return { effects: [t('effect.moves', { from: node, to }), t(LOST), ...stays], danger: true };
+  if (module.role === 'PRIM' && module.commands.includes('failover_on')) {
+    return { effects: [t('effect.noTakeover', { node }), ...stays], danger: true };
+  }
+  if (serves(module.role)) return { effects: [t('effect.serviceDown', { node }), ...stays], danger: true };
+  if (module.role === 'SECOND') return { effects: [t('effect.secondLeaves', { node }), ...stays], danger: true };
+  return { effects: [t('effect.stopsWaiting', { node })], danger: false };
+}
+
+function restarting({ node, module }: Spot): Warning {
+  if (!serves(module.role)) return { effects: [t('effect.restartSecond', { node })], danger: false };
+  return { effects: [t('effect.restart', { node }), t(LOST)], danger: true };
+}
+
+function swapping(spot: Spot, others: Spot[]): Warning {
+  const peer = others.find((o) => o.module.role === 'PRIM' || o.module.role === 'SECOND');
+  const [from, to] = spot.module.role === 'PRIM' ? [spot.node, peer?.node] : [peer?.node, spot.node];
+  return { effects: [t('effect.moves', { from: from ?? '?', to: to ?? '?' }), t(LOST)], danger: true };
+}
+
+function stopstarting(spot: Spot, others: Spot[]): Warning {
+  const { node, module } = spot;
+  const to = successor(spot, others);
+  if (to) return { effects: [t('effect.moves', { from: node, to }), t('effect.comesBackSecond', { node }), t(LOST)], danger: true };
+  if (module.role === 'UP' && module.mode === 'farm' && sharers(others)) {
+    return { effects: [t('effect.farmLeaves', { node, others: sharers(others) }), t('effect.comesBack', { node }), t(LOST)], danger: true };
+  }
+  if (serves(module.role)) return { effects: [t('effect.interrupted', { node }), t(LOST)], danger: true };
+  return { effects: [t('effect.restartSecond', { node })], danger: false };
+}
+
+function primary({ node, module }: Spot, others: Spot[]): Warning {
+  const other = others[0]?.node ?? '?';
+  const effects = [t('effect.prim', { node }), t('effect.primOther', { node, other })];
+  return { effects: module.uptodate === false ? [t('effect.primStale', { node }), ...effects] : effects, danger: true };
+}
+
+function secondary({ node }: Spot, others: Spot[]): Warning {
+  const other = others.find((o) => serves(o.module.role));
+  if (!other) return { effects: [t('effect.secondNoPrimary', { node })], danger: true };
+  return { effects: [t('effect.second', { node, other: other.node })], danger: false };
+}
+
+/** On all nodes that accept it. */
+export function effectsOnAll(command: ControlCommand, spots: Spot[]): Warning | null {
+  const names = spots.map((s) => s.node).join(', ');
+  const running = spots.filter((s) => serves(s.module.role)).map((s) => s.node).join(', ');
+  switch (command) {
+    case 'stop':
+    case 'forcestop': {
+      const effects = [running ? t('effect.allStop', { nodes: names }) : t('effect.allStopIdle', { nodes: names })];
+      if (command === 'forcestop') effects.push(t('effect.force'));
+      return { effects, danger: running !== '' || command === 'forcestop' };
+    }
+    case 'restart':
+      return { effects: [t('effect.allRestart', { nodes: running || names }), t(LOST)], danger: true };
+    case 'stopstart':
+      return { effects: [t('effect.allStopstart', { nodes: names }), t(LOST)], danger: true };
+    case 'swap': {
+      const from = spots.find((s) => s.module.role === 'PRIM');
+      return from ? effectsOn('swap', from, spots.filter((s) => s !== from)) : null;
+    }
+    case 'checker_off':
+      return { effects: [t('effect.checkerOff', { node: names })], danger: false };
+    default:
+      return spots[0] ? effectsOn(command, spots[0], spots.slice(1)) : null;
+  }
+}
+
+/** Nodes to send a command of the whole module to, in this order; it goes to the next one when the first has ended. */
+export function targets(command: ControlCommand, spots: Spot[]): Spot[] {
+  const accepting = spots.filter((s) => s.module.commands.includes(command));
+  if (command === 'swap') return accepting.filter((s) => s.module.role === 'PRIM').slice(0, 1);
+  if (command === 'restart') {
+    const serving = accepting.filter((s) => serves(s.module.role));
+    return serving.length > 0 ? serving : accepting;
+  }
+  if (command !== 'stop' && command !== 'forcestop') return accepting;
+  // The primary last: else its secondary would take over only to stop.
+  return [...accepting].sort((a, b) => Number(serves(a.module.role)) - Number(serves(b.module.role)));
+}
+
+/** Those of the module's menu: for one node, force starts make a decision that is no matter of all. */
+export const FOR_ALL: ControlCommand[] = ['start', 'stop', 'restart', 'swap', 'stopstart', 'checker_on', 'checker_off', 'failover_on', 'failover_off', 'forcestop'];
