@@ -1,14 +1,17 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { RoleName } from './api/types';
 import { lang, t } from './i18n';
+import { Access } from './pages/access/Access';
+import { Commands } from './pages/commands/Commands';
 import { lazy } from './pages/Lazy';
 import { Login } from './pages/login/Login';
+import { ModuleDetails } from './pages/module/ModuleDetails';
 import { Monitoring } from './pages/monitoring/Monitoring';
 import { href, route } from './router';
-import { loadSession, may, role, session } from './session';
+import { loadSession, logout, may, role, session } from './session';
 import { Shell } from './shell/Shell';
 import { startCluster, stopCluster } from './state/cluster';
-import { Empty, ErrorBox, LinkButton, Spinner } from './ui';
+import { Button, Empty, ErrorBox, LinkButton, Spinner } from './ui';
 
 const Configuration = lazy<{ path: string[] }>(() => import('./pages/configuration'));
 
@@ -20,17 +23,29 @@ export function App() {
   };
   useEffect(load, []);
   const authenticated = session.value?.authenticated ?? false;
+  const hasRole = role.value !== null;
   useEffect(() => {
-    if (authenticated) startCluster();
+    if (hasRole) startCluster();
     else stopCluster();
-  }, [authenticated]);
+  }, [hasRole]);
   if (error) return <div class="alone"><ErrorBox error={error} retry={load} /></div>;
   if (!session.value) return <div class="alone"><Spinner /></div>;
   if (!authenticated) return <Login />;
+  if (!hasRole) return <NoRole />;
   return (
     <Shell>
       <Page key={lang.value} />
     </Shell>
+  );
+}
+
+function NoRole() {
+  return (
+    <div class="alone">
+      <Empty icon="lock" title={t('access.norole')} action={<Button icon="logout" onClick={() => void logout()}>{t('user.logout')}</Button>}>
+        <p>{t('access.norole.text', { user: session.value?.user ?? '' })}</p>
+      </Empty>
+    </div>
   );
 }
 
@@ -40,12 +55,17 @@ function Page() {
   if (area === 'login') return <Monitoring />;
   if (area === 'monitoring') return <MonitoringPage rest={rest} />;
   if (area === 'configuration') return <For needed="Admin" page={() => <Configuration path={rest} />} />;
+  if (area === 'access') return <For needed="Admin" page={() => <Access />} />;
   return <NotFound />;
 }
 
 function MonitoringPage({ rest }: { rest: string[] }) {
-  const [first] = rest;
+  const [first, module, word, node, tab] = rest;
   if (first === undefined) return <Monitoring />;
+  if (first === 'commands') return <Commands />;
+  if (first === 'modules' && module && word === 'nodes' && node) {
+    return <ModuleDetails key={`${module}/${node}`} module={module} node={node} tab={tab ?? 'logs'} />;
+  }
   return <NotFound />;
 }
 

@@ -6,7 +6,7 @@ const locale = (): string => (lang.value === 'fr' ? 'fr-FR' : 'en-GB');
 export function bytes(n: number): string {
   const units = lang.value === 'fr' ? ['o', 'Ko', 'Mo', 'Go', 'To'] : ['B', 'KB', 'MB', 'GB', 'TB'];
   let [value, unit] = [n, 0];
-  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
+  while (value >= 1000 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
   return `${number(value, value < 10 && unit > 0 ? 1 : 0)} ${units[unit]}`;
 }
 

@@ -303,7 +303,7 @@ export interface CheckReport {
 
 export interface Access {
   method: string;
-  users: { name: string; role: RoleName }[];
+  users: { name: string; role: RoleName | null }[];
   problems: string[];
 }
 

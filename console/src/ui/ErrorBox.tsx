@@ -8,9 +8,16 @@ import { Notice } from './Layout';
 /** What the user reads first of a problem. */
 export function problemTitle(error: unknown): string {
   const problem = asProblem(error);
-  if (!problem.unreachable) return problem.title;
+  if (!problem.unreachable) return titleOf(problem.status, problem.title);
   if (problem.title === 'timeout') return t('problem.timeout');
   return problem.title === 'unreachable' ? t('problem.unreachable') : t('problem.unexpected');
+}
+
+/** Titles of HTTP are for programs. */
+function titleOf(status: number, title: string): string {
+  const known = [400, 401, 403, 404, 409, 413, 422, 429, 500, 502, 503, 504] as const;
+  const found = known.find((s) => s === status);
+  return found ? t(`problem.${found}`) : title;
 }
 
 /** What the user reads next of a problem. */

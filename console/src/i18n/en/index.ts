@@ -1,6 +1,8 @@
+import { access } from './access';
 import { common } from './common';
 import { configuration } from './configuration';
+import { details } from './details';
 import { login } from './login';
 import { monitoring } from './monitoring';
 
-export const en = { ...common, ...configuration, ...login, ...monitoring } as const;
+export const en = { ...access, ...common, ...configuration, ...details, ...login, ...monitoring } as const;

@@ -1,8 +1,10 @@
 import type { en } from '../en';
+import { access } from './access';
 import { common } from './common';
 import { configuration } from './configuration';
+import { details } from './details';
 import { login } from './login';
 import { monitoring } from './monitoring';
 
 // A key without its French text does not compile.
-export const fr: Record<keyof typeof en, string> = { ...common, ...configuration, ...login, ...monitoring };
+export const fr: Record<keyof typeof en, string> = { ...access, ...common, ...configuration, ...details, ...login, ...monitoring };

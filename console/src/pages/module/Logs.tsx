@@ -1,0 +1,146 @@
+import { useState } from 'preact/hooks';
+import type { LogLevel, LogLine } from '../../api/types';
+import { t, tn } from '../../i18n';
+import { filterLines, MAIN_LEVELS, type MainLevel } from '../../state/logs';
+import { Button, Empty, ErrorBox, Icon, Menu, SearchInput, Spinner, type IconName } from '../../ui';
+import { logHref } from '../monitoring/menus';
+import { LogPane } from './LogPane';
+import { useLog, type LogView } from './useLog';
+
+const LEVEL_ICON: Record<LogLevel, IconName> = {
+  C: 'xCircle', E: 'activity', U: 'user', S: 'code', W: 'warning', I: 'info', D: 'search',
+};
+/** Rows that are shown before one asks for more. */
+const SHOWN = 400;
+
+/** The log, live, with what lies behind each message (WEB-31). */
+export function Logs({ module, node }: { module: string; node: string }) {
+  const log = useLog(module, node);
+  const [levels, setLevels] = useState<ReadonlySet<LogLevel>>(new Set(MAIN_LEVELS));
+  const [text, setText] = useState('');
+  const [chosen, setChosen] = useState<LogLine | null>(null);
+  const lines = filterLines(log.lines, levels, text).reverse();
+  const toggle = (level: MainLevel) => {
+    const next = new Set(levels);
+    if (!next.delete(level)) next.add(level);
+    setLevels(next);
+  };
+  return (
+    <div class={`split ${chosen ? 'chosen' : ''}`}>
+      <section class="card flush split-main">
+        <div class="toolbar">
+          <Live log={log} />
+          <div class="chips" role="group" aria-label={t('log.levels')}>
+            {MAIN_LEVELS.map((level) => (
+              <button key={level} type="button" class={`chip level-${level}`} aria-pressed={levels.has(level)} title={t(`log.level.${level}.what`)} onClick={() => toggle(level)}>
+                <Icon name={LEVEL_ICON[level]} size={15} />
+                {t(`log.level.${level}`)}
+              </button>
+            ))}
+          </div>
+          <span class="grow hint">{chosen ? '' : t('log.hint')}</span>
+          <SearchInput label={t('log.search')} value={text} onValue={setText} />
+          <Menu
+            label={t('log.download')}
+            icon="download"
+            items={[
+              { kind: 'link', label: t('command.log'), icon: 'download', download: true, href: logHref(module, node, false) },
+              { kind: 'link', label: t('command.logVerbose'), icon: 'download', download: true, href: logHref(module, node, true) },
+            ]}
+          />
+        </div>
+        {log.error !== null && <div class="pad"><ErrorBox error={log.error} /></div>}
+        {!log.loaded && log.error === null ? <div class="pad"><Spinner /></div> : <Lines lines={lines} log={log} chosen={chosen} onChoose={setChosen} />}
+      </section>
+      <LogPane module={module} node={node} line={chosen} onClose={() => setChosen(null)} />
+    </div>
+  );
+}
+
+function Live({ log }: { log: LogView }) {
+  const live = log.connection.value.state === 'live' && !log.paused;
+  const word = log.paused ? t('log.paused') : live ? t('log.live') : t('connection.connecting');
+  return (
+    <>
+      <Button size="small" icon={log.paused ? 'play' : 'pause'} onClick={() => log.pause(!log.paused)}>
+        {t(log.paused ? 'log.resume' : 'log.pause')}
+      </Button>
+      <span class={`pill small ${live ? 'live' : ''}`}>
+        <span class="dot" aria-hidden="true" />
+        {log.paused && log.held > 0 ? tn('log.new', log.held) : word}
+      </span>
+    </>
+  );
+}
+
+function Lines({ lines, log, chosen, onChoose }: { lines: LogLine[]; log: LogView; chosen: LogLine | null; onChoose: (line: LogLine) => void }) {
+  const [most, setMost] = useState(SHOWN);
+  if (lines.length === 0) return <Empty icon="log" title={t(log.lines.length === 0 ? 'log.empty' : 'log.empty.filter')} />;
+  return (
+    <>
+      <LogTable lines={lines.slice(0, most)} chosen={chosen} onChoose={onChoose} />
+      <div class="load-more">
+        {lines.length > most && <Button size="small" onClick={() => setMost(most + SHOWN)}>{t('log.more')}</Button>}
+        {lines.length <= most && log.more && <Button size="small" icon="chevronDown" onClick={log.older}>{t('log.older')}</Button>}
+      </div>
+    </>
+  );
+}
+
+/** Messages as rows; each can be chosen when `onChoose` is given. */
+export function LogTable({ lines, chosen, onChoose }: { lines: LogLine[]; chosen?: LogLine | null; onChoose?: (line: LogLine) => void }) {
+  return (
+    <table class="log">
+      <colgroup>
+        <col class="log-level" />
+        <col class="log-date" />
+        <col class="log-origin" />
+        <col />
+      </colgroup>
+      <thead class="hidden-text">
+        <tr>
+          <th scope="col">{t('log.level')}</th>
+          <th scope="col">{t('log.date')}</th>
+          <th scope="col">{t('log.origin')}</th>
+          <th scope="col">{t('log.text')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {lines.map((line) => (
+          <Line key={line.id} line={line} chosen={chosen?.id === line.id} {...(onChoose ? { onChoose } : {})} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Line({ line, chosen, onChoose }: { line: LogLine; chosen: boolean; onChoose?: (line: LogLine) => void }) {
+  const level = t(`log.level.${line.level}`);
+  const act = onChoose && {
+    tabIndex: 0,
+    'aria-selected': chosen,
+    onClick: () => onChoose(line),
+    onKeyDown: (e: KeyboardEvent) => {
+      if (e.key === 'Enter' || e.key === ' ') {
+        e.preventDefault();
+        onChoose(line);
+      }
+      const step = e.key === 'ArrowDown' ? 'nextElementSibling' : e.key === 'ArrowUp' ? 'previousElementSibling' : null;
+      const next = step && (e.currentTarget as HTMLElement)[step];
+      if (!(next instanceof HTMLElement)) return;
+      e.preventDefault();
+      next.focus();
+    },
+  };
+  return (
+    <tr class={`level-${line.level} ${onChoose ? 'clickable' : ''} ${chosen ? 'selected' : ''}`} {...act}>
+      <td class="log-level" title={level}>
+        <Icon name={LEVEL_ICON[line.level]} size={15} />
+        <span class="hidden-text">{level}</span>
+      </td>
+      <td class="log-date"><time>{line.date.slice(0, 23)}</time></td>
+      <td class="log-origin">{line.origin}</td>
+      <td class="log-text">{line.text}</td>
+    </tr>
+  );
+}

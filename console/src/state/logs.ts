@@ -1,0 +1,46 @@
+// Filters and slices of the module log. Pure.
+
+import type { LogLevel, LogLine } from '../api/types';
+
+/** Types of the main log, in the order of the filter. The others are verbose. */
+export const MAIN_LEVELS = ['C', 'E', 'U', 'S'] as const;
+export type MainLevel = (typeof MAIN_LEVELS)[number];
+
+export function isMain(level: LogLevel): level is MainLevel {
+  return (MAIN_LEVELS as readonly string[]).includes(level);
+}
+
+/** Messages of these types that hold all words of the text, whatever their case. */
+export function filterLines(lines: LogLine[], levels: ReadonlySet<LogLevel>, text: string): LogLine[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return lines.filter((line) => {
+    if (!levels.has(line.level)) return false;
+    const all = `${line.origin} ${line.text}`.toLowerCase();
+    return words.every((word) => all.includes(word));
+  });
+}
+
+/** Both lists by id, each message once, no more than `most` of the newest. */
+export function merge(old: LogLine[], more: LogLine[], most: number): LogLine[] {
+  const known = new Set(old.map((line) => line.id));
+  const fresh = more.filter((line) => !known.has(line.id));
+  if (fresh.length === 0) return old;
+  return [...old, ...fresh].sort((a, b) => a.id - b.id).slice(-most);
+}
+
+/** The message of the main log before one of them; null when it is the first that is known. */
+export function previousMain(lines: LogLine[], line: LogLine): LogLine | null {
+  return lines.findLast((l) => l.id < line.id && isMain(l.level)) ?? null;
+}
+
+/** Verbose messages from after the previous main message up to this one, itself too. */
+export function between(all: LogLine[], line: LogLine): LogLine[] {
+  const until = all.filter((l) => l.id <= line.id);
+  const from = until.findLastIndex((l) => l.id < line.id && isMain(l.level));
+  return until.slice(from + 1);
+}
+
+/** File that a message about a script names: `Script start_prim > userlog_..._start_prim.ulog`. */
+export function scriptLog(line: LogLine): string | null {
+  return line.level === 'S' ? (/\b(userlog_[\w.:-]+)/.exec(line.text)?.[1] ?? null) : null;
+}
