@@ -6,6 +6,9 @@ use safekit::fsm::bucket::Bitmap;
 use safekit::fsm::group;
 use safekit::fsm::rules::parse::{Author, Parsed, parse};
 use safekit::rfs::wire as frame;
+use safekit::web::remote::channel::{Greeting, Offer, respond};
+use safekit::web::remote::secret::Secret;
+use safekit::web::remote::target::{self, Service};
 use safekit::wire::{Channel, Kind, Received, decode};
 
 /// cluster.xml: any text is read or refused; what is read is written and read again as it was.
@@ -114,4 +117,27 @@ pub fn replication_frame(data: &[u8]) {
         at = end;
     }
     let _ = frame::missing(&buffer);
+}
+
+/// Any bytes to both ends of the tunnel between nodes: a handshake, an answer to one, records. Who does not
+/// know the secret gets nothing through; who does may send anything.
+pub fn tunnel(data: &[u8]) {
+    let Ok(secret) = Secret::random() else { return };
+    assert!(respond(&secret, data, &Greeting::ours(None)).is_err(), "a forged handshake was accepted");
+    let Ok((offer, first)) = Offer::new(&secret) else { return };
+    assert!(offer.accept(data).is_err(), "a forged answer was accepted");
+    let Ok((mut server, _, second)) = respond(&secret, &first, &Greeting::ours(None)) else {
+        panic!("no answer to a handshake")
+    };
+    // The keys are new for each channel, so this offer cannot take that answer.
+    let Ok((offer, _)) = Offer::new(&secret) else { return };
+    assert!(offer.accept(&second).is_err(), "the answer to another handshake was accepted");
+    let mut text = Vec::new();
+    let opened = server.opener.open(data, &mut text);
+    assert!(text.is_empty(), "forged records gave a text: {opened:?}");
+    let _ = target::parse(
+        &String::from_utf8_lossy(data),
+        Service { https: false, port: 9010 },
+        &Err(String::new()),
+    );
 }

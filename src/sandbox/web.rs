@@ -3,9 +3,12 @@
 use super::error::{During, Result};
 use super::files::write_new;
 use super::node::Node;
+use super::random;
 use super::users::Account;
-use super::{hex, random};
+use crate::config::paths::Paths;
+use crate::web::remote::secret::Secret;
 use std::fs;
+use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
@@ -22,7 +25,7 @@ const PASSWORD_LENGTH: usize = 12;
 /// What all nodes share: users of the console, and the secret of distributed commands.
 pub(super) struct Credentials {
     users: String,
-    secret: String,
+    secret: Secret,
 }
 
 /// A password that nobody guesses.
@@ -33,10 +36,11 @@ pub(super) fn new_password() -> Result<String> {
 
 /// The user `admin` with this password, and a new secret: the sandbox is the only one that has it.
 pub(super) fn credentials(password: &str) -> Result<Credentials> {
-    let hashed = bcrypt::hash_with_result(password, COST).map_err(std::io::Error::other);
+    let hashed = bcrypt::hash_with_result(password, COST).map_err(io::Error::other);
     let hashed = hashed.during(|| "hash the password of the console".into())?;
     let users = format!("admin:{}\n", hashed.format_for_version(bcrypt::Version::TwoY));
-    Ok(Credentials { users, secret: format!("{}\n", hex(&random::<32>()?)) })
+    let secret = Secret::random().map_err(io::Error::other);
+    Ok(Credentials { users, secret: secret.during(|| "make the secret of distributed commands".into())? })
 }
 
 /// Makes `SAFE/web/conf` of a node.
@@ -48,13 +52,15 @@ pub(super) fn install(node: &Node, account: Account, credentials: &Credentials) 
         ("httpd.conf", 0o640, HTTPD_CONF),
         ("httpd.conf.default", 0o440, HTTPD_CONF),
         ("user.conf", 0o440, &credentials.users),
-        ("rcmd.conf", 0o440, &credentials.secret),
     ];
     for (name, mode, text) in files {
         let path = conf.join(name);
         write_new(&path, mode, text.as_bytes())?;
         own(&path, account)?;
     }
+    let paths = Paths::new(node.safe(), node.safevar());
+    let stored = credentials.secret.store(&paths, Some((account.uid, account.gid)));
+    stored.map_err(io::Error::other).during(|| "store the secret of distributed commands".into())?;
     for dir in [&ssl, &conf] {
         own(dir, account)?;
         fs::set_permissions(dir, fs::Permissions::from_mode(0o750))
@@ -80,6 +86,5 @@ mod tests {
         let hash = credentials.users.trim_end().strip_prefix("admin:").unwrap();
         assert!(bcrypt::verify(&password, hash).unwrap());
         assert!(!bcrypt::verify("admin", hash).unwrap());
-        assert_eq!(credentials.secret.len(), 65);
     }
 }

@@ -69,3 +69,8 @@ fn datagram() {
 fn safe_zip() {
     replay("safe_zip", targets::safe_zip);
 }
+
+#[test]
+fn tunnel() {
+    replay("tunnel", targets::tunnel);
+}

@@ -179,7 +179,10 @@ impl Opener {
             let sealed = &self.waiting[at + LENGTH..at + LENGTH + length];
             let start = text.len();
             text.resize(start + length - TAG, 0);
-            self.state.read_message(self.next, sealed, &mut text[start..])?;
+            if self.state.read_message(self.next, sealed, &mut text[start..]).is_err() {
+                text.truncate(start);
+                return Err(ChannelError::Refused);
+            }
             self.next += 1;
             at += LENGTH + length;
         }
