@@ -120,6 +120,21 @@ impl Paths {
         self.cluster().join("cluster_ip.xml")
     }
 
+    /// Configuration of the web service: `SAFE/web/conf` (ADM-13).
+    pub fn web_conf(&self) -> PathBuf {
+        self.safe.join("web/conf")
+    }
+
+    /// Settings of the web service (WEB-40).
+    pub fn httpd_conf(&self) -> PathBuf {
+        self.web_conf().join("httpd.conf")
+    }
+
+    /// File whose presence turns HTTPS on (WEB-46).
+    pub fn https_switch(&self) -> PathBuf {
+        self.web_conf().join("ssl/httpd.webconsolessl.conf")
+    }
+
     /// Sockets and files that last as long as the services.
     pub fn run(&self) -> PathBuf {
         self.safevar.join("run")

@@ -9,7 +9,9 @@ use std::fmt;
 const MOST_USER: usize = 160;
 
 /// Role of a user; a greater one may all that a smaller one may (WEB-23).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub enum Access {
     /// Looks at states and logs, changes nothing.
     Monitor,

@@ -8,6 +8,7 @@ use super::{Behalf, Reply, Request};
 use bytes::{Buf, BytesMut};
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -50,6 +51,10 @@ pub struct Answer {
     /// Bytes of all frames so far.
     received: usize,
     code: Option<i32>,
+    /// How long nothing may come, not even a sign of life.
+    silence: Duration,
+    /// Dropped with the answer.
+    _held: Option<Box<dyn Send>>,
 }
 
 impl std::fmt::Debug for Answer {
@@ -101,7 +106,8 @@ pub async fn answer_from(connection: impl AsyncRead + Send + Unpin + 'static) ->
 
 impl Answer {
     fn new(connection: Box<dyn Connection>) -> Self {
-        Answer { connection, pending: BytesMut::new(), received: 0, code: None }
+        let pending = BytesMut::new();
+        Answer { connection, pending, received: 0, code: None, silence: SILENCE, _held: None }
     }
 
     /// The next piece, `None` after the end. A wait that is dropped loses nothing.
@@ -118,6 +124,16 @@ impl Answer {
             }
         }
         Ok(None)
+    }
+
+    /// The same, which keeps `held` as long as it lives.
+    pub fn holding(self, held: impl Send + 'static) -> Answer {
+        Answer { _held: Some(Box::new(held)), ..self }
+    }
+
+    /// The same, given up after less silence than usual; the daemon gives a sign of life every 5 s.
+    pub fn within(self, silence: Duration) -> Answer {
+        Answer { silence, ..self }
     }
 
     /// Exit code, once the end has come.
@@ -169,7 +185,7 @@ impl Answer {
                 return Ok(frame);
             }
             self.pending.reserve(READ);
-            let read = timeout(SILENCE, self.connection.read_buf(&mut self.pending)).await;
+            let read = timeout(self.silence, self.connection.read_buf(&mut self.pending)).await;
             match read.map_err(|_| ClientError::Silent)? {
                 Ok(0) => return Err(ClientError::Lost),
                 Ok(_) => {}
@@ -193,7 +209,6 @@ fn taken(pending: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use tokio::io::{DuplexStream, duplex};
 
     /// The other end after it has sent what begins an answer.

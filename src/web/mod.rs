@@ -1,3 +1,103 @@
 //! The web service: what people and other nodes ask over HTTP.
+//!
+//! `safewebserver` runs without any privilege: all it knows and does, it asks of safeadmin on behalf of
+//! a user with a role ([`ask`], [`principal`]).
 
+pub mod ask;
+pub mod auth;
+mod headers;
+mod here;
+mod limits;
+mod logs;
+pub mod principal;
+pub mod problem;
+mod redirect;
 pub mod remote;
+mod serve;
+pub mod session;
+pub mod sessions;
+pub mod settings;
+pub mod tls;
+mod user;
+
+pub use logs::LogFile;
+pub use serve::{WebError, configure, run, server};
+
+use crate::config::paths::Paths;
+use ask::Asker;
+use auth::Auth;
+use auth::limit::Limits;
+use here::Here;
+use sessions::{Secret, Sessions};
+use settings::Settings;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What all handlers share. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Web {
+    /// Where the files are.
+    pub paths: Arc<Paths>,
+    /// httpd.conf as it was at the start.
+    pub settings: Arc<Settings>,
+    /// Who is logged in.
+    pub sessions: Arc<Sessions>,
+    /// The way to the nodes.
+    pub asker: Asker,
+    /// Who may log in.
+    pub auth: Arc<Auth>,
+    /// How often somebody may try.
+    pub limits: Arc<Limits>,
+    /// Browsers come by HTTPS.
+    pub https: bool,
+    /// What a page sends when there is no login.
+    page: Secret,
+    here: Here,
+}
+
+impl Web {
+    /// The state of a server with these settings.
+    pub fn new(paths: Paths, settings: Settings, https: bool) -> Result<Web, WebError> {
+        let auth = Auth::new(&paths, &settings)?;
+        let asker = Asker::new(paths.admin_socket());
+        Ok(Web {
+            paths: Arc::new(paths),
+            settings: Arc::new(settings),
+            sessions: Arc::default(),
+            here: Here::default(),
+            asker,
+            auth: Arc::new(auth),
+            limits: Arc::default(),
+            https,
+            page: Secret::random().map_err(WebError::Random)?,
+        })
+    }
+
+    /// Name of this node; empty while it is in no cluster.
+    pub fn node_name(&self) -> String {
+        self.here.node().unwrap_or_default()
+    }
+
+    /// Whether somebody whose request goes on may still have it: his session counts as used by it.
+    pub fn still_valid(&self, principal: &principal::Principal) -> bool {
+        match principal.how {
+            principal::How::Session(key) => self.sessions.touch(key, Instant::now()).is_some_and(|session| {
+                let now = self.auth.still(&session.user, session.access);
+                now.flatten().is_some_and(|access| access >= principal.access)
+            }),
+            principal::How::Credentials | principal::How::Nobody => true,
+        }
+    }
+
+    /// What an administrator should do about the security of this service.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(access) = self.auth.everybody() {
+            warnings.push(format!("no login is needed: everybody has the role {access} (httpd.conf)"));
+        }
+        if !self.https {
+            warnings.push("connections are not encrypted: HTTPS is not configured".to_owned());
+        }
+        warnings
+    }
+}

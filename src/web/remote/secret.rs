@@ -167,7 +167,7 @@ impl fmt::Debug for Secret {
 
 /// SAFE/web/conf/rcmd.conf.
 fn file(paths: &Paths) -> PathBuf {
-    paths.safe.join("web/conf/rcmd.conf")
+    paths.web_conf().join("rcmd.conf")
 }
 
 #[cfg(test)]

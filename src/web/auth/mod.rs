@@ -1,0 +1,147 @@
+//! Who may log in, and with which role.
+
+pub mod file;
+pub mod group;
+pub mod htpasswd;
+pub mod limit;
+
+use super::settings::{Method, Settings, SettingsError};
+use crate::config::paths::Paths;
+use crate::control::Access;
+use file::FileUsers;
+use serde::Serialize;
+use std::net::IpAddr;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// A user who has proved who he is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// His name.
+    pub user: String,
+    /// His role; none if nothing gives him one.
+    pub access: Option<Access>,
+}
+
+/// Why somebody is not logged in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// Unknown user or wrong password: which of them is not told.
+    #[error("unknown user or wrong password")]
+    Wrong,
+    /// Too many attempts.
+    #[error("too many attempts to log in: wait {} s", .0.as_secs().max(1))]
+    Slower(Duration),
+    /// There is no login by password here.
+    #[error("there is no login by password here")]
+    NoPassword,
+    /// What knows the users cannot be asked; for the log and for administrators.
+    #[error("the users cannot be checked: {0}")]
+    Unavailable(String),
+}
+
+/// A user as `GET /access` shows him.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AccessRow {
+    /// His name.
+    pub name: String,
+    /// His role, if he has one.
+    pub role: Option<Access>,
+}
+
+/// What `GET /access` shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AccessReport {
+    /// `file`, `ldap`, `openid` or `none`.
+    pub method: &'static str,
+    /// The users, as far as they are known here.
+    pub users: Vec<AccessRow>,
+    /// What is wrong with the files, with file and line.
+    pub problems: Vec<String>,
+}
+
+/// The way of logging in that is configured.
+#[derive(Debug)]
+pub enum Auth {
+    /// Everybody has this role (WEB-45).
+    Nobody(Access),
+    /// user.conf and group.conf (WEB-42).
+    File(FileUsers),
+}
+
+impl Auth {
+    /// The one of the settings.
+    pub fn new(paths: &Paths, settings: &Settings) -> Result<Auth, SettingsError> {
+        match settings.method {
+            Method::Nobody(access) => Ok(Auth::Nobody(access)),
+            Method::File => Ok(Auth::File(FileUsers::new(&paths.web_conf()))),
+            Method::Ldap | Method::OpenId => {
+                let name = if settings.method == Method::Ldap { "useldap" } else { "useopenid" };
+                let line = settings.define(name).map_or(1, |d| d.line);
+                let what = format!("{name} is not supported: define usefile instead");
+                Err(SettingsError::Line { file: settings.file.clone(), line, what })
+            }
+        }
+    }
+
+    /// How one can log in, as `GET /session` says it.
+    pub fn methods(&self) -> Vec<&'static str> {
+        match self {
+            Auth::Nobody(_) => vec!["none"],
+            Auth::File(_) => vec!["password"],
+        }
+    }
+
+    /// The role of everybody, where no login is needed.
+    pub fn everybody(&self) -> Option<Access> {
+        match self {
+            Auth::Nobody(access) => Some(*access),
+            Auth::File(_) => None,
+        }
+    }
+
+    /// The login of a password that was right a moment ago; costs nothing.
+    pub fn remembered(&self, user: &str, password: &str) -> Option<Login> {
+        match self {
+            Auth::Nobody(_) => None,
+            Auth::File(users) => users.remembered(user, password),
+        }
+    }
+
+    /// Checks a password. The caller has asked [`limit::Limits`] before.
+    pub async fn password(&self, user: &str, password: &str) -> Result<Login, AuthError> {
+        match self {
+            Auth::Nobody(_) => Err(AuthError::NoPassword),
+            Auth::File(users) => users.check(user, password).await,
+        }
+    }
+
+    /// What the user of a session may now; `None`: he may not even be logged in any more.
+    pub fn still(&self, user: &str, at_login: Option<Access>) -> Option<Option<Access>> {
+        match self {
+            Auth::Nobody(_) => Some(at_login),
+            Auth::File(users) => users.role(user),
+        }
+    }
+
+    /// For administrators.
+    pub fn report(&self) -> AccessReport {
+        match self {
+            Auth::Nobody(access) => {
+                let problem = format!("no login is needed: everybody has the role {access}");
+                AccessReport { method: "none", users: Vec::new(), problems: vec![problem] }
+            }
+            Auth::File(users) => users.report(),
+        }
+    }
+}
+
+/// A user with his address, as logs name him (CLI-008).
+pub fn at(user: &str, address: IpAddr) -> String {
+    format!("{user}@{}", address.to_canonical())
+}
+
+/// Whether a text may be the name of a user: it goes into logs.
+pub fn is_name(user: &str) -> bool {
+    !user.is_empty() && user.len() <= 100 && !user.chars().any(|c| c.is_control() || c.is_whitespace())
+}

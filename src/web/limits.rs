@@ -1,0 +1,150 @@
+//! How much, and how slowly, somebody may send.
+
+use super::problem::Problem;
+use actix_web::HttpMessage;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
+use actix_web::http::StatusCode;
+use actix_web::middleware::Next;
+use actix_web::web::Bytes;
+use futures_util::{Stream, StreamExt};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Longest body of an ordinary request, bytes.
+pub(super) const ORDINARY: usize = 256 << 10;
+/// Longest text of a configuration, bytes.
+const TEXT: usize = 4 << 20;
+/// Longest archive or attachment, bytes: what the local protocol takes, and its frames.
+pub(super) const LARGE: usize = 66 << 20;
+/// Time for the first [`SLOWEST`] bytes of a body; more of them have as much again.
+const TIME: Duration = Duration::from_secs(20);
+/// Whoever sends less in [`TIME`] is let go.
+const SLOWEST: usize = 256 << 10;
+
+/// Longest body for a path. What is long goes to handlers that read it only for those who may.
+fn most(path: &str) -> usize {
+    let path = path.strip_prefix("/api/v1").unwrap_or("");
+    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    match last {
+        "archive" | "files" => LARGE,
+        "cluster" | "check" => TEXT,
+        _ if path.starts_with("/rcmd/") => LARGE,
+        _ => ORDINARY,
+    }
+}
+
+/// Bounds the size of a body and the time in which it comes.
+pub(super) async fn bound(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
+    let most = most(request.path());
+    let announced =
+        request.headers().get("Content-Length").and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > most) {
+        let problem = Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is longer than {} KiB", most >> 10),
+        );
+        return Err(problem.into());
+    }
+    let payload = request.take_payload();
+    let now = Instant::now();
+    let bounded =
+        Bounded { payload, left: most, received: 0, until: Box::pin(sleep_until(now + TIME)), begun: now };
+    request.set_payload(Payload::Stream { payload: Box::pin(bounded) });
+    next.call(request).await
+}
+
+/// A body within its limits.
+struct Bounded {
+    payload: Payload,
+    left: usize,
+    received: usize,
+    begun: Instant,
+    until: Pin<Box<Sleep>>,
+}
+
+impl Stream for Bounded {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.payload.poll_next_unpin(cx) {
+            Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(self.accept(bytes))),
+            Poll::Ready(other) => Poll::Ready(other),
+            Poll::Pending => match self.until.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(Some(Err(PayloadError::Incomplete(None)))),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl Bounded {
+    fn accept(&mut self, bytes: Bytes) -> Result<Bytes, PayloadError> {
+        self.left = self.left.checked_sub(bytes.len()).ok_or(PayloadError::Overflow)?;
+        self.received += bytes.len();
+        // More time for what has come; a trickle gets none.
+        let share = u32::try_from(self.received / SLOWEST).unwrap_or(u32::MAX);
+        let until = self.begun + TIME.saturating_mul(share + 1);
+        self.until.as_mut().reset(until);
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounded(most: usize, chunks: impl Stream<Item = Result<Bytes, PayloadError>> + 'static) -> Bounded {
+        let now = Instant::now();
+        let chunks: Pin<Box<dyn Stream<Item = _>>> = Box::pin(chunks);
+        let payload = Payload::Stream { payload: chunks };
+        Bounded { payload, left: most, received: 0, until: Box::pin(sleep_until(now + TIME)), begun: now }
+    }
+
+    #[test]
+    fn only_what_needs_it_may_be_large() {
+        assert_eq!(most("/api/v1/nodes/node1/modules/AM/archive"), LARGE);
+        assert_eq!(most("/api/v1/cluster"), TEXT);
+        assert_eq!(most("/api/v1/rcmd"), ORDINARY);
+        assert_eq!(most("/archive"), ORDINARY);
+    }
+
+    #[tokio::test]
+    async fn a_body_without_end_is_cut() {
+        let endless = futures_util::stream::repeat_with(|| Ok(Bytes::from_static(&[0; 1000])));
+        let mut body = bounded(10_000, endless);
+        let mut received = 0;
+        let end = loop {
+            match body.next().await {
+                Some(Ok(bytes)) => received += bytes.len(),
+                other => break other,
+            }
+        };
+        assert!(matches!(end, Some(Err(PayloadError::Overflow))));
+        assert_eq!(received, 10_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trickle_is_let_go_and_a_long_upload_is_not() {
+        let slowly = |size: usize| {
+            futures_util::stream::unfold((), move |()| async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Some((Ok(Bytes::from(vec![0; size])), ()))
+            })
+        };
+        let start = Instant::now();
+        let mut trickle = bounded(LARGE, Box::pin(slowly(1)));
+        while let Some(Ok(_)) = trickle.next().await {}
+        assert!(start.elapsed() < TIME + Duration::from_secs(2));
+        let mut steady = bounded(LARGE, Box::pin(slowly(SLOWEST / 10)));
+        for _ in 0..200 {
+            assert!(matches!(steady.next().await, Some(Ok(_))));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Who asks: found by the session cookie, or by a password sent along.
+
+use super::Web;
+use super::auth::{self, AuthError, Login};
+use super::problem::Problem;
+use super::session::COOKIE;
+use super::sessions::{Key, Secret};
+use crate::control::{Access, Behalf};
+use actix_web::dev::Payload;
+use actix_web::http::{Method, header};
+use actix_web::{FromRequest, HttpRequest, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::time::Instant;
+
+/// Header with the token of the session, on everything that changes something.
+pub const CSRF: &str = "X-SafeKit-CSRF";
+
+/// How a user has proved who he is.
+#[derive(Clone, Debug)]
+pub enum How {
+    /// By the cookie of a session.
+    Session(Key),
+    /// By a password or a token with this request.
+    Credentials,
+    /// Not at all: there is no login (WEB-45).
+    Nobody,
+}
+
+/// Somebody who has proved who he is, with a role or without.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// His name.
+    pub user: String,
+    /// His role now.
+    pub access: Option<Access>,
+    /// Where he is.
+    pub address: IpAddr,
+    /// How he proved it.
+    pub how: How,
+    /// The token that a page of his session sends.
+    pub csrf: Option<Secret>,
+}
+
+/// A user with a role. As an extractor: 401 without a login, 403 without a role or for what another
+/// page makes his browser send.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// His name.
+    pub user: String,
+    /// His role.
+    pub access: Access,
+    /// Where he is.
+    pub address: IpAddr,
+    /// How he proved who he is.
+    pub how: How,
+}
+
+impl Principal {
+    /// Refuses whom the role does not reach.
+    pub fn require(&self, access: Access) -> Result<(), Problem> {
+        if self.access >= access {
+            return Ok(());
+        }
+        let Principal { user, access: has, .. } = self;
+        Err(Problem::forbidden(format!("this needs the role {access}, {user} has {has}")))
+    }
+
+    /// For whom safeadmin does it.
+    pub fn behalf(&self) -> Behalf {
+        Behalf { user: auth::at(&self.user, self.address), access: self.access }
+    }
+}
+
+impl FromRequest for Principal {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Principal, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let web = web_of(&request)?;
+            let identity = identify(&web, &request).await?;
+            let identity = identity.ok_or_else(|| Problem::unauthorized("log in first"))?;
+            genuine(&web, &request, Some(&identity))?;
+            let Identity { user, access, address, how, .. } = identity;
+            let Some(access) = access else {
+                return Err(Problem::forbidden(format!(
+                    "{user} has no role here: an administrator can give one in group.conf"
+                )));
+            };
+            Ok(Principal { user, access, address, how })
+        })
+    }
+}
+
+/// The server that got a request.
+pub fn web_of(request: &HttpRequest) -> Result<Web, Problem> {
+    let web = request.app_data::<web::Data<Web>>();
+    web.map(|web| web.get_ref().clone()).ok_or_else(|| Problem::internal("the server has no state"))
+}
+
+/// Where a request comes from.
+pub fn address(request: &HttpRequest) -> IpAddr {
+    // Only a test has no peer.
+    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip().to_canonical())
+}
+
+/// Who sends a request; `None` for somebody who says nothing of himself.
+pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identity>, Problem> {
+    let address = address(request);
+    if let Some(header) = request.headers().get(header::AUTHORIZATION) {
+        let (user, password) = basic(header.to_str().unwrap_or_default())
+            .ok_or_else(|| Problem::unauthorized("the Authorization header cannot be read"))?;
+        let login = match web.auth.remembered(&user, &password) {
+            Some(login) => login,
+            None => log_in(web, &user, &password, address).await.map_err(refused)?,
+        };
+        let Login { user, access } = login;
+        return Ok(Some(Identity { user, access, address, how: How::Credentials, csrf: None }));
+    }
+    let session = request.cookie(COOKIE).and_then(|c| web.sessions.find(c.value(), Instant::now()));
+    if let Some((key, session)) = session {
+        let Some(access) = web.auth.still(&session.user, session.access) else {
+            web.sessions.end(key);
+            return Ok(None);
+        };
+        let csrf = Some(session.csrf);
+        return Ok(Some(Identity { user: session.user, access, address, how: How::Session(key), csrf }));
+    }
+    Ok(web.auth.everybody().map(|access| Identity {
+        user: "web".to_owned(),
+        access: Some(access),
+        address,
+        how: How::Nobody,
+        csrf: Some(web.page.clone()),
+    }))
+}
+
+/// Checks a password within the limits, and leaves a line about it.
+pub async fn log_in(web: &Web, user: &str, password: &str, address: IpAddr) -> Result<Login, AuthError> {
+    let shown = if auth::is_name(user) { user } else { "?" };
+    if let Err(wait) = web.limits.attempt(user, address, Instant::now()) {
+        tracing::warn!(user = shown, %address, "login refused: too many attempts");
+        return Err(AuthError::Slower(wait));
+    }
+    let checked = web.auth.password(user, password).await;
+    match &checked {
+        Ok(_) => web.limits.succeeded(user, address, Instant::now()),
+        // Nothing was tried.
+        Err(AuthError::Slower(_) | AuthError::NoPassword | AuthError::Unavailable(_)) => {
+            web.limits.take_back(user, address, Instant::now());
+        }
+        Err(AuthError::Wrong) => {}
+    }
+    if let Err(why) = &checked {
+        tracing::warn!(user = shown, %address, %why, "login refused");
+    }
+    checked
+}
+
+/// A refused login as an answer.
+pub fn refused(why: AuthError) -> Problem {
+    let detail = why.to_string();
+    match why {
+        AuthError::Slower(wait) => Problem::too_many(detail, wait),
+        AuthError::Unavailable(_) => Problem::unavailable(detail),
+        AuthError::Wrong | AuthError::NoPassword => Problem::unauthorized(detail),
+    }
+}
+
+fn basic(header: &str) -> Option<(String, String)> {
+    let (kind, encoded) = header.split_once(' ')?;
+    if !kind.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// Refuses what another site makes a browser send.
+///
+/// A cookie, and the absence of a login, prove nothing about the page that asks: such a request needs
+/// the token that only our page can read. Where a browser says which page asks, that must be ours.
+pub fn genuine(web: &Web, request: &HttpRequest, identity: Option<&Identity>) -> Result<(), Problem> {
+    if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+        return Ok(());
+    }
+    let text = |name: &str| request.headers().get(name).map(|v| v.to_str().unwrap_or_default());
+    if let Some(origin) = text("Origin") {
+        let host = origin.split_once("://").map(|(_, host)| host);
+        if host.is_none() || host != text("Host").or(request.uri().authority().map(|a| a.as_str())) {
+            return Err(Problem::forbidden("this request comes from a page of another site"));
+        }
+    }
+    let from_browser = text("Origin").is_some() || text("Sec-Fetch-Site").is_some();
+    let wanted = match identity.map(|identity| &identity.how) {
+        None | Some(How::Credentials) => None,
+        Some(How::Session(_)) => identity.and_then(|identity| identity.csrf.as_ref()),
+        // A script on an unprotected service needs nothing; a page does.
+        Some(How::Nobody) => from_browser.then_some(&web.page),
+    };
+    match wanted {
+        Some(token) if !token.is(text(CSRF).unwrap_or_default()) => Err(Problem::forbidden(format!(
+            "this needs the header {CSRF} with the value csrf of GET /api/v1/session"
+        ))),
+        _ => Ok(()),
+    }
+}

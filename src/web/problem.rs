@@ -1,0 +1,212 @@
+//! What is answered when something goes wrong: problem documents (RFC 9457).
+
+use super::ask::AskError;
+use crate::control::client::ClientError;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// A problem document.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: the status says of what kind it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: String,
+    /// Status of the answer.
+    status: u16,
+    /// What is wrong and what to do.
+    pub detail: String,
+    /// What a command printed before it failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    output: Vec<String>,
+    /// Faults of a configuration, as far as they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    faults: Option<serde_json::Value>,
+    /// The node that did not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    /// Signature of what is there instead, when somebody else was faster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+    /// What is there instead.
+    #[serde(flatten)]
+    more: BTreeMap<String, serde_json::Value>,
+    #[serde(skip)]
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    /// A problem of this status.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Problem").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            output: Vec::new(),
+            faults: None,
+            node: None,
+            signature: None,
+            more: BTreeMap::new(),
+            retry_after: None,
+        }
+    }
+
+    /// 400: the request itself is wrong.
+    pub fn bad_request(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401: nobody is logged in.
+    pub fn unauthorized(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    /// 403: the role does not reach.
+    pub fn forbidden(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// 405.
+    pub fn method_not_allowed(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+    }
+
+    /// 409: something else is there than what was to be changed.
+    pub fn conflict(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// 422: understood, and refused by the product: the state does not permit it, or it has faults.
+    pub fn refused(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    /// 429, and when to try again.
+    pub fn too_many(detail: impl Into<String>, retry_after: Duration) -> Problem {
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        Problem { retry_after: Some(retry_after), ..problem }
+    }
+
+    /// 500: a fault of this program.
+    pub fn internal(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+    }
+
+    /// 503: not now.
+    pub fn unavailable(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
+    /// With what a command printed.
+    pub fn with_output(self, output: Vec<String>) -> Problem {
+        Problem { output, ..self }
+    }
+
+    /// With the faults of a configuration.
+    pub fn with_faults(self, faults: impl Serialize) -> Problem {
+        Problem { faults: serde_json::to_value(faults).ok(), ..self }
+    }
+
+    /// Of this node.
+    pub fn of_node(self, node: impl Into<String>) -> Problem {
+        Problem { node: Some(node.into()), ..self }
+    }
+
+    /// The same as a conflict with what has this signature.
+    pub fn into_conflict(self, signature: impl Into<String>) -> Problem {
+        let as_conflict = Problem::conflict(String::new());
+        Problem {
+            title: as_conflict.title,
+            status: as_conflict.status,
+            signature: Some(signature.into()),
+            ..self
+        }
+    }
+
+    /// With one more member.
+    pub fn with_member(mut self, name: &str, value: impl Serialize) -> Problem {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.more.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// Status of the answer.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status());
+        if let Some(after) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, after.as_secs().max(1).to_string()));
+        }
+        let body = serde_json::to_string(self).unwrap_or_default();
+        response.content_type("application/problem+json").body(body)
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(e: AskError) -> Problem {
+        let detail = e.to_string();
+        match e {
+            AskError::Busy | AskError::Client(ClientError::NotRunning) => Problem::unavailable(detail),
+            AskError::Client(ClientError::Silent) => Problem::new(StatusCode::GATEWAY_TIMEOUT, detail),
+            AskError::Client(_) => Problem::new(StatusCode::BAD_GATEWAY, detail),
+            AskError::Node { node, .. } => {
+                Problem::new(StatusCode::BAD_GATEWAY, detail).of_node(node.to_string())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_the_members_of_the_standard() {
+        let problem = Problem::refused("the module is not stopped")
+            .with_output(vec!["looked".to_owned()])
+            .into_conflict("ab12")
+            .with_member("xml", "<safe/>");
+        let expected = serde_json::json!({
+            "type": "about:blank", "title": "Conflict", "status": 409, "detail": "the module is not stopped",
+            "output": ["looked"], "signature": "ab12", "xml": "<safe/>",
+        });
+        assert_eq!(serde_json::to_value(&problem).unwrap(), expected);
+    }
+
+    #[test]
+    fn who_is_too_fast_learns_when_to_come_back() {
+        let response = Problem::too_many("slower", Duration::from_millis(100)).error_response();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers().get(header::RETRY_AFTER).unwrap(), "1");
+    }
+}

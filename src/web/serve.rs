@@ -1,0 +1,215 @@
+//! The server: its ports, its workers, its end.
+
+use super::logs::{self, LogFile};
+use super::problem::Problem;
+use super::remote::server::{self as remote, Remote};
+use super::settings::{Settings, SettingsError};
+use super::tls::{self, TlsError};
+use super::user::{self, UserError};
+use super::{Web, headers, limits, redirect, session};
+use crate::config::paths::Paths;
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rustls::ServerConfig;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
+
+/// Threads that serve.
+const WORKERS: usize = 2;
+/// Connections of each of them.
+const CONNECTIONS: usize = 2048;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// Time for the head of a request: a slow client is let go.
+const HEAD: Duration = Duration::from_secs(10);
+/// A connection without a request is closed after that time.
+const KEPT: Duration = Duration::from_secs(75);
+/// How long requests may go on after SIGTERM, seconds. Event streams never end by themselves.
+const GRACE: u64 = 2;
+/// Variable with the level of the log, instead of that of httpd.conf.
+const LEVEL: &str = "SAFEKIT_LOG";
+
+/// Why the web service cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// httpd.conf is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A port cannot be opened.
+    #[error("cannot listen on port {port}: {source}")]
+    Listen {
+        /// The port.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot give up the rights of root.
+    #[error(transparent)]
+    User(#[from] UserError),
+    /// HTTPS is wanted and not possible.
+    #[error(
+        "HTTPS cannot be served: {0}; install a certificate with initssl, or remove ssl/httpd.webconsolessl.conf"
+    )]
+    Tls(#[from] TlsError),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+    /// The server ended.
+    #[error("the server has ended: {0}")]
+    Serve(#[from] io::Error),
+}
+
+/// Runs the service until SIGTERM or SIGINT.
+pub fn run(paths: Paths) -> Result<(), WebError> {
+    let settings = Settings::read(&paths.httpd_conf())?;
+    let https = paths.https_switch().exists();
+    let user = user::wanted()?;
+    let open = |name: &str| LogFile::open(&paths.safevar.join(name), user.as_ref());
+    let (own, access) = (open("httpd.log"), settings.access_log.then(|| open("access.log")));
+    trace(&settings, own);
+    let access = access.and_then(|log| log.map_err(|e| tracing::warn!("cannot open access.log: {e}")).ok());
+    let http = listen(settings.http_port)?;
+    let secure = if https { Some(listen(settings.https_port)?) } else { None };
+    if let Some(user) = &user {
+        user::become_user(user)?;
+    }
+    let config = if https { Some(tls::server_config(&paths)?) } else { None };
+    let descriptors = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, most)| {
+        setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+        Ok(most)
+    });
+    tracing::info!(http = settings.http_port, https, ?descriptors, "safewebserver starts");
+    let web = Web::new(paths, settings, https)?;
+    let ended: Result<(), io::Error> = actix_web::rt::System::new().block_on(async move {
+        match (secure, config) {
+            (Some(socket), Some(config)) => {
+                let redirect = redirect::server(web.clone(), http)?;
+                let main = server(web, access, socket, Some(config))?;
+                let (main, redirect) = futures_util::future::join(main, redirect).await;
+                main.and(redirect)
+            }
+            _ => server(web, access, http, None)?.await,
+        }
+    });
+    tracing::info!("safewebserver ends");
+    Ok(ended?)
+}
+
+/// A server on a socket; it runs when it is awaited.
+pub fn server(
+    web: Web,
+    access: Option<LogFile>,
+    socket: TcpListener,
+    tls: Option<ServerConfig>,
+) -> io::Result<Server> {
+    web.here.keep(&web.asker);
+    let access = logs::shared(&web, access);
+    let remote = web::Data::new(Remote::new(Paths::clone(&web.paths)));
+    let server = HttpServer::new(move || {
+        let app = App::new()
+            .app_data(web::Data::new(web.clone()))
+            .app_data(remote.clone())
+            .app_data(web::PayloadConfig::new(limits::LARGE))
+            .app_data(
+                web::JsonConfig::default().limit(limits::LARGE).error_handler(|e, _| bad_body(&e).into()),
+            )
+            .app_data(
+                web::PathConfig::default().error_handler(|e, _| Problem::bad_request(e.to_string()).into()),
+            )
+            .app_data(
+                web::QueryConfig::default().error_handler(|e, _| Problem::bad_request(e.to_string()).into()),
+            );
+        let app = match &access {
+            Some(log) => app.app_data(log.clone()),
+            None => app,
+        };
+        app.wrap(from_fn(limits::bound))
+            .wrap(from_fn(headers::secure))
+            .wrap(from_fn(logs::access))
+            .configure(configure)
+            .default_service(web::to(unknown))
+    })
+    .workers(WORKERS)
+    .max_connections(CONNECTIONS)
+    .client_request_timeout(HEAD)
+    .client_disconnect_timeout(Duration::from_secs(2))
+    .keep_alive(KEPT)
+    .shutdown_timeout(GRACE);
+    let server = match tls {
+        Some(config) => server.listen_rustls_0_23(socket, config)?,
+        None => server.listen(socket)?,
+    };
+    Ok(server.run())
+}
+
+/// Everything that is served.
+pub fn configure(config: &mut web::ServiceConfig) {
+    config.configure(remote::routes).service(
+        web::resource("/api/v1/session")
+            .route(web::get().to(session::show))
+            .route(web::post().to(session::login))
+            .route(web::delete().to(session::logout)),
+    );
+}
+
+async fn unknown() -> Result<&'static str, Problem> {
+    Err(Problem::not_found("there is nothing of this name"))
+}
+
+/// A body that is not the JSON of the endpoint.
+fn bad_body(error: &actix_web::error::JsonPayloadError) -> Problem {
+    use actix_web::error::JsonPayloadError as Json;
+    use actix_web::http::StatusCode;
+    match error {
+        Json::Overflow { .. } | Json::OverflowKnownLength { .. } => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
+        }
+        Json::ContentType => Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json"),
+        other => Problem::bad_request(other.to_string()),
+    }
+}
+
+/// Opens a port for IPv6 and IPv4; for IPv4 alone where there is no IPv6.
+pub(super) fn listen(port: u16) -> Result<TcpListener, WebError> {
+    let both = open(Domain::IPV6, (Ipv6Addr::UNSPECIFIED, port).into());
+    let opened = match both {
+        Err(e) if e.kind() != io::ErrorKind::AddrInUse && e.kind() != io::ErrorKind::PermissionDenied => {
+            open(Domain::IPV4, (Ipv4Addr::UNSPECIFIED, port).into())
+        }
+        opened => opened,
+    };
+    opened.map_err(|source| WebError::Listen { port, source })
+}
+
+fn open(domain: Domain, address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if domain == Domain::IPV6 {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Into SAFEVAR/httpd.log, and on standard error for the journal.
+fn trace(settings: &Settings, file: io::Result<LogFile>) {
+    let usual = || EnvFilter::new(format!("warn,safekit={}", settings.log_level));
+    let filter = EnvFilter::try_from_env(LEVEL).unwrap_or_else(|_| usual());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+    // A subscriber that is there already is that of a test.
+    let _set = match file {
+        Ok(log) => builder.with_writer(io::stderr.and(move || log.clone())).try_init(),
+        Err(error) => {
+            let set = builder.with_writer(io::stderr).try_init();
+            tracing::warn!(%error, "cannot open httpd.log");
+            set
+        }
+    };
+}
