@@ -1,5 +1,7 @@
 # make demo      a failover before your eyes, in a cluster on this machine (root); it stays up, with KEEP=no not
 # make demo-farm three nodes share the clients of one address while nodes leave and return (root)
+# make console   the web console: installs its packages (npm), checks, tests and builds it into console/dist
+# make test-console    every page and role of the console in Chromium
 # make check     format, lints
 # make test      check, all tests, licenses and sources of dependencies (root)
 # make nightly   the same with many more cases, and advisories (network)
@@ -18,13 +20,23 @@ DENY_CHECKS = bans licenses sources
 # a million files.
 DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000 SAFEKIT_FILES=1000000
 
-.PHONY: demo demo-farm check test nightly fuzz bench bench-farm bench-membership bench-replication deny
+.PHONY: demo demo-farm console test-console check test nightly fuzz bench bench-farm bench-membership bench-replication deny
 
 demo:
 	scripts/demo.sh
 
 demo-farm:
 	scripts/demo-farm.sh
+
+# The packages are those of the lock file; nothing else is run at their installation.
+console/node_modules: console/package-lock.json
+	cd console && npm ci --ignore-scripts && touch node_modules
+
+console: console/node_modules
+	cd console && npm test && npm run build
+
+test-console: console
+	cd console && npm run e2e
 
 check:
 	$(CARGO) fmt --check

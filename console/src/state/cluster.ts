@@ -66,9 +66,10 @@ export function moduleOn(name: string, node: string): { node: NodeView; module: 
   return { node: view, module: view.overview?.modules.find((m) => m.module === name) ?? null };
 }
 
-/** Node for a request: null for the connection node, which needs no detour. */
+/** Node for a request: null for the connection node, which needs no detour, and for one without a name. */
 export function through(node: string): string | null {
-  return node === here.peek() || rows.peek().length === 0 ? null : node;
+  const nameless = views.peek().get(node)?.nameless ?? false;
+  return nameless || node === here.peek() ? null : node;
 }
 
 /** Begins to follow the cluster; again after a login. */

@@ -34,6 +34,7 @@ function historyOf(m: MockModule, name: string): HistoryRow[] {
   const now = m.resources.find((r) => r.resource === name);
   if (!now) return [];
   const rates = name.endsWith('_bandwidth');
+  if (name === 'rfs.rei_bandwidth' && !m.progress) return [{ date: date(), micros: Date.now() * 1000, value: '0' }];
   const count = rates ? 60 : 7;
   const values = Array.from({ length: count }, (_, i): HistoryRow => {
     const at = Date.now() - (count - i) * (rates ? 10_000 : 540_000);

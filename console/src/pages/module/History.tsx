@@ -7,14 +7,16 @@ import { Empty, ErrorBox, IconButton, Spinner, Table, useLoad } from '../../ui';
 import { labelOf } from './labels';
 import { Plot } from './Plot';
 import { ResourceValue } from './Resources';
+import { useReveal } from './useReveal';
 
 const COUNT = 300;
 
 /** Beside the resources: the values of the chosen one over time. */
 export function History({ module, node, row, onClose }: { module: string; node: string; row: ResourceRow | null; onClose: () => void }) {
+  const aside = useReveal<HTMLElement>(row?.resource ?? null);
   if (!row) return null;
   return (
-    <aside class="card flush split-side" aria-label={t('resource.history')}>
+    <aside ref={aside} class="card flush split-side" aria-label={t('resource.history')}>
       <header class="card-head">
         <h2>{row.resource}</h2>
         <div class="card-actions">

@@ -5,6 +5,7 @@ import { through } from '../../state/cluster';
 import { between, scriptLog } from '../../state/logs';
 import { CodePane, ErrorBox, IconButton, Spinner, useLoad } from '../../ui';
 import { LogTable } from './Logs';
+import { useReveal } from './useReveal';
 
 /** Verbose messages that are looked through for those that belong to one message. */
 const VERBOSE = 2_000;
@@ -19,10 +20,11 @@ interface Props {
 /** Beside the log: what lies behind the chosen message. */
 export function LogPane(props: Props) {
   const { line, onClose } = props;
+  const aside = useReveal<HTMLElement>(line?.id ?? null);
   if (!line) return null;
   const script = scriptLog(line);
   return (
-    <aside class="card flush split-side" aria-label={t(script ? 'log.script' : 'log.verbose')}>
+    <aside ref={aside} class="card flush split-side" aria-label={t(script ? 'log.script' : 'log.verbose')}>
       <header class="card-head">
         <h2>{t(script ? 'log.script' : 'log.verbose')}</h2>
         <div class="card-actions">

@@ -6,7 +6,7 @@ import { href } from '../../router';
 import { spotsOf } from '../../state/activity';
 import { known, moduleOn, modules, rows, stale, type NodeView } from '../../state/cluster';
 import { READINESS_TONE, stateIcon } from '../../state/service';
-import { Empty, Icon, LinkButton, Menu, PageHead, Spinner, Tabs, type Tab } from '../../ui';
+import { Empty, Icon, LinkButton, Menu, Notice, PageHead, Spinner, Tabs, type Tab } from '../../ui';
 import { Announcer } from '../monitoring/Announcer';
 import { Unreachable } from '../monitoring/Cell';
 import { detailsHref, nodeMenu } from '../monitoring/menus';
@@ -47,8 +47,7 @@ function Details({ view, module, tab }: { view: NodeView; module: ModuleOverview
   const name = module.module;
   const old = !view.reachable || stale.value;
   const others = spotsOf(name).filter((s) => s.node !== view.name);
-  const ids: TabId[] = ['logs', 'resources', ...(module.mode === 'mirror' ? (['replication'] as const) : []), 'explain', 'information'];
-  if (module.mode === 'mirror') ids.push('rescue');
+  const ids = tabsOf(module);
   const current = ids.find((id) => id === tab) ?? 'logs';
   return (
     <>
@@ -76,6 +75,13 @@ function Details({ view, module, tab }: { view: NodeView; module: ModuleOverview
       <Announcer />
     </>
   );
+}
+
+/** Sub-pages that have something to show. */
+function tabsOf(module: ModuleOverview): TabId[] {
+  if (!module.configured) return ['logs', 'information'];
+  if (module.mode === 'mirror') return ['logs', 'resources', 'replication', 'explain', 'information', 'rescue'];
+  return ['logs', 'resources', 'explain', 'information'];
 }
 
 /** The same module on its other nodes. */
@@ -106,7 +112,7 @@ function Summary({ view, module, old }: { view: NodeView; module: ModuleOverview
         {module.since && <p class="line soft since">{t('state.since', { date: shortDate(module.since, today()) })}</p>}
       </div>
       <div class="summary-lines">
-        {module.configured && <p class="line">{t(`role.${module.role}`)}</p>}
+        {module.configured && module.readiness !== 'Transient' && <p class="line">{t(`role.${module.role}`)}</p>}
         {module.reason && module.readiness !== 'Ready' && <p class="line reason">{module.reason}</p>}
         {module.remote && <p class="line soft">{t('details.remote', { state: module.remote })}</p>}
         {!view.reachable && <Unreachable node={view} />}
@@ -139,7 +145,8 @@ function SubPage({ tab, view, module }: { tab: TabId; view: NodeView; module: Mo
 
 /** Sub-pages that follow the resources. */
 function WithState({ tab, view, module }: { tab: 'resources' | 'replication'; view: NodeView; module: ModuleOverview }) {
-  const state = useModuleState(module.module, view.name);
+  const { state, trouble } = useModuleState(module.module, view.name);
+  if (!state) return trouble ? <Notice tone="bad">{trouble}</Notice> : <Spinner />;
   if (tab === 'replication') return <Replication module={module} node={view.name} state={state} />;
   return <Resources module={module.module} node={view.name} state={state} />;
 }

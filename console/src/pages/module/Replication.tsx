@@ -5,7 +5,7 @@ import { bytes, duration, number, rate } from '../../format';
 import { t } from '../../i18n';
 import { through } from '../../state/cluster';
 import { percentOf } from '../../state/service';
-import { Badge, Card, Empty, Facts, Progress, Spinner } from '../../ui';
+import { Badge, Card, Empty, Facts, Progress } from '../../ui';
 import { Plot, type NamedSeries } from './Plot';
 
 const RATES = ['rfs.rep_bandwidth', 'rfs.rei_bandwidth', 'rfs.netout_bandwidth', 'rfs.netin_bandwidth'] as const;
@@ -15,8 +15,7 @@ const PAST = 300;
 const MOST = 1200;
 
 /** Replicated directories: their state, the reintegration, the bandwidth. */
-export function Replication({ module, node, state }: { module: ModuleOverview; node: string; state: StateReport | null }) {
-  if (!state) return <Spinner />;
+export function Replication({ module, node, state }: { module: ModuleOverview; node: string; state: StateReport }) {
   const value = (name: string) => state.resources.find((r) => r.resource === name)?.value;
   return (
     <div class="stack">

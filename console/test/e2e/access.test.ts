@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { Shell } from './pages/shell';
+import { world } from './setup';
+
+const w = world();
+
+test('the command log mixes the nodes and filters', async () => {
+  await w.login('observer', '/console/en/monitoring/commands');
+  const rows = w.page.locator('.table tbody tr');
+  await expect.poll(() => rows.count()).toBe(4);
+  await w.page.getByLabel('Node').selectOption('node1');
+  await expect.poll(() => rows.count()).toBe(2);
+  await w.page.getByLabel('Filter commands').fill('prim');
+  await expect.poll(() => rows.count()).toBe(1);
+  expect(await rows.first().innerText()).toContain('admin@10.0.0.5');
+});
+
+test('the access page says who may log in, and how the connection is protected', async () => {
+  w.mock.api.settings.https = true;
+  await w.login('admin', '/console/en/access');
+  await w.page.locator('.table', { hasText: 'operator' }).waitFor();
+  await w.page.getByText('7292 days left').first().waitFor();
+});
+
+test('a token is shown once, and revoked after a question', async () => {
+  await w.login('admin', '/console/en/access');
+  await w.page.getByRole('button', { name: 'New token' }).click();
+  const shell = new Shell(w.page);
+  await shell.dialog().getByLabel('Name').fill('report');
+  await shell.dialog().getByRole('button', { name: 'Create the token' }).click();
+  await shell.dialog().getByText(/skt_\w+/).waitFor();
+  await shell.dialog().locator('footer').getByRole('button', { name: 'Close' }).click();
+  await w.page.getByRole('button', { name: 'Revoke: report' }).click();
+  expect(await shell.question()).toContain('Scripts that use report are refused at once.');
+  await shell.confirm();
+  await w.page.getByRole('button', { name: 'Revoke: report' }).waitFor({ state: 'detached' });
+});

@@ -1,0 +1,44 @@
+import { beforeEach, expect, test } from 'vitest';
+import { lang, t, tn } from '../../src/i18n';
+import { en } from '../../src/i18n/en';
+import { fr } from '../../src/i18n/fr';
+
+beforeEach(() => {
+  lang.value = 'en';
+});
+
+const keys = Object.keys(en) as (keyof typeof en)[];
+const names = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]!).sort();
+
+test('a French text uses what the English one is given', () => {
+  // The plurals of one may leave the number out.
+  const differing = keys.filter((key) => names(en[key]).join() !== names(fr[key]).join());
+  expect(differing).toEqual([]);
+});
+
+test('nothing is left in English by mistake', () => {
+  const same = keys.filter((key) => en[key] === fr[key] && / /.test(en[key]) && !/^\{/.test(en[key]));
+  expect(same.filter((key) => key !== 'access.method.openid')).toEqual([]);
+});
+
+test('French puts a space before double marks, and uses its apostrophe', () => {
+  const wrong = keys.filter((key) => /[^\s\u00a0][!?;]|[^\s\u00a0\d]:(\s|$)|[a-zA-Z]'[a-zA-Zéêh]/.test(fr[key]));
+  expect(wrong).toEqual([]);
+});
+
+test('every plural has its other form', () => {
+  const alone = keys.filter((key) => key.endsWith('_one') && !(key.replace(/_one$/, '_other') in en));
+  expect(alone).toEqual([]);
+});
+
+test('values are filled in, in either language', () => {
+  expect(t('details.title', { module: 'web', node: 'node1' })).toBe('web on node1');
+  lang.value = 'fr';
+  expect(t('details.title', { module: 'web', node: 'node1' })).toBe('web sur node1');
+});
+
+test('none is plural in English and singular in French', () => {
+  expect([tn('ui.rows', 0), tn('ui.rows', 1), tn('ui.rows', 2)]).toEqual(['0 rows', '1 row', '2 rows']);
+  lang.value = 'fr';
+  expect([tn('ui.rows', 0), tn('ui.rows', 1), tn('ui.rows', 2)]).toEqual(['0 ligne', '1 ligne', '2 lignes']);
+});
