@@ -25,7 +25,7 @@ export class MockApi {
   settings: MockSettings = { methods: ['password'], https: false, wait: 0 };
   /** While true no request is answered, as if the node had died. */
   down = false;
-  private readonly routes: Route[] = [...sessionRoutes, ...moduleRoutes, ...configurationRoutes];
+  private readonly routes: Route[] = [...sessionRoutes, ...configurationRoutes, ...moduleRoutes];
   private readonly open = new Set<ServerResponse>();
 
   /** Answers a request below /api/v1; false when it is none. */

@@ -46,7 +46,6 @@ function historyOf(m: MockModule, name: string): HistoryRow[] {
 
 export const moduleRoutes: Route[] = [
   get('/level', (call) => json(call, { host: `${call.node.name}.example.com`, os: 'Debian GNU/Linux 12', safekit: 'SafeKit 0.1.0', license: 'Demo, 3 days after each start', module: null })),
-  get('/nodes', (call) => json(call, call.cluster.rows())),
   get('/overview', (call) => json(call, call.cluster.overview(call.node))),
   get('/modules', (call) => json(call, call.cluster.overview(call.node).modules)),
   get('/commands', (call) => json(call, call.node.commands.slice(-Number(call.query.get('count') ?? 500)))),

@@ -1,0 +1,61 @@
+// The requests of the configuration pages. Nodes are asked through the connection node.
+
+import { json, path, request, url } from './client';
+import type * as T from './types';
+
+/** Applying a configuration runs scripts of the module. */
+const APPLY_MS = 15 * 60_000;
+/** A server that is not there takes its time to say so. */
+const PROBE_MS = 20_000;
+
+type Node = string | null;
+
+export const configuration = {
+  cluster: () => json<T.Cluster>('/cluster'),
+  /** Applies here, then on `nodes`; the signature is empty for a first configuration. A conflict is a problem 409 with `xml`. */
+  saveCluster: (xml: string, signature: string, nodes: string[]) =>
+    json<T.Results>('/cluster', { method: 'PUT', json: { xml, signature, nodes }, timeoutMs: APPLY_MS }),
+  checkCluster: (xml: string, signal?: AbortSignal) =>
+    json<{ faults: T.Fault[] }>('/cluster/check', { method: 'POST', json: { xml }, ...(signal ? { signal } : {}) }),
+  probe: (address: string) =>
+    json<T.Probe>('/cluster/probe', { method: 'POST', json: { address }, timeoutMs: PROBE_MS }),
+  deployCluster: (nodes: string[]) =>
+    json<T.Results>('/cluster/deploy', { method: 'POST', json: { nodes }, timeoutMs: APPLY_MS }),
+  unconfigureCluster: (nodes: string[]) =>
+    json<T.Results>('/cluster', { method: 'DELETE', query: { nodes: nodes.join(',') }, timeoutMs: APPLY_MS }),
+
+  templates: () => json<T.TemplateRow[]>('/templates'),
+  configurations: () => json<T.ConfigurationRow[]>('/configurations'),
+  create: (module: string, template: string) =>
+    request('/modules', { method: 'POST', json: { module, template }, timeoutMs: APPLY_MS }),
+  /** Installs a local .safe; `reinstall` replaces the files of a module that is there. */
+  upload: (module: string, file: Blob, reinstall: boolean) =>
+    request(path`/modules/${module}/archive`, {
+      method: 'PUT',
+      body: file.slice(0, file.size, 'application/zip'),
+      query: { reinstall },
+      timeoutMs: APPLY_MS,
+    }),
+  archive: (module: string) => url(path`/modules/${module}/archive`),
+  uninstall: (node: Node, module: string) =>
+    json<T.Outcome | undefined>(path`/modules/${module}`, { node, method: 'DELETE', timeoutMs: APPLY_MS }),
+
+  files: (module: string) => json<T.ModuleFiles>(path`/modules/${module}/files`),
+  /** A conflict is a problem 409 with `signature` and `files`. */
+  saveFiles: (module: string, signature: string, files: T.ModuleFile[]) =>
+    json<{ signature: string }>(path`/modules/${module}/files`, { method: 'PUT', json: { signature, files } }),
+  checkText: (module: string, userconfig: string, signal?: AbortSignal) =>
+    json<T.CheckReport>(path`/modules/${module}/check`, { method: 'POST', json: { userconfig }, ...(signal ? { signal } : {}) }),
+  /** Checks the saved configuration as the command `safekit confcheck`. */
+  check: (module: string) =>
+    json<T.CheckReport>(path`/modules/${module}/check`, { method: 'POST', json: {}, timeoutMs: APPLY_MS }),
+  apply: (module: string) => json<T.Outcome>(path`/modules/${module}/config`, { method: 'POST', timeoutMs: APPLY_MS }),
+  unconfigure: (node: Node, module: string) =>
+    json<T.Outcome>(path`/modules/${module}/config`, { node, method: 'DELETE', timeoutMs: APPLY_MS }),
+  deploy: (module: string, nodes: string[]) =>
+    json<T.Results>(path`/modules/${module}/deploy`, { method: 'POST', json: { nodes }, timeoutMs: APPLY_MS }),
+  key: (module: string, on: boolean) =>
+    json<T.Outcome | undefined>(path`/modules/${module}/key`, { method: on ? 'POST' : 'DELETE', timeoutMs: APPLY_MS }),
+  restore: (module: string, name: string) =>
+    json<T.Outcome | undefined>(path`/modules/${module}/restore`, { method: 'POST', json: { name }, timeoutMs: APPLY_MS }),
+};

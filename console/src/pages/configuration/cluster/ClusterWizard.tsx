@@ -1,0 +1,209 @@
+import { useEffect, useState } from 'preact/hooks';
+import { configuration } from '../../../api/configuration';
+import type { Fault, Outcome } from '../../../api/types';
+import { nodeNames, readCluster, type ClusterForm } from '../../../config/cluster';
+import { clashes } from '../../../config/files';
+import { XmlFault } from '../../../config/xml';
+import { t } from '../../../i18n';
+import { go, guardLeaving, href } from '../../../router';
+import { here, known, nodes } from '../../../state/cluster';
+import { Button, ErrorBox, Faults, Icon, LinkButton, Notice, PageHead, Segmented, Spinner } from '../../../ui';
+import { CodeEditor } from '../editor/CodeEditor';
+import { asFile, Conflict } from '../parts/Conflict';
+import { Form } from '../parts/form';
+import { askToLeave, askToReload } from '../parts/leave';
+import { NoForm, readOr } from '../parts/NoForm';
+import { RunList } from '../parts/RunList';
+import { useRuns, type Runs, type Stage, type Step } from '../parts/runs';
+import { Stepper } from '../parts/Stepper';
+import { useCheck } from '../parts/useCheck';
+import { deployStep } from './actions';
+import { dirty, draft, loadCluster, setBase, setText, type ClusterDraft } from './draft';
+import { LanForm } from './LanForm';
+import { useProbes } from './probes';
+
+/** Cluster wizard (WEB-24). */
+export function ClusterWizard() {
+  const [error, setError] = useState<unknown>(null);
+  const [step, setStep] = useState<'edit' | 'result'>('edit');
+  const runs = useRuns();
+  const load = () => {
+    setError(null);
+    const host = nodes.peek().find((node) => node.name === here.peek())?.overview?.host ?? nodes.peek()[0]?.overview?.host ?? '';
+    loadCluster(host).catch(setError);
+  };
+  // The first proposal holds the name of this server, which the first event tells.
+  useEffect(() => {
+    if (!draft.peek() && known.value) load();
+  }, [known.value]);
+  useLeaving();
+  const steps = [{ id: 'edit', label: t('cluster.step.edit'), disabled: runs.busy }, { id: 'result', label: t('cluster.step.result'), disabled: runs.runs.length === 0 }];
+  const apply = async (text: string, signature: string) => {
+    setStep('result');
+    if (!(await runs.start(applyStages(text, signature)))) return;
+    const now = await configuration.cluster().catch(() => null);
+    if (now?.signature) setBase({ xml: text, signature: now.signature });
+  };
+  return (
+    <>
+      <PageHead
+        title={t('cluster.wizard')}
+        crumbs={[{ label: t('configuration.cluster'), href: href('/configuration/cluster') }]}
+        subtitle={t('cluster.wizard.text')}
+      />
+      <Stepper steps={steps} current={step} onStep={(id) => setStep(id as 'edit')} />
+      {error !== null && <ErrorBox error={error} retry={load} />}
+      {!draft.value && error === null && <Spinner />}
+      {draft.value && step === 'edit' && <Edit draft={draft.value} reload={load} onApply={apply} />}
+      {draft.value && step === 'result' && <Result runs={runs} draft={draft.value} onEdit={() => setStep('edit')} onAgain={apply} />}
+    </>
+  );
+}
+
+function useLeaving(): void {
+  const unsaved = dirty.value;
+  useEffect(() => {
+    guardLeaving(unsaved ? () => askToLeave(() => (draft.value = null)) : null);
+    return () => guardLeaving(null);
+  }, [unsaved]);
+  useEffect(() => () => {
+    if (!dirty.peek()) draft.value = null;
+  }, []);
+}
+
+/** The name that this server has in a text: its own, else the one of the address of the page. */
+function mine(form: ClusterForm): string {
+  const names = nodeNames(form);
+  const host = nodes.peek().find((node) => node.nameless)?.overview?.host.split('.')[0];
+  const named = [here.peek(), host].find((name) => name && names.includes(name));
+  const at = form.list.flatMap((lan) => lan.nodes).find((node) => node.attrs.addr === window.location.hostname);
+  return named ?? at?.attrs.name ?? names[0] ?? '';
+}
+
+/** First here, which checks and stores it; then on each other node. */
+function applyStages(text: string, signature: string): Stage[] {
+  const form = readCluster(text);
+  const guess = mine(form);
+  let results: Outcome[] = [];
+  const first: Step = {
+    id: 'here',
+    label: guess,
+    task: async () => {
+      ({ results } = await configuration.saveCluster(text, signature, [guess]));
+      return results[0];
+    },
+  };
+  // When the guess was wrong, that node has got it already.
+  const other = (node: string): Step => {
+    const done = results.find((result) => result.node === node);
+    return done ? { id: node, label: node, task: async () => done } : deployStep(node);
+  };
+  return [[first], () => nodeNames(form).filter((node) => node !== results[0]?.node).map(other)];
+}
+
+function Edit({ draft: edited, reload, onApply }: {
+  draft: ClusterDraft;
+  reload: () => void;
+  onApply: (text: string, signature: string) => void;
+}) {
+  const [view, setView] = useState<'form' | 'xml'>('form');
+  const [strict, setStrict] = useState(false);
+  const [goTo, setGoTo] = useState<{ line: number } | null>(null);
+  const probes = useProbes();
+  const { text, base } = edited;
+  const checked = useCheck(text, configuration.checkCluster);
+  const form = readOr(text, readCluster);
+  const errors = checked.faults.filter((fault) => !fault.warning);
+  const state = { mode: null, faults: checked.faults, edit: (change: (text: string) => string) => setText(change(draft.value?.text ?? text)), strict };
+  const show = (fault: Fault) => {
+    setView('xml');
+    setGoTo({ line: fault.line });
+  };
+  const again = async () => {
+    if (!dirty.value || (await askToReload())) reload();
+  };
+  const apply = () => {
+    setStrict(true);
+    if (errors.length === 0 && !(form instanceof XmlFault)) onApply(text, base?.signature ?? '');
+  };
+  return (
+    <Form.Provider value={state}>
+      <div class="wizard-bar">
+        <Segmented
+          label={t('configuration.view')}
+          value={view}
+          options={[{ value: 'form', label: t('configuration.form'), icon: 'settings' }, { value: 'xml', label: t('configuration.advanced'), icon: 'code' }]}
+          onChange={setView}
+        />
+      </div>
+      {view === 'xml' && <CodeEditor name="cluster.xml" language="xml" label="cluster.xml" text={text} faults={checked.faults} goTo={goTo} onText={setText} />}
+      {view === 'form' && (form instanceof XmlFault ? <NoForm fault={form} onXml={() => show({ line: form.line } as Fault)} /> : <LanForm form={form} probes={probes} />)}
+      <Removed base={base?.xml ?? null} form={form} />
+      {(view === 'xml' || strict) && checked.faults.length > 0 && <Faults faults={[...checked.faults]} onFault={show} />}
+      {checked.problem !== null && <ErrorBox error={checked.problem} />}
+      <footer class="wizard-foot">
+        <Button icon="restart" onClick={() => void again()}>{t('configuration.reload')}</Button>
+        <span class="grow" />
+        {strict && errors.length > 0 && <span class="foot-error"><Icon name="warning" size={16} /> {t('configuration.correct')}</span>}
+        <Button variant="primary" icon="check" onClick={apply}>{t('cluster.apply')}</Button>
+      </footer>
+    </Form.Provider>
+  );
+}
+
+/** What disappears from the cluster may be in use. */
+function Removed({ base, form }: { base: string | null; form: ClusterForm | XmlFault }) {
+  if (!base || form instanceof XmlFault) return null;
+  const before = readOr(base, readCluster);
+  if (before instanceof XmlFault) return null;
+  const lans = before.list.map((lan) => lan.item.attrs.name ?? '').filter((name) => !form.list.some((lan) => lan.item.attrs.name === name));
+  const gone = nodeNames(before).filter((name) => !nodeNames(form).includes(name));
+  if (lans.length + gone.length === 0) return null;
+  return (
+    <Notice tone="warning" title={t('cluster.removed', { what: [...lans, ...gone].join(', ') })}>
+      {t('cluster.removed.text')}
+    </Notice>
+  );
+}
+
+function Result({ runs, draft: edited, onEdit, onAgain }: {
+  runs: Runs;
+  draft: ClusterDraft;
+  onEdit: () => void;
+  onAgain: (text: string, signature: string) => void;
+}) {
+  const body = runs.runs.find((run) => run.problem?.status === 409)?.problem?.body;
+  const [closed, setClosed] = useState(false);
+  const theirs = typeof body?.['xml'] === 'string' ? body['xml'] : null;
+  const PATH = 'cluster.xml';
+  const chosen = async (kept: ReadonlySet<string>) => {
+    if (theirs === null) return;
+    setClosed(true);
+    const { xml, signature } = await configuration.cluster();
+    setBase({ xml, signature });
+    if (kept.has(PATH)) return onAgain(edited.text, signature);
+    setText(xml);
+    onEdit();
+  };
+  const good = runs.done && runs.runs.every((run) => run.state === 'good');
+  return (
+    <div class="stack">
+      {good && <Notice tone="good" title={t('cluster.done')}>{t('cluster.done.text')}</Notice>}
+      {runs.done && !good && <Notice tone="bad" title={t('configuration.someFailed')}>{t('configuration.someFailed.text')}</Notice>}
+      <RunList runs={runs} />
+      {theirs !== null && !closed && (
+        <Conflict
+          clashes={clashes([asFile(PATH, edited.base?.xml ?? '')], [asFile(PATH, theirs)], [asFile(PATH, edited.text)])}
+          onChosen={(kept) => void chosen(kept)}
+          onClose={() => setClosed(true)}
+        />
+      )}
+      <footer class="wizard-foot">
+        <Button icon="arrowLeft" onClick={onEdit} disabled={runs.busy}>{t('configuration.back')}</Button>
+        <span class="grow" />
+        <LinkButton href={href('/configuration/cluster')}>{t('cluster.home')}</LinkButton>
+        <Button variant="primary" icon="arrowRight" disabled={!good} onClick={() => void go('/configuration/modules')}>{t('cluster.toModules')}</Button>
+      </footer>
+    </div>
+  );
+}

@@ -1,0 +1,47 @@
+import { useState } from 'preact/hooks';
+import { clashes, merged } from '../../../config/files';
+import { t } from '../../../i18n';
+import { go, href } from '../../../router';
+import { Button, LinkButton, Notice } from '../../../ui';
+import { Conflict } from '../parts/Conflict';
+import { RunList } from '../parts/RunList';
+import type { Runs } from '../parts/runs';
+import { theirsOf, type Plan } from './apply';
+import { draft, rebase } from './draft';
+import type { Doing, StepId } from './ModuleWizard';
+
+/** Step 5: what became of it on each node. */
+export function ResultStep({ runs, doing, plan, show, again }: {
+  runs: Runs;
+  doing: Doing;
+  plan: Plan;
+  show: (step: StepId) => void;
+  again: (plan: Plan) => void;
+}) {
+  const [closed, setClosed] = useState(false);
+  const theirs = theirsOf(runs.runs.find((run) => run.problem?.status === 409)?.problem ?? null);
+  const edited = draft.value;
+  const found = theirs && edited ? clashes(edited.base.files, theirs.files, edited.files) : [];
+  const chosen = (mine: ReadonlySet<string>) => {
+    if (!theirs) return;
+    rebase(theirs, merged(theirs.files, found, mine));
+    again(plan);
+  };
+  const good = runs.done && runs.runs.every((run) => run.state === 'good');
+  return (
+    <div class="stack">
+      <h2 class="result-title">{t(`result.${doing}`)}</h2>
+      {good && <Notice tone="good" title={t(`result.${doing}.good`)}>{t(`result.${doing}.text`)}</Notice>}
+      {runs.done && !good && <Notice tone="bad" title={t('configuration.someFailed')}>{t('configuration.someFailed.text')}</Notice>}
+      <RunList runs={runs} />
+      {theirs && !closed && <Conflict clashes={found} onChosen={chosen} onClose={() => setClosed(true)} />}
+      <footer class="wizard-foot">
+        <Button icon="arrowLeft" disabled={runs.busy} onClick={() => show(doing === 'renew' ? 'encryption' : 'apply')}>{t('configuration.back')}</Button>
+        {theirs && closed && <Button variant="primary" onClick={() => setClosed(false)}>{t('conflict.open')}</Button>}
+        <span class="grow" />
+        <LinkButton href={href('/configuration/modules')}>{t('result.home')}</LinkButton>
+        {doing !== 'check' && <Button variant="primary" icon="activity" disabled={!good} onClick={() => void go('/monitoring')}>{t('result.monitoring')}</Button>}
+      </footer>
+    </div>
+  );
+}

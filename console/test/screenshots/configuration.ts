@@ -1,0 +1,112 @@
+// Pictures of the configuration pages, to be looked at: test/screenshots/out by default.
+
+import { mkdirSync } from 'node:fs';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, it } from 'vitest';
+import { launch, openPage } from '../e2e/browser';
+import { LoginPage } from '../e2e/pages/login';
+import { startMock, type MockServer } from '../mock/server';
+import { production } from '../mock/sample';
+import { configurationOf, fresh } from '../mock/state';
+
+const OUT = process.env['SCREENSHOTS'] ?? new URL('../../../target/screenshots/', import.meta.url).pathname;
+const LOOKS = [
+  { name: '1280-light', width: 1280, height: 860, scheme: 'light' as const },
+  { name: '1280-dark', width: 1280, height: 860, scheme: 'dark' as const },
+  { name: '390-light', width: 390, height: 844, scheme: 'light' as const },
+  { name: '390-dark', width: 390, height: 844, scheme: 'dark' as const },
+].filter((look) => !process.env['LOOK'] || look.name === process.env['LOOK']);
+
+type Shot = [name: string, address: string, prepare?: (page: Page, mock: MockServer) => Promise<void>];
+
+const stopped = (mock: MockServer) => {
+  for (const name of ['node1', 'node2']) {
+    const node = mock.api.cluster.node(name);
+    mock.api.cluster.state(node, node.modules.get('postgresql')!, 'STOP', 'NotReady');
+  }
+};
+
+const SHOTS: Shot[] = [
+  ['cluster-home', '/configuration/cluster', async (page, mock) => {
+    configurationOf(mock.api.cluster).applied.set('node3', { signature: 'deadbeef00112233445566778899aabb', date: '2026-02-11T18:02:00' });
+    await page.reload();
+    await page.locator('.node-line summary').first().click();
+  }],
+  ['cluster-wizard', '/configuration/cluster/config', async (page) => {
+    await page.locator('.reach.good').first().waitFor();
+    await page.locator('.reach.bad').first().waitFor();
+  }],
+  ['cluster-xml', '/configuration/cluster/config', async (page) => {
+    await page.getByRole('radio', { name: 'Advanced configuration' }).click();
+    await page.locator('.cm-content').waitFor();
+    await page.locator('.cm-line', { hasText: '10.0.0.108' }).first().click();
+    for (const key of ['End', 'ArrowLeft', 'ArrowLeft', 'ArrowLeft']) await page.keyboard.press(key);
+    await page.keyboard.type('.9');
+    await page.locator('.faults li').first().waitFor();
+  }],
+  ['modules-home', '/configuration/modules', async (_page, mock) => {
+    const module = mock.api.cluster.node('node1').modules.get('web')!;
+    module.current = { signature: 'ff', date: module.current.date + 9000 };
+    mock.api.cluster.changed(mock.api.cluster.node('node1'));
+  }],
+  ['new-module', '/configuration/modules/new', (page) => page.locator('.choice').first().click()],
+  ['module-edit', '/configuration/modules/postgresql/config'],
+  ['module-edit-farm', '/configuration/modules/web/config'],
+  ['module-xml', '/configuration/modules/postgresql/config', async (page) => {
+    await page.getByRole('radio', { name: 'Advanced configuration' }).click();
+    await page.locator('.cm-content').waitFor();
+  }],
+  ['module-scripts', '/configuration/modules/postgresql/config?step=scripts', (page) => page.locator('.cm-content').waitFor()],
+  ['module-encryption', '/configuration/modules/postgresql/config?step=encryption'],
+  ['module-apply', '/configuration/modules/postgresql/config?step=apply', async (_page, mock) => {
+    const node = mock.api.cluster.node('node1');
+    mock.api.cluster.state(node, node.modules.get('postgresql')!, 'STOP', 'NotReady');
+  }],
+  ['module-result', '/configuration/modules/postgresql/config?step=apply', async (page, mock) => {
+    stopped(mock);
+    configurationOf(mock.api.cluster).failing.set('node2', 'userconfig.xml:31: <replicated> dir="/test1replicated": there is no such directory: make it, or write another one');
+    await page.getByRole('button', { name: 'Save and apply' }).click();
+    await page.locator('.run.bad').waitFor();
+  }],
+];
+
+let browser: Browser;
+
+beforeAll(async () => {
+  mkdirSync(OUT, { recursive: true });
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+async function take(page: Page, name: string): Promise<void> {
+  // As high as the page: what sticks to the edge of the window would lie over the middle of the picture.
+  const { width, height } = page.viewportSize()!;
+  const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width, height: Math.max(height, Math.min(whole, 4000)) });
+  await page.waitForTimeout(350);
+  await page.screenshot({ path: `${OUT}/${name}.png` });
+  await page.setViewportSize({ width, height });
+}
+
+for (const look of LOOKS) {
+  it(`configuration ${look.name}`, async () => {
+    const mock = await startMock();
+    const { context, page } = await openPage(browser, mock.url, look);
+    await new LoginPage(page).login('admin', 'pwd');
+    for (const [name, address, prepare] of SHOTS) {
+      if (process.env['ONLY'] && !name.includes(process.env['ONLY'])) continue;
+      mock.api.use(production());
+      await page.goto(`/console/en${address}`);
+      await page.locator('#content h1, #content .empty').first().waitFor();
+      await page.waitForTimeout(500);
+      await prepare?.(page, mock).catch((error: unknown) => console.error(`${name}: ${String(error)}`));
+      await take(page, `${name}-${look.name}`);
+    }
+    mock.api.use(fresh());
+    await page.goto('/console/en/configuration/cluster');
+    await page.locator('.lan-card').waitFor();
+    await take(page, `cluster-first-${look.name}`);
+    await context.close();
+    await mock.close();
+  });
+}
