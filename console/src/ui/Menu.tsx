@@ -73,6 +73,8 @@ function Popup({ id, label, items, anchor, close }: {
 }) {
   const list = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
+    // In the top layer: over whatever the button lies in.
+    list.current?.showPopover();
     if (list.current && anchor.current) place(list.current, anchor.current);
     choices(list.current)[0]?.focus();
   }, []);
@@ -92,7 +94,7 @@ function Popup({ id, label, items, anchor, close }: {
     };
   }, []);
   return (
-    <div id={id} ref={list} class="popup" role="menu" aria-label={label} onKeyDown={(e) => onKey(e, list.current, close)}>
+    <div id={id} ref={list} popover="manual" class="popup" role="menu" aria-label={label} onKeyDown={(e) => onKey(e, list.current, close)}>
       {items.map((item, i) => (
         <Entry key={i} item={item} close={close} />
       ))}

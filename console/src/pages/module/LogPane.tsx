@@ -44,7 +44,7 @@ function Verbose({ module, node, line }: Props & { line: LogLine }) {
   if (!data) return <div class="pad"><Spinner /></div>;
   const lines = between(data, line);
   if (lines.length <= 1) return <p class="pad muted">{t('log.verbose.none')}</p>;
-  return <LogTable lines={[...lines].reverse()} chosen={line} />;
+  return <LogTable lines={[...lines].reverse()} chosen={line} brief />;
 }
 
 function Script({ module, node, name }: Props & { name: string }) {

@@ -88,9 +88,15 @@ function Lines({ lines, log, chosen, onChoose }: { lines: LogLine[]; log: LogVie
 }
 
 /** Messages as rows; each can be chosen when `onChoose` is given. */
-export function LogTable({ lines, chosen, onChoose }: { lines: LogLine[]; chosen?: LogLine | null; onChoose?: (line: LogLine) => void }) {
+export function LogTable({ lines, chosen, onChoose, brief }: {
+  lines: LogLine[];
+  chosen?: LogLine | null;
+  onChoose?: (line: LogLine) => void;
+  /** Times without their day. */
+  brief?: boolean;
+}) {
   return (
-    <table class="log">
+    <table class={`log ${brief ? 'brief' : ''}`}>
       <colgroup>
         <col class="log-level" />
         <col class="log-date" />
@@ -138,7 +144,12 @@ function Line({ line, chosen, onChoose }: { line: LogLine; chosen: boolean; onCh
         <Icon name={LEVEL_ICON[line.level]} size={15} />
         <span class="hidden-text">{level}</span>
       </td>
-      <td class="log-date"><time>{line.date.slice(0, 23)}</time></td>
+      <td class="log-date">
+        <time dateTime={line.date}>
+          <span class="log-day">{line.date.slice(0, 11)}</span>
+          {line.date.slice(11, 23)}
+        </time>
+      </td>
       <td class="log-origin">{line.origin}</td>
       <td class="log-text">{line.text}</td>
     </tr>

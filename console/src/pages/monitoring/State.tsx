@@ -70,7 +70,12 @@ export function Reintegration({ module }: { module: ModuleOverview }) {
     <div class="reintegration">
       <Progress value={percent} label={t('progress.reintegration')} />
       <span>
-        {t('progress.reintegration')} · {facts.filter(Boolean).join(' · ')}
+        {[t('progress.reintegration'), ...facts.filter(Boolean)].map((fact, i) => (
+          <span key={i} class="nowrap">
+            {i > 0 && ' · '}
+            {fact}
+          </span>
+        ))}
       </span>
     </div>
   );
