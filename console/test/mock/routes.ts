@@ -38,7 +38,8 @@ function historyOf(m: MockModule, name: string): HistoryRow[] {
   const count = rates ? 60 : 7;
   const values = Array.from({ length: count }, (_, i): HistoryRow => {
     const at = Date.now() - (count - i) * (rates ? 10_000 : 540_000);
-    const rate = Math.round(1800 + 900 * Math.sin(i / 5) + 300 * Math.sin(i * 1.7));
+    const wave = Math.round(900 * Math.sin(i / 5) + 300 * Math.sin(i * 1.7));
+    const rate = name === 'rfs.rei_bandwidth' ? 47_000 + 4 * wave : 1800 + wave;
     return { date: date(at), micros: at * 1000, value: rates ? String(rate) : i % 3 === 1 ? 'down' : 'up' };
   });
   return [...values, { date: now.date ?? date(), micros: Date.now() * 1000, value: now.value }];

@@ -1,3 +1,4 @@
+import { Fragment } from 'preact';
 import type { ModuleOverview, ModuleRole, Readiness } from '../../api/types';
 import { bytes, duration } from '../../format';
 import { t } from '../../i18n';
@@ -70,11 +71,14 @@ export function Reintegration({ module }: { module: ModuleOverview }) {
     <div class="reintegration">
       <Progress value={percent} label={t('progress.reintegration')} />
       <span>
-        {[t('progress.reintegration'), ...facts.filter(Boolean)].map((fact, i) => (
-          <span key={i} class="nowrap">
-            {i > 0 && ' · '}
-            {fact}
-          </span>
+        {t('progress.reintegration')}
+        {facts.filter(Boolean).map((fact) => (
+          <Fragment key={fact}>
+            {' '}
+            <span class="nowrap">· {fact}</span>
+          </Fragment>
+        ))}
+      </span>
         ))}
       </span>
     </div>

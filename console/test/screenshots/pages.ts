@@ -1,0 +1,128 @@
+// Pictures of every page for docs/images: two widths, two themes. SAFEKIT_URL (with SAFEKIT_USER and
+// SAFEKIT_PASSWORD) takes them from a running cluster instead of the mock; SHOTS=name,name only these.
+
+import { spawnSync } from 'node:child_process';
+import type { Browser, Page } from 'playwright-core';
+import { test } from 'vitest';
+import type { NodeEvent } from '../../src/api/types';
+import { launch, openPage } from '../e2e/browser';
+import { LoginPage } from '../e2e/pages/login';
+import { startMock } from '../mock/server';
+
+const OUT = new URL('../../../docs/images/', import.meta.url).pathname;
+const LOOKS = [[1280, 'light'], [1280, 'dark'], [390, 'light'], [390, 'dark']] as const;
+const USER = process.env['SAFEKIT_USER'] ?? 'admin';
+const PASSWORD = process.env['SAFEKIT_PASSWORD'] ?? 'pwd';
+const ONLY = process.env['SHOTS']?.split(',');
+
+interface Shot {
+  name: string;
+  path: string;
+  /** What is done before the picture is taken. */
+  act?: (page: Page) => Promise<void>;
+  /** Only what a screen shows, e.g. under a dialog. */
+  window?: boolean;
+}
+
+/** Where what is in the pictures: a module of each kind that there is. */
+interface Places {
+  mirror: string | undefined;
+  moving: string | undefined;
+  farm: string | undefined;
+  waiting: string | undefined;
+}
+
+async function places(page: Page): Promise<Places> {
+  const events = await page.evaluate(async () => {
+    const nodes: { node: string }[] = await (await fetch('/api/v1/nodes')).json();
+    const read = (n: string) => fetch(`/api/v1/nodes/${n}/overview`).then(async (r) => ({ node: n, overview: await r.json() }));
+    return Promise.all(nodes.map((n) => read(n.node)));
+  });
+  const all = (events as NodeEvent[]).flatMap((e) => (e.overview?.modules ?? []).map((m) => ({ ...m, at: `${m.module}/nodes/${e.node}` })));
+  return {
+    mirror: all.find((m) => m.mode === 'mirror' && m.role === 'PRIM')?.at ?? all.find((m) => m.mode === 'mirror')?.at,
+    moving: all.find((m) => m.progress)?.at,
+    farm: all.find((m) => m.mode === 'farm')?.at,
+    waiting: all.find((m) => m.role === 'WAIT')?.at,
+  };
+}
+
+const click = (selector: string) => (page: Page) => page.locator(selector).first().click();
+
+function shots(at: Places): Shot[] {
+  const of = (where: string, tab: string) => `/console/en/monitoring/modules/${where}/${tab}`;
+  const list: Shot[] = [
+    { name: 'monitoring', path: '/console/en/monitoring' },
+    { name: 'help', path: '/console/en/monitoring', act: click('.page-title .icon-button'), window: true },
+    { name: 'commands', path: '/console/en/monitoring/commands' },
+    { name: 'access', path: '/console/en/access' },
+    { name: 'french', path: '/console/fr/monitoring' },
+  ];
+  if (at.mirror) {
+    const cell = `[data-testid="cell-${at.mirror.replace('/nodes/', '-')}"]`;
+    list.push(
+      { name: 'menu', path: '/console/en/monitoring', act: click(`${cell} .menu button`), window: true },
+      {
+        name: 'confirm',
+        path: '/console/en/monitoring',
+        act: async (page) => {
+          await click(`${cell} .menu button`)(page);
+          await page.locator('.popup-item', { hasText: 'Swap the roles' }).click();
+        },
+        window: true,
+      },
+      { name: 'log', path: of(at.mirror, 'logs'), act: click('.log tbody tr.level-S') },
+      { name: 'resources', path: of(at.mirror, 'resources?group=checkers'), act: click('.resources tbody tr') },
+      { name: 'rescue', path: of(at.mirror, 'rescue') },
+    );
+  }
+  if (at.moving ?? at.mirror) list.push({ name: 'replication', path: of((at.moving ?? at.mirror)!, 'replication') });
+  if (at.farm) list.push({ name: 'information', path: of(at.farm, 'information') });
+  if (at.waiting) list.push({ name: 'explain', path: of(at.waiting, 'explain') });
+  return list.filter((s) => !ONLY || ONLY.includes(s.name));
+}
+
+async function take(page: Page, name: string, window: boolean): Promise<void> {
+  const size = page.viewportSize()!;
+  // A page is as high as it needs, so that the side bar reaches its end.
+  const height = window ? 800 : Math.max(size.width < 500 ? 800 : 720, await page.evaluate(() => document.documentElement.scrollHeight));
+  await page.setViewportSize({ width: size.width, height: Math.min(height, 2400) });
+  await page.waitForTimeout(400);
+  const path = `${OUT}console-${name}.png`;
+  await page.screenshot({ path });
+  // Smaller by a palette, where the tool is installed.
+  spawnSync('pngquant', ['--force', '--skip-if-larger', '--quality', '70-95', '--ext', '.png', path]);
+  await page.setViewportSize(size);
+}
+
+async function series(browser: Browser, url: string, width: number, scheme: 'light' | 'dark'): Promise<void> {
+  const { page, context } = await openPage(browser, url, { width, scheme });
+  await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+  const suffix = `${width}-${scheme}`;
+  await page.goto('/console/en/monitoring');
+  if (!ONLY || ONLY.includes('login')) {
+    await page.locator('form').waitFor();
+    await take(page, `login-${suffix}`, true);
+  }
+  await new LoginPage(page).login(USER, PASSWORD);
+  await page.locator('.matrix .cell').first().waitFor();
+  for (const shot of shots(await places(page))) {
+    await page.goto(shot.path);
+    await page.locator('h1').waitFor();
+    await page.locator('.spinner').first().waitFor({ state: 'detached' });
+    await page.waitForTimeout(500);
+    await shot.act?.(page);
+    await page.waitForTimeout(400);
+    await take(page, `${shot.name}-${suffix}`, shot.window ?? false);
+  }
+  await context.close();
+}
+
+test.each(LOOKS)('%i px, %s', async (width, scheme) => {
+  const real = process.env['SAFEKIT_URL'];
+  const mock = real ? null : await startMock();
+  const browser = await launch();
+  await series(browser, real ?? mock!.url, width, scheme);
+  await browser.close();
+  await mock?.close();
+});
