@@ -21,7 +21,7 @@ pub struct BadName {
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $most:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(into = "String", try_from = "String")]
         pub struct $name(String);
 

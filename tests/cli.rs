@@ -218,6 +218,7 @@ fn a_refusal_is_shown_though_the_daemon_hung_up() {
 fn a_saved_log_is_a_file() {
     let node = Node::new();
     let line = safekit::control::LogLine {
+        id: 1,
         date: "2021-08-06 08:40:20.909224".to_owned(),
         origin: "heart".to_owned(),
         level: safekit::log::Level::E,

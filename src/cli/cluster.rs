@@ -103,6 +103,6 @@ fn config(words: &[PathBuf]) -> Result<Job, CliError> {
         Some(Some("zip")) => ClusterSource::Zip,
         Some(_) => return Err(CliError::usage("the file of a cluster configuration ends with .xml or .zip")),
     };
-    let request = Request::ClusterConfig { source, lock };
+    let request = Request::ClusterConfig { source, lock, if_signature: None };
     Ok(Job::Ask(Ask { request, attach: file.cloned(), print: Print::Text }))
 }

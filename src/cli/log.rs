@@ -111,7 +111,8 @@ impl LogArgs {
     fn job(self, follow: bool, default: u32, context: &Context) -> Result<Job, CliError> {
         let module = self.module.required(context)?;
         let count = Some(self.count.unwrap_or(default));
-        let request = Request::Log { module, count, all: self.all, lang: self.lang.into(), follow };
+        let request =
+            Request::Log { module, count, all: self.all, lang: self.lang.into(), follow, before: None };
         Ok(Job::json(request, self.json.json))
     }
 }
@@ -120,7 +121,7 @@ impl LogsaveArgs {
     fn job(self, context: &Context) -> Result<Job, CliError> {
         let module = self.module.required(context)?;
         let (all, lang) = (self.all, self.lang.into());
-        let request = Request::Log { module, count: None, all, lang, follow: false };
+        let request = Request::Log { module, count: None, all, lang, follow: false, before: None };
         Ok(Job::Ask(Ask { request, attach: None, print: Print::Save(absolute(self.file)?) }))
     }
 }

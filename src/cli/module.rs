@@ -130,7 +130,7 @@ impl ModuleCommand {
         match self {
             ModuleCommand::Install(args) => args.job(context),
             ModuleCommand::Package(args) => {
-                let request = Request::ModulePackage { module: args.module.required(context)? };
+                let request = Request::ModulePackage { module: args.module.required(context)?, keys: true };
                 let print = Print::Save(absolute(args.file)?);
                 Ok(Job::Ask(Ask { request, attach: None, print }))
             }
@@ -171,7 +171,7 @@ impl InstallArgs {
             },
         };
         let (id, reinstall) = (self.id, self.reinstall);
-        let request = Request::ModuleInstall { module, id, reinstall, source };
+        let request = Request::ModuleInstall { module, id, reinstall, source, if_signature: None };
         Ok(Job::Ask(Ask { request, attach, print: Print::Text }))
     }
 }

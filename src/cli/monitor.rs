@@ -6,6 +6,9 @@ use crate::control::{Request, Until};
 use crate::fsm::state::Role;
 use clap::{Args, Subcommand, ValueEnum};
 
+/// Lines of the command log that are shown.
+const LINES: u32 = 1000;
+
 const STATE_HELP: &str = "\
 With -lq the exit status is the state: STOP 0, WAIT 1, ALONE 2, UP 2, PRIM 3, SECOND 4.
 
@@ -36,8 +39,8 @@ pub enum MonitorCommand {
     #[command(after_help = "Example:\n  safekit waitstate -m mirror PRIM")]
     Waitstate(WaitstateArgs),
     /// Command log of this node
-    #[command(after_help = "Example:\n  safekit cmdlog")]
-    Cmdlog(JsonArg),
+    #[command(after_help = "Examples:\n  safekit cmdlog\n  safekit cmdlog -s 20 --follow")]
+    Cmdlog(CmdlogArgs),
 }
 
 /// Arguments of `state`.
@@ -54,6 +57,19 @@ pub struct StateArgs {
     /// With -l: only the state, also as exit status
     #[arg(short = 'q', requires = "list")]
     quiet: bool,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+/// Arguments of `cmdlog`.
+#[derive(Args, Debug)]
+pub struct CmdlogArgs {
+    /// Show the last lines only, at most this many
+    #[arg(short = 's', default_value_t = LINES)]
+    count: u32,
+    /// Go on with new lines
+    #[arg(long)]
+    follow: bool,
     #[command(flatten)]
     json: JsonArg,
 }
@@ -123,7 +139,10 @@ impl MonitorCommand {
             MonitorCommand::Waitstart(args) => wait(args.module, Until::Start),
             MonitorCommand::Waitstop(args) => wait(args.module, Until::Stop),
             MonitorCommand::Waitstate(args) => wait(args.module, Until::State(args.state.into())),
-            MonitorCommand::Cmdlog(json) => Ok(Job::json(Request::CmdLog, json.json)),
+            MonitorCommand::Cmdlog(args) => {
+                let request = Request::CmdLog { count: Some(args.count), follow: args.follow };
+                Ok(Job::json(request, args.json.json))
+            }
         }
     }
 }

@@ -33,7 +33,16 @@ pub fn text(reply: &Reply) -> String {
         Reply::ClusterState(rows) => show_cluster_state(rows),
         Reply::Checks(rows) => show_checks(rows),
         Reply::Boot(rows) => show_boot(rows),
-        Reply::End { .. } => String::new(),
+        // What goes with them is told as text.
+        Reply::Faults(_) | Reply::Conflict { .. } | Reply::End { .. } => String::new(),
+        // Asked by the console only.
+        Reply::Overview(_)
+        | Reply::History(_)
+        | Reply::Nodes(_)
+        | Reply::Cluster(_)
+        | Reply::Templates(_)
+        | Reply::Configurations(_)
+        | Reply::UserLogs(_) => json(reply),
     }
 }
 
@@ -65,6 +74,15 @@ pub fn json(reply: &Reply) -> String {
         Reply::ClusterState(v) => one(v),
         Reply::Checks(v) => one(v),
         Reply::Boot(v) => one(v),
+        Reply::Overview(v) => one(v),
+        Reply::History(v) => one(v),
+        Reply::Nodes(v) => one(v),
+        Reply::Cluster(v) => one(v),
+        Reply::Templates(v) => one(v),
+        Reply::Faults(v) => one(v),
+        Reply::Configurations(v) => one(v),
+        Reply::UserLogs(v) => one(v),
+        Reply::Conflict { .. } => one(reply),
         Reply::Text(_) | Reply::Error(_) | Reply::Progress(_) => one(reply),
         Reply::End { .. } => String::new(),
     }

@@ -102,6 +102,7 @@ fn level_is_that_of_the_guide() {
 fn logs_are_those_of_the_guide() {
     check(
         Reply::Log(vec![LogLine {
+            id: 7,
             date: "2021-08-06 08:40:20.909224".to_owned(),
             origin: "reintegre".to_owned(),
             level: Level::E,
@@ -269,13 +270,14 @@ fn json_is_one_value_a_line() {
          \"since\":\"2024-02-13 09:03:12\",\"reason\":null,\"resources\":[],\"script\":null}]\n"
     );
     let line = |text: &str| LogLine {
+        id: 7,
         date: "d".to_owned(),
         origin: "heart".to_owned(),
         level: Level::U,
         text: text.to_owned(),
     };
     let lines = json(&Reply::Log(vec![line("x"), line("y")]));
-    let second = "{\"date\":\"d\",\"origin\":\"heart\",\"level\":\"U\",\"text\":\"y\"}";
+    let second = "{\"id\":7,\"date\":\"d\",\"origin\":\"heart\",\"level\":\"U\",\"text\":\"y\"}";
     assert_eq!(lines.lines().nth(1), Some(second));
     assert_eq!(json(&Reply::Text("t".to_owned())), "{\"text\":\"t\"}\n");
     let count = LoopReport { count: 1, limit: 3, reached: false };

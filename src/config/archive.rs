@@ -179,6 +179,23 @@ pub fn unpack(bytes: &[u8], dest: &Path, limits: &Limits) -> Result<(), ArchiveE
     scratch.keep(dest)
 }
 
+/// The text of the configuration in an archive, as far as it is text. Nothing else is unpacked.
+pub fn userconfig(bytes: &[u8]) -> Result<String, ArchiveError> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
+    let entry = match archive.by_name(USERCONFIG) {
+        Err(zip::result::ZipError::FileNotFound) => return Err(ArchiveError::NoUserconfig),
+        entry => entry?,
+    };
+    let mut text = Vec::new();
+    // What is unpacked counts, not what the archive says about it.
+    let most = crate::config::xml::MAX_SIZE as u64;
+    entry.take(most + 1).read_to_end(&mut text).map_err(zip::result::ZipError::from)?;
+    if text.len() as u64 > most {
+        return Err(ArchiveError::TooLarge(most));
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 /// The relative path of an entry, and whether it is a directory.
 fn check<R: Read>(entry: &ZipFile<'_, R>) -> Result<(PathBuf, bool), ArchiveError> {
     let raw = entry.name_raw();
@@ -274,8 +291,14 @@ impl Budget {
 /// The archive of the module tree `dir`: conf, bin and web. The same tree gives the same bytes.
 /// Blocks. Refuses what `unpack` would refuse.
 pub fn bytes(dir: &Path) -> Result<Vec<u8>, ArchiveError> {
+    bytes_without(dir, &[])
+}
+
+/// The same without some files, given by their relative paths.
+pub fn bytes_without(dir: &Path, left_out: &[PathBuf]) -> Result<Vec<u8>, ArchiveError> {
     let limits = Limits::default();
-    let found = signature::walk(dir, &MODULE_PARTS).map_err(at("read", dir))?;
+    let mut found = signature::walk(dir, &MODULE_PARTS).map_err(at("read", dir))?;
+    found.retain(|(path, _)| !left_out.contains(path));
     if found.len() > limits.entries {
         return Err(ArchiveError::TooMany(limits.entries));
     }
@@ -310,6 +333,18 @@ pub fn bytes(dir: &Path) -> Result<Vec<u8>, ArchiveError> {
     let bytes = zip.finish()?.into_inner();
     limits.check_ratio(bytes.len() as u64, total)?;
     Ok(bytes)
+}
+
+/// An archive with a file more, unless it has one of that name.
+pub fn with_file(archive: Vec<u8>, name: &str, content: &[u8]) -> Result<Vec<u8>, ArchiveError> {
+    if ZipArchive::new(Cursor::new(&archive))?.index_for_name(name).is_some() {
+        return Ok(archive);
+    }
+    let mut zip = ZipWriter::new_append(Cursor::new(archive))?;
+    let options = SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
+    zip.start_file(name, options.unix_permissions(0o644))?;
+    zip.write_all(content).map_err(zip::result::ZipError::from)?;
+    Ok(zip.finish()?.into_inner())
 }
 
 /// Writes the archive of `dir` to `file`, replacing it durably. Blocks. Only its owner may read it,

@@ -1,6 +1,7 @@
 //! What a user of the web service may ask for: roles (WEB-23), and which request needs which.
 
-use super::request::{BootOp, Request, RescueRequest, RfsRequest};
+use super::options::{BootOp, RescueRequest, RfsRequest};
+use super::request::Request;
 use crate::fsm::command::Command;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -75,7 +76,12 @@ impl Request {
             Request::State { .. } => (Monitor, "state"),
             Request::Wait { .. } => (Monitor, "waitstate"),
             Request::Log { .. } => (Monitor, "logview"),
-            Request::CmdLog => (Monitor, "cmdlog"),
+            Request::Watch { .. } => (Monitor, "watch"),
+            Request::History { .. } => (Monitor, "history"),
+            Request::UserLogs { .. } | Request::UserLog { .. } => (Monitor, "userlog"),
+            Request::Nodes => (Monitor, "nodes"),
+            Request::ClusterGet => (Monitor, "cluster"),
+            Request::CmdLog { .. } => (Monitor, "cmdlog"),
             Request::Explain { .. } => (Monitor, "explain"),
             Request::FarmBitmaps { .. } => (Monitor, "vip_if_ctrl"),
             Request::FarmOwner { .. } => (Monitor, "farm owner"),
@@ -94,6 +100,11 @@ impl Request {
             Request::Clean { .. } => (Admin, "clean"),
             Request::ModuleInstall { .. } => (Admin, "module install"),
             Request::ModulePackage { .. } => (Admin, "module package"),
+            Request::Templates => (Admin, "module templates"),
+            Request::ConfCheckText { .. } => (Admin, "confcheck"),
+            Request::Configurations { .. } => (Admin, "module configurations"),
+            Request::ConfigurationRestore { .. } => (Admin, "module restore"),
+            Request::ClusterExport => (Admin, "cluster export"),
             Request::ModuleUninstall { .. } => (Admin, "module uninstall"),
             Request::ModuleGenKey { .. } => (Admin, "module genkey"),
             Request::ModuleDelKey { .. } => (Admin, "module delkey"),

@@ -1,6 +1,7 @@
 //! What a request says about itself: its module, its line in the command log, its limits.
 
-use super::request::{BootOp, ClusterSource, FirewallOp, InstallSource, Request, RescueRequest, RfsRequest};
+use super::options::{BootOp, ClusterSource, FirewallOp, InstallSource, RescueRequest, RfsRequest};
+use super::request::Request;
 use crate::fsm::command::Command;
 use crate::ids::ModuleName;
 use crate::node::rfssync::{Policy, Side, check_uid};
@@ -20,7 +21,7 @@ impl Request {
         match self {
             Request::ModuleInstall { source, .. } => *source == InstallSource::Attachment,
             Request::ClusterConfig { source, .. } => *source != ClusterSource::Keep,
-            Request::ClusterConfCheck => true,
+            Request::ClusterConfCheck | Request::ConfCheckText { .. } => true,
             _ => false,
         }
     }
@@ -33,6 +34,9 @@ impl Request {
             | Request::Clean { module, .. }
             | Request::Boot { module, .. }
             | Request::FarmBitmaps { module }
+            | Request::Watch { module }
+            | Request::ConfCheckText { module }
+            | Request::Configurations { module }
             | Request::Firewall { module, .. } => module.as_ref(),
             Request::Wait { module, .. }
             | Request::Log { module, .. }
@@ -45,7 +49,11 @@ impl Request {
             | Request::Rescue { module, .. }
             | Request::FarmOwner { module, .. }
             | Request::ModuleInstall { module, .. }
-            | Request::ModulePackage { module }
+            | Request::ModulePackage { module, .. }
+            | Request::History { module, .. }
+            | Request::UserLogs { module }
+            | Request::UserLog { module, .. }
+            | Request::ConfigurationRestore { module, .. }
             | Request::ModuleUninstall { module }
             | Request::ModuleGenKey { module }
             | Request::ModuleDelKey { module }
@@ -69,12 +77,13 @@ impl Request {
             Request::ModuleInstall { id, reinstall, source, .. } => install_line(*id, *reinstall, source),
             Request::Rfs { request, .. } => rfs_line(request)?,
             Request::Rescue { request, .. } => rescue_line(request)?,
+            Request::ConfigurationRestore { name, .. } => format!("module install {name}"),
             Request::ModuleUninstall { .. } => "module uninstall".to_owned(),
             Request::ModuleGenKey { .. } => "module genkey".to_owned(),
             Request::ModuleDelKey { .. } => "module delkey".to_owned(),
             Request::Config { .. } => "config".to_owned(),
             Request::Deconfig { .. } => "deconfig".to_owned(),
-            Request::ClusterConfig { source, lock } => cluster_line(*source, *lock),
+            Request::ClusterConfig { source, lock, .. } => cluster_line(*source, *lock),
             Request::ClusterDeconfig => "cluster deconfig".to_owned(),
             Request::ClusterGenKey => "cluster genkey".to_owned(),
             Request::ClusterDelKey => "cluster delkey".to_owned(),
@@ -111,7 +120,17 @@ impl Request {
             Request::Rescue { request, .. } => rescue(request),
             Request::Loop { identity, .. } => optional("identity", identity),
             Request::Print { text, .. } => printable("message", text, MOST_TEXT),
-            Request::ModuleInstall { source: InstallSource::Template(name), .. } => template(name),
+            Request::ModuleInstall { source, if_signature, .. } => {
+                optional("signature", if_signature)?;
+                if let InstallSource::Template(name) = source { template(name) } else { Ok(()) }
+            }
+            Request::ClusterConfig { if_signature: Some(signature), .. } if signature.is_empty() => Ok(()),
+            Request::ClusterConfig { if_signature, .. } => optional("signature", if_signature),
+            Request::Log { follow: true, before: Some(_), .. } => {
+                Err("the log before a message has no new messages: ask for one of them".to_owned())
+            }
+            Request::UserLog { name, .. } => file("script log", name),
+            Request::ConfigurationRestore { name, .. } => file("configuration", name),
             _ => Ok(()),
         }
     }
@@ -227,6 +246,15 @@ fn printable(what: &str, text: &str, most: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// A name in a directory of the product: it must never lead elsewhere.
+fn file(what: &str, name: &str) -> Result<(), String> {
+    printable(&format!("name of the {what}"), name, 255)?;
+    match name.contains('/') || name == "." || name == ".." {
+        true => Err(format!("\"{name}\" is no name of a {what}: give one of the list, without a directory")),
+        false => Ok(()),
+    }
+}
+
 /// A name below SAFE/Application_Modules: the daemon must never be led out of it.
 fn template(name: &str) -> Result<(), String> {
     printable("name of the .safe file", name, 255)?;
@@ -290,7 +318,7 @@ mod tests {
                 "rescue restore --in-place --path /data/a -m mirror",
             ),
             (
-                Request::ClusterConfig { source: ClusterSource::Keep, lock: Some(false) },
+                Request::ClusterConfig { source: ClusterSource::Keep, lock: Some(false), if_signature: None },
                 "cluster config unlock",
             ),
         ] {
@@ -325,6 +353,22 @@ mod tests {
         assert!(rfs(external(&"\u{e9}".repeat(24))).check().is_ok());
         for uid in ["", "two words", &"u".repeat(25)] {
             assert!(rfs(external(uid)).check().is_err(), "{uid}");
+        }
+    }
+
+    #[test]
+    fn names_of_files_stay_in_their_directory() {
+        for (name, good) in [
+            ("userlog_2024-02-13T090312_start_prim.ulog", true),
+            ("..", false),
+            ("a/b", false),
+            ("/etc/shadow", false),
+            ("", false),
+            ("a\nb", false),
+        ] {
+            let log = Request::UserLog { module: am(), name: name.to_owned() };
+            let kept = Request::ConfigurationRestore { module: am(), name: name.to_owned() };
+            assert_eq!((log.check().is_ok(), kept.check().is_ok()), (good, good), "{name}");
         }
     }
 

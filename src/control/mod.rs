@@ -8,7 +8,11 @@ pub mod async_client;
 pub mod caller;
 mod check;
 pub mod client;
+mod content;
+mod farm;
 pub mod frame;
+mod options;
+mod overview;
 mod peers;
 pub mod reply;
 pub mod request;
@@ -17,16 +21,21 @@ mod sink;
 
 pub use access::{Access, Behalf};
 pub use caller::Caller;
-pub use reply::{
-    BitmapRow, BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo,
-    DifferentFile, ExplainReport, FarmReport, LevelReport, LogLine, LoopReport, ModuleRow, OwnerRow, PortRow,
-    Reply, RescueReport, ResourceRow, RfsReport, Stamp, StateReport,
-};
-pub use request::{
+pub use content::{ConfigurationRow, Fault, HistoryRow, TemplateKind, TemplateRow, UserLogRow};
+pub use farm::{BitmapRow, FarmReport, OwnerRow};
+pub use options::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,
-    Request, RescueRequest, RfsRequest, Until,
+    RescueRequest, RfsRequest, Until,
 };
-
+pub use overview::{
+    AddressRow, ClusterOverview, ClusterReport, ModuleOverview, NodeRow, Overview, ProgressReport, ShareRow,
+};
+pub use reply::{
+    BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, DifferentFile,
+    ExplainReport, LevelReport, LogLine, LoopReport, ModuleRow, PortRow, Reply, RescueReport, ResourceRow,
+    RfsReport, Stamp, StateReport,
+};
+pub use request::Request;
 pub use sink::{Gone, ReplySink};
 
 /// Version of the protocol; both sides must have the same.

@@ -1,5 +1,8 @@
 //! What `safeadmin` answers. The tables are printed as they are by `--json`.
 
+use super::content::{ConfigurationRow, Fault, HistoryRow, TemplateRow, UserLogRow};
+use super::farm::FarmReport;
+use super::overview::{ClusterReport, NodeRow, Overview};
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName, NodeName};
@@ -7,6 +10,7 @@ use crate::log::Level;
 use crate::node::rfssync::Policy;
 use crate::rfs::rescue::{Archive, Compared};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// One piece of an answer; [`Reply::End`] is the last one.
 ///
@@ -23,8 +27,12 @@ pub enum Reply {
     Progress(String),
     /// To `Level`.
     Level(LevelReport),
-    /// To `State`, one entry a module.
+    /// To `State` and `Watch`, one entry a module.
     State(Vec<StateReport>),
+    /// To `Watch`.
+    Overview(Overview),
+    /// To `History`, oldest first.
+    History(Vec<HistoryRow>),
     /// To `Log`, oldest first; may come several times.
     Log(Vec<LogLine>),
     /// To `CmdLog`, oldest first; may come several times.
@@ -39,6 +47,23 @@ pub enum Reply {
     Rescue(RescueReport),
     /// To `FarmBitmaps` and `FarmOwner`.
     Farm(FarmReport),
+    /// To `Nodes`, in the order of cluster.xml.
+    Nodes(Vec<NodeRow>),
+    /// To `ClusterGet`.
+    Cluster(ClusterReport),
+    /// To `Templates`.
+    Templates(Vec<TemplateRow>),
+    /// To `ConfCheckText` and `ClusterConfCheck`, by line.
+    Faults(Vec<Fault>),
+    /// To `Configurations`, the newest first.
+    Configurations(Vec<ConfigurationRow>),
+    /// To `UserLogs`, the newest first.
+    UserLogs(Vec<UserLogRow>),
+    /// Somebody else was faster: what was to be replaced has another signature now.
+    Conflict {
+        /// That one.
+        signature: String,
+    },
     /// To `ModuleList`.
     Modules(Vec<ModuleRow>),
     /// To `ModuleGetPorts`, in the order of printing.
@@ -61,7 +86,7 @@ pub enum Reply {
 }
 
 /// Version and license (CLI-080, ADM-30).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LevelReport {
     /// Host name.
     pub host: String,
@@ -76,7 +101,7 @@ pub struct LevelReport {
 }
 
 /// State of a module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StateReport {
     /// The module.
     pub module: ModuleName,
@@ -99,11 +124,13 @@ pub struct StateReport {
 }
 
 /// A resource of a module (resources.md).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ResourceRow {
     /// `class.id`.
+    #[schema(value_type = String)]
     pub resource: ResourceName,
     /// Its value.
+    #[schema(value_type = String)]
     pub value: Value,
     /// Date of the last assignment; none if it was never set.
     pub date: Option<String>,
@@ -112,8 +139,10 @@ pub struct ResourceRow {
 }
 
 /// A line of the module log (MSG-L-01).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
+    /// Grows with every message of the module; never used again.
+    pub id: i64,
     /// `2021-08-06 08:40:20.909224`.
     pub date: String,
     /// Who says it, e.g. `heart`.
@@ -125,7 +154,7 @@ pub struct LogLine {
 }
 
 /// A line of the command log (MSG-CMD-01, MSG-CMD-02).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CommandRow {
     /// `2021-07-27 14:37:33.205122`.
     pub date: String,
@@ -142,7 +171,7 @@ pub struct CommandRow {
 }
 
 /// Why a module is in its state and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExplainReport {
     /// The module.
     pub module: ModuleName,
@@ -157,7 +186,7 @@ pub struct ExplainReport {
 }
 
 /// The loop counter of a module (7.11).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LoopReport {
     /// Automatic actions counted.
     pub count: u32,
@@ -168,7 +197,7 @@ pub struct LoopReport {
 }
 
 /// What is said of rescue archives.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RescueReport {
     /// The archives, oldest first.
@@ -188,54 +217,8 @@ pub enum RescueReport {
     Purged(Vec<String>),
 }
 
-/// How a farm shares its clients.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FarmReport {
-    /// One entry a load balancing group.
-    Bitmaps(Vec<BitmapRow>),
-    /// One entry a load balancing rule.
-    Owners(Vec<OwnerRow>),
-}
-
-/// What this node accepts of a load balancing group (NET-40).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BitmapRow {
-    /// The module.
-    pub module: ModuleName,
-    /// Name of the group.
-    pub group: String,
-    /// Place of this node in cluster.xml, from 1.
-    pub rank: usize,
-    /// Eight words of eight hexadecimal digits, bucket 0 is the lowest bit of the last.
-    pub bitmap: String,
-}
-
-/// Who answers a client by a load balancing rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnerRow {
-    /// Name of the group.
-    pub group: String,
-    /// Virtual address of the rule, or `*`.
-    pub virtual_addr: String,
-    /// Port of the rule, or `*`.
-    pub port: String,
-    /// `tcp`, `udp` or `arp`.
-    pub proto: String,
-    /// `on_addr`, `on_port` or `on_ipid`.
-    pub filter: String,
-    /// Which of the 256 the client falls into, when that can be told.
-    pub bucket: Option<u8>,
-    /// Who answers new connections of the client.
-    pub node: Option<NodeName>,
-    /// Who goes on with the established ones, while that is another node.
-    pub established: Option<NodeName>,
-    /// Why no node is named.
-    pub unknown: Option<String>,
-}
-
 /// What is said of replicated directories.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RfsReport {
     /// The synchronization policy.
@@ -265,7 +248,7 @@ pub enum RfsReport {
 }
 
 /// A file that is not the same on both nodes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DifferentFile {
     /// Its path.
     pub path: String,
@@ -274,7 +257,7 @@ pub struct DifferentFile {
 }
 
 /// An installed module (CLI-098).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ModuleRow {
     /// Its name.
     pub module: ModuleName,
@@ -287,7 +270,7 @@ pub struct ModuleRow {
 }
 
 /// A port (CLI-099).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PortRow {
     /// Process, e.g. `heart`.
     pub process: String,
@@ -300,7 +283,7 @@ pub struct PortRow {
 }
 
 /// Identity of a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stamp {
     /// Signature, hexadecimal.
     pub signature: String,
@@ -309,7 +292,7 @@ pub struct Stamp {
 }
 
 /// Configurations of a module (CLI-093).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConfInfo {
     /// The one last applied; none before the first `config`.
     pub active: Option<Stamp>,
@@ -318,7 +301,7 @@ pub struct ConfInfo {
 }
 
 /// Cluster configuration of a node (CLI-044).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClusterNodeRow {
     /// The node.
     pub node: NodeName,
@@ -331,7 +314,7 @@ pub struct ClusterNodeRow {
 }
 
 /// A module of a node of the cluster (CLI-046).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClusterStateRow {
     /// The node.
     pub node: NodeName,
@@ -348,7 +331,7 @@ pub struct ClusterStateRow {
 }
 
 /// How something examined by `cluster check` is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
     /// Good.
@@ -360,7 +343,7 @@ pub enum CheckStatus {
 }
 
 /// A result of `cluster check`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckRow {
     /// What was examined.
     pub check: String,
@@ -373,7 +356,7 @@ pub struct CheckRow {
 }
 
 /// Boot setting of a module (CLI-033).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BootRow {
     /// The module.
     pub module: ModuleName,

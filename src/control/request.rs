@@ -1,15 +1,15 @@
 //! What `safekit` and the web service can ask of `safeadmin` (spec/cli.md 3 to 8).
 
+use super::options::{
+    BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,
+    RescueRequest, RfsRequest, Until,
+};
 use crate::fsm::command::Command;
 use crate::fsm::resource::{ResourceName, Value};
-use crate::fsm::state::Role;
 use crate::ids::{ModuleId, ModuleName};
 use crate::log::Lang;
-use crate::node::rfssync::Policy;
-use crate::rfs::rescue::Purge;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 /// One request; a connection carries exactly one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,22 @@ pub enum Request {
         module: Option<ModuleName>,
         /// With the resources and the output of the module's `state` script.
         verbose: bool,
+    },
+    /// What the console shows, now and after every change, until the caller hangs up. Changes that come
+    /// together are told together, within 100 ms.
+    Watch {
+        /// Without it: [`super::Reply::Overview`] of the node. With it: [`super::Reply::State`] of the
+        /// module with its resources, without the output of a script; empty while it is not configured.
+        module: Option<ModuleName>,
+    },
+    /// Values that a resource had; answered with [`super::Reply::History`].
+    History {
+        /// The module.
+        module: ModuleName,
+        /// The resource.
+        resource: ResourceName,
+        /// How many of the last values.
+        count: u32,
     },
     /// Wait for the end of a start or stop, or for a stable state (CLI-051, -054, -055).
     Wait {
@@ -48,9 +64,28 @@ pub enum Request {
         lang: Lang,
         /// Go on with new messages until the client hangs up.
         follow: bool,
+        /// Only messages before the one with this [`super::LogLine::id`].
+        before: Option<i64>,
+    },
+    /// The script logs of a module; answered with [`super::Reply::UserLogs`].
+    UserLogs {
+        /// The module.
+        module: ModuleName,
+    },
+    /// The end of a script log, 1 MiB at most, as the attachment.
+    UserLog {
+        /// The module.
+        module: ModuleName,
+        /// Its name, one of [`super::Reply::UserLogs`].
+        name: String,
     },
     /// The command log of the node (CLI-038).
-    CmdLog,
+    CmdLog {
+        /// How many of the last lines; 1000 without it.
+        count: Option<u32>,
+        /// Go on with new lines until the client hangs up.
+        follow: bool,
+    },
     /// Why a module is in its state, and what to do.
     Explain {
         /// The module.
@@ -144,12 +179,19 @@ pub enum Request {
         reinstall: bool,
         /// Where the archive comes from.
         source: InstallSource,
+        /// Only if SAFE/modules/AM still has this signature: else [`super::Reply::Conflict`], and nothing
+        /// is changed. The key of the module stays then, unless the archive brings one.
+        if_signature: Option<String>,
     },
     /// Package a module; the archive comes back as the attachment (CLI-096).
     ModulePackage {
         /// The module.
         module: ModuleName,
+        /// With the module's key; only an administrator gets it.
+        keys: bool,
     },
+    /// The `.safe` files of SAFE/Application_Modules; answered with [`super::Reply::Templates`].
+    Templates,
     /// Uninstall a module (CLI-097).
     ModuleUninstall {
         /// The module.
@@ -189,14 +231,42 @@ pub enum Request {
         /// The module.
         module: ModuleName,
     },
+    /// Check an attached userconfig.xml without saving it, as `confcheck` does but for its scripts; answered
+    /// with [`super::Reply::Faults`]. Fails if it has faults other than warnings.
+    ConfCheckText {
+        /// The module that it is for; without it only what does not depend on a module is checked.
+        module: Option<ModuleName>,
+    },
+    /// The last successful configurations (WEB-29); answered with [`super::Reply::Configurations`].
+    Configurations {
+        /// Only this module's.
+        module: Option<ModuleName>,
+    },
+    /// Install SAFE/modules/AM again as it was in one of the last successful configurations.
+    ConfigurationRestore {
+        /// The module.
+        module: ModuleName,
+        /// One of [`super::Reply::Configurations`].
+        name: String,
+    },
     /// Apply a cluster configuration (CLI-041, CLI-042).
     ClusterConfig {
         /// What to apply.
         source: ClusterSource,
         /// `Some(true)`: lock, `Some(false)`: unlock.
         lock: Option<bool>,
+        /// Only if the cluster configuration still has this signature, empty: if there is none; else
+        /// [`super::Reply::Conflict`], and nothing is changed.
+        if_signature: Option<String>,
     },
-    /// Check the attached cluster.xml without applying (CLI-043).
+    /// The cluster configuration of this node; answered with [`super::Reply::Cluster`]. cluster.xml is the
+    /// attachment for an administrator, empty when the cluster is not configured.
+    ClusterGet,
+    /// The zip of cluster.xml and key that [`Request::ClusterConfig`] takes, as the attachment.
+    ClusterExport,
+    /// The nodes of the cluster; answered with [`super::Reply::Nodes`].
+    Nodes,
+    /// Check the attached cluster.xml without applying (CLI-043); faults come as [`super::Reply::Faults`].
     ClusterConfCheck,
     /// Cluster configuration of each active node (CLI-044).
     ClusterConfInfo,
@@ -228,156 +298,6 @@ pub enum Request {
     },
 }
 
-/// What can be asked of the replicated directories of a module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RfsRequest {
-    /// The synchronization policy (RFS-54); answered with [`super::RfsReport::Policy`].
-    Policy,
-    /// A new one (RFS-50 to RFS-53); answered in the same way.
-    SetPolicy(Policy),
-    /// Compare the files of this SECOND with those of the primary (RFS-61).
-    Verify,
-    /// What this ALONE node would have to copy (RFS-62).
-    Diff,
-}
-
-/// What can be done with the rescue archives of a module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RescueRequest {
-    /// List them.
-    List,
-    /// Compare one with what is there now.
-    Diff {
-        /// Its name; the newest without one.
-        archive: Option<String>,
-    },
-    /// Give back what is in one.
-    Restore {
-        /// Its name; the newest without one.
-        archive: Option<String>,
-        /// Below this directory; `None`: in place, on a primary.
-        to: Option<PathBuf>,
-        /// Only what is at and below these full paths; everything without one.
-        paths: Vec<PathBuf>,
-    },
-    /// Remove them.
-    Purge(Purge),
-}
-
-/// End of a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Until {
-    /// The start has ended, well or not.
-    Start,
-    /// The module is stopped.
-    Stop,
-    /// This stable state: NotReady for STOP and WAIT, Ready for the others.
-    State(Role),
-}
-
-/// Whether the assignment of a resource is logged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogChoice {
-    /// As the resource wants it: only main resources.
-    #[default]
-    Default,
-    /// `-n`.
-    Never,
-    /// `-l`.
-    Always,
-}
-
-/// Level of a message of `printi` or `printe`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PrintLevel {
-    /// `printi`: level I.
-    Info,
-    /// `printe`: level E.
-    Event,
-}
-
-/// Operation on the loop counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LoopOp {
-    /// `incloop`: ends with 1 when the limit has been reached, else 0.
-    Inc,
-    /// `resetloop`.
-    Reset,
-    /// `checkloop`: 1 if the limit is reached and the last increment is recent, else 0.
-    Check,
-}
-
-/// What `clean` cleans.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum CleanWhat {
-    /// The three others.
-    #[default]
-    All,
-    /// The module log and the script logs.
-    Log,
-    /// The main processes of the module.
-    Process,
-    /// The resources.
-    Resource,
-}
-
-/// Where a module to install comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InstallSource {
-    /// The attached `.safe`.
-    Attachment,
-    /// A file of SAFE/Application_Modules, by its name; `.safe` may be left out.
-    Template(String),
-}
-
-/// Where a cluster configuration comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClusterSource {
-    /// Keep the configuration: new keys, or a change of the lock.
-    Keep,
-    /// The attachment is a cluster.xml; new keys are made.
-    Xml,
-    /// The attachment is a zip of cluster.xml and keys.
-    Zip,
-}
-
-/// Whose ports are asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PortsOf {
-    /// Those of an installed module.
-    Module(ModuleName),
-    /// Those that a module of this number could use.
-    Id(ModuleId),
-}
-
-/// Operation on the boot start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BootOp {
-    /// Start the module at boot.
-    On,
-    /// Do not.
-    Off,
-    /// Print the setting.
-    Status,
-}
-
-/// Operation on the firewall.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum FirewallOp {
-    /// Open the ports.
-    Add,
-    /// Close them.
-    Del,
-}
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -28,7 +28,7 @@ impl Backend for Echo {
                 self.gone.set(true);
                 0
             }
-            Request::CmdLog => {
+            Request::CmdLog { .. } => {
                 while call.sink.send(Reply::Text("x".repeat(60_000))).await != Err(Gone) {}
                 self.gone.set(true);
                 0
@@ -85,7 +85,7 @@ fn ask(stream: StdStream, request: &Request, attachment: Option<&[u8]>) -> (Vec<
 async fn attachments_go_both_ways() {
     let sent: Vec<u8> = (0..3_000_000u32).map(|i| i as u8).collect();
     let expected = sent.clone();
-    let request = Request::ClusterConfig { source: ClusterSource::Zip, lock: None };
+    let request = Request::ClusterConfig { source: ClusterSource::Zip, lock: None, if_signature: None };
     let (replies, code, back) = with(true, move |s| ask(s, &request, Some(&sent))).await;
     assert_eq!((replies, code), (vec![], 3));
     assert!(back == expected);
@@ -93,7 +93,7 @@ async fn attachments_go_both_ways() {
 
 #[tokio::test]
 async fn the_unauthorised_are_refused_before_they_have_sent_all() {
-    let request = Request::ClusterConfig { source: ClusterSource::Zip, lock: None };
+    let request = Request::ClusterConfig { source: ClusterSource::Zip, lock: None, if_signature: None };
     let long = vec![0; 4 << 20];
     let (replies, code, _) = with(false, move |s| ask(s, &request, Some(&long))).await;
     let text = "permission denied: run as root or as a member of group safekit";
@@ -189,7 +189,7 @@ fn asked(request: &Request) -> (StdStream, UnixStream) {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_who_does_not_read_is_dropped() {
-    let (near, far) = asked(&Request::CmdLog);
+    let (near, far) = asked(&Request::CmdLog { count: None, follow: false });
     let (echo, attachments) = (Echo::default(), Arc::new(Semaphore::new(1)));
     LocalSet::new().run_until(converse(far, caller(true), &echo, attachments)).await;
     assert!(echo.gone.get());

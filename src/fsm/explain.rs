@@ -13,6 +13,8 @@ pub struct Explanation {
     pub reasons: Vec<String>,
     /// What to do.
     pub advice: Vec<String>,
+    /// The first cause is that this failover rule holds the module in WAIT.
+    pub rule: Option<String>,
 }
 
 impl Explanation {
@@ -90,6 +92,7 @@ fn rules(e: &mut Explanation, waits: &Waits, module: &str) {
     match waits {
         Waits::Blocked(rule) => {
             e.because(format!("the failover rule {rule} holds it in WAIT"));
+            e.rule = Some(rule.clone());
             e.advise(format!(
                 "repair what the rule tests: safekit state -v -m {module} shows the resource that is down"
             ));

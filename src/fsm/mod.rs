@@ -17,6 +17,7 @@ pub mod losses;
 pub mod maxloop;
 pub mod membership;
 pub mod mirror;
+pub mod offer;
 pub mod peer;
 pub mod resource;
 pub mod rules;

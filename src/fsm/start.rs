@@ -66,7 +66,9 @@ fn peer_rank(me: u8, f: &Face) -> (u64, bool, bool) {
 }
 
 /// Why the data of a node that becomes secondary is kept before it is overwritten (S6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Parting {
     /// Both nodes went on alone: a split brain, or a start by `prim` where the data was not the newest.
@@ -76,7 +78,9 @@ pub enum Parting {
 }
 
 /// A node may hold what nobody else has, and is to be made equal to the primary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct Rescue {
     /// Why.
     pub why: Parting,

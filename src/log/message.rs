@@ -8,7 +8,9 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Level of a message (MSG-L-03, AMB-18): C E U S are the main log, W I D verbose only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub enum Level {
     /// Critical: an error was detected.
     C,

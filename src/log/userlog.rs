@@ -2,9 +2,13 @@
 
 use jiff::civil::DateTime;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::SystemTime;
+
+/// Bytes of a log file that are shown.
+pub const END: u64 = 1 << 20;
 
 /// Why a log file of a script cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +43,7 @@ pub fn truncate(dir: &Path, limit: u64) -> Result<(), UserlogError> {
     let mut result = Ok(());
     for entry in fs::read_dir(dir).map_err(|error| wrong(dir, error))? {
         let entry = entry.map_err(|error| wrong(dir, error))?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if !(name.starts_with("userlog_") && name.ends_with(".ulog")) {
+        if !is_name(&entry.file_name().to_string_lossy()) {
             continue;
         }
         if let Err(error) = truncate_file(&entry, limit) {
@@ -57,6 +59,77 @@ fn truncate_file(entry: &fs::DirEntry, limit: u64) -> io::Result<()> {
         OpenOptions::new().write(true).open(entry.path())?.set_len(0)?;
     }
     Ok(())
+}
+
+/// A log file of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Userlog {
+    /// Name of the file.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Last change.
+    pub changed: SystemTime,
+}
+
+/// The log files in `dir`, the newest first; none without the directory.
+pub fn list(dir: &Path) -> Result<Vec<Userlog>, UserlogError> {
+    let wrong = |path: &Path, error| UserlogError { path: path.display().to_string(), error };
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| wrong(dir, error))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| wrong(dir, error))?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if !is_name(&name) {
+            continue;
+        }
+        let metadata = entry.metadata().map_err(|error| wrong(&entry.path(), error))?;
+        if metadata.is_file() {
+            let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            found.push(Userlog { name, size: metadata.len(), changed });
+        }
+    }
+    found.sort_by(|a, b| (b.changed, &a.name).cmp(&(a.changed, &b.name)));
+    Ok(found)
+}
+
+/// The last [`END`] bytes of a log file of `dir`, from a line's beginning; `None` if `name` is none.
+pub fn end(dir: &Path, name: &str) -> Result<Option<Vec<u8>>, UserlogError> {
+    if !is_name(name) {
+        return Ok(None);
+    }
+    let path = dir.join(name);
+    let read = || -> io::Result<Option<Vec<u8>>> {
+        // A link in its place leads elsewhere, a pipe never ends.
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        let mut file = OpenOptions::new().read(true).custom_flags(flags).open(&path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        let before = metadata.len().saturating_sub(END);
+        file.seek(SeekFrom::Start(before))?;
+        let mut text = Vec::new();
+        file.take(END).read_to_end(&mut text)?;
+        if before > 0 {
+            let line = text.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            text.drain(..line);
+        }
+        Ok(Some(text))
+    };
+    match read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => Ok(None),
+        other => other.map_err(|error| UserlogError { path: path.display().to_string(), error }),
+    }
+}
+
+/// Whether a name is that of a log file; it leads into no other directory.
+fn is_name(name: &str) -> bool {
+    name.starts_with("userlog_") && name.ends_with(".ulog") && !name.contains('/')
 }
 
 #[cfg(test)]
@@ -87,6 +160,27 @@ mod tests {
         assert_eq!(size("userlog_2024-02-12T091410_a.ulog"), 9);
         assert_eq!(size("userlog_2024-02-12T091410_b.ulog"), 0);
         assert_eq!(size("log.db"), 100);
+    }
+
+    #[test]
+    fn the_list_has_log_files_only_and_their_end_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (name, path) = ("userlog_2024-02-12T091410_a.ulog", |name: &str| dir.path().join(name));
+        let line = "x".repeat(99) + "\n";
+        fs::write(path(name), "first\n".to_owned() + &line.repeat(11_000)).unwrap();
+        fs::write(path("secret"), "secret").unwrap();
+        std::os::unix::fs::symlink(path("secret"), path("userlog_link.ulog")).unwrap();
+        fs::create_dir(path("userlog_dir.ulog")).unwrap();
+        let found = list(dir.path()).unwrap();
+        assert_eq!(found.iter().map(|f| (f.name.as_str(), f.size)).collect::<Vec<_>>(), [(name, 1_100_006)]);
+        let text = end(dir.path(), name).unwrap().unwrap();
+        assert!(text.len() as u64 <= END && text.len() % 100 == 0 && !text.starts_with(b"first"));
+        for none in
+            ["secret", "userlog_link.ulog", "userlog_dir.ulog", "userlog_../secret.ulog", "userlog_b.ulog"]
+        {
+            assert_eq!(end(dir.path(), none).unwrap(), None, "{none}");
+        }
+        assert!(list(Path::new("/nowhere")).unwrap().is_empty());
     }
 
     #[test]

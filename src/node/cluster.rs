@@ -127,8 +127,13 @@ pub fn config(paths: &Paths, source: Source<'_>, lock: Option<Lock>) -> Result<C
     Ok(config)
 }
 
+/// The text of cluster.xml; `None` when it is not configured.
+pub fn present(paths: &Paths) -> Result<Option<String>, ClusterError> {
+    Ok(read_text(&paths.cluster_xml())?)
+}
+
 fn present_xml(paths: &Paths) -> Result<String, ClusterError> {
-    read_text(&paths.cluster_xml())?.ok_or(ClusterError::NotConfigured)
+    present(paths)?.ok_or(ClusterError::NotConfigured)
 }
 
 fn install(

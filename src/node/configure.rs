@@ -10,6 +10,7 @@ use super::boot;
 use super::cluster::{self, ClusterError};
 use super::crontab::{self, CrontabError};
 use super::firewall::System;
+use super::lastconfig;
 use super::record::{self, RecordError};
 use super::replicated::{self, Directory, ReplicatedError};
 use super::rfssync;
@@ -28,8 +29,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Mark of an applied configuration, in its directory: its signature and date.
 pub const PROOF: &str = ".applied.json";
-/// Successful configurations that are kept (ADM-07).
-const KEPT: usize = 3;
 /// Largest userconfig.xml.
 const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 
@@ -125,6 +124,21 @@ pub fn confcheck(
     Ok(checked)
 }
 
+/// Checks the text of a userconfig.xml that may become that of `module`: everything that `confcheck` checks
+/// but its script. Gives what is accepted and ignored.
+pub fn check_text(
+    paths: &Paths,
+    module: Option<&ModuleName>,
+    text: &str,
+    extra: ExtraChecks<'_>,
+) -> Result<Vec<ConfigError>, ConfigureError> {
+    let checked = checked(read(paths, text)?, None, extra)?;
+    if let Some(module) = module {
+        replicated::check(paths, module, &Directory::of(checked.config.rfs.as_ref()))?;
+    }
+    Ok(checked.warnings)
+}
+
 /// `config`: checks SAFE/modules/AM, makes it the active configuration and runs its `config` script.
 pub fn config(
     paths: &Paths,
@@ -184,8 +198,7 @@ pub fn config(
         let told = format!("warning: a replicated directory is not in order: {error}\n");
         checked.output = Some(checked.output.unwrap_or_default() + &told);
     }
-    let stamp = jiff::Zoned::now().strftime("%Y-%m-%d_%H%M%S").to_string();
-    if let Err(error) = keep_last(&paths.lastconfig(), module, &stamp, &bytes) {
+    if let Err(error) = lastconfig::keep(&paths.lastconfig(), module, jiff::Zoned::now().datetime(), &bytes) {
         // The configuration is applied; a copy of it for the support is not worth an error.
         tracing::warn!(%module, %error, "successful configuration not kept in lastconfig");
     }
@@ -247,11 +260,13 @@ fn in_force(paths: &Paths, module: &ModuleName) -> Option<PathBuf> {
 
 /// `confinfo`: the active configuration (`None`: not configured) and the current one (CLI-093).
 pub fn confinfo(paths: &Paths, module: &ModuleName) -> Result<(Option<ConfInfo>, ConfInfo), ConfigureError> {
+    Ok((applied(paths, module)?, current(paths, module)?))
+}
+
+/// Signature and date of the current configuration, that of SAFE/modules/AM (CLI-093).
+pub fn current(paths: &Paths, module: &ModuleName) -> Result<ConfInfo, ConfigureError> {
     let source = paths.module(module);
-    if !source.is_dir() {
-        return Err(ConfigureError::NotInstalled(module.clone()));
-    }
-    Ok((applied(paths, module)?, info(&source)?))
+    if source.is_dir() { info(&source) } else { Err(ConfigureError::NotInstalled(module.clone())) }
 }
 
 /// Signature and date of the active configuration as it was applied; `None`: not configured (CLI-046).
@@ -315,7 +330,14 @@ fn check(
     if !paths.module(module).is_dir() {
         return Err(ConfigureError::NotInstalled(module.clone()));
     }
-    let config = load(paths, dir)?;
+    checked(load(paths, dir)?, before, extra)
+}
+
+fn checked(
+    config: ModuleConfig,
+    before: Option<ModuleConfig>,
+    extra: ExtraChecks<'_>,
+) -> Result<Configured, ConfigureError> {
     let mut faults = config.unsupported();
     faults.extend(extra(&config));
     if !faults.is_empty() {
@@ -330,9 +352,13 @@ fn load(paths: &Paths, dir: &Path) -> Result<ModuleConfig, ConfigureError> {
         record::load_bytes(&path, LARGEST_CONFIG)?.ok_or_else(|| ConfigureError::NoFile(path.clone()))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| RecordError::Damaged { path: path.clone(), what: "not UTF-8 text".into() })?;
+    read(paths, &text)
+}
+
+fn read(paths: &Paths, text: &str) -> Result<ModuleConfig, ConfigureError> {
     let cluster = cluster::load(paths)?;
     let env = |name: &str| std::env::var(name).ok();
-    Ok(module::load(&text, "userconfig.xml", &env, cluster.as_ref())?)
+    Ok(module::load(text, "userconfig.xml", &env, cluster.as_ref())?)
 }
 
 fn refuse_static_changes(situation: ModuleSituation, checked: &Configured) -> Result<(), ConfigureError> {
@@ -368,25 +394,6 @@ fn info(dir: &Path) -> Result<ConfInfo, ConfigureError> {
 
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// Keeps an archive as `dir`/AM_`stamp`.safe, and only the last of this module.
-fn keep_last(dir: &Path, module: &ModuleName, stamp: &str, bytes: &[u8]) -> Result<(), RecordError> {
-    // It may hold the module's key.
-    record::store_bytes(&dir.join(format!("{module}_{stamp}.safe")), bytes, 0o600)?;
-    let ours = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let rest = name.strip_prefix(module.as_str()).and_then(|rest| rest.strip_prefix('_'));
-        // "a_b" is a module too: only a stamp may follow the name of this one.
-        rest.and_then(|rest| rest.strip_suffix(".safe")).is_some_and(|rest| {
-            rest.len() == stamp.len() && rest.chars().all(|c| c.is_ascii_digit() || "-_".contains(c))
-        })
-    };
-    let kept: Vec<PathBuf> = tree::entries(dir)?.into_iter().filter(ours).collect();
-    for old in &kept[..kept.len().saturating_sub(KEPT)] {
-        record::remove(old)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -219,20 +219,6 @@ fn the_failover_command_holds_until_the_next_configuration_in_stop() {
     assert_eq!(boot::user_settings(&node.paths, &am).unwrap(), kept);
 }
 
-#[test]
-fn the_last_three_configurations_of_each_module_are_kept() {
-    let node = Node::new();
-    let dir = node.paths.lastconfig();
-    for module in ["a", "a_b"] {
-        for day in 1..=5 {
-            keep_last(&dir, &name(module), &format!("2024-02-1{day}_090312"), b"zip").unwrap();
-        }
-    }
-    let wanted = ["a_2024-02-13_090312.safe", "a_2024-02-14_090312.safe", "a_2024-02-15_090312.safe"];
-    assert_eq!(node.names(&dir)[..3], wanted);
-    assert_eq!(node.names(&dir).len(), 6);
-}
-
 /// A configuration that replicates `dir`.
 fn replicating(dir: &Path) -> String {
     let rfs = format!("<rfs><replicated dir=\"{}\"/></rfs>", dir.display());

@@ -12,6 +12,7 @@ pub mod environment;
 pub mod firewall;
 pub mod identity;
 pub mod keys;
+pub mod lastconfig;
 pub mod level;
 pub mod modules;
 pub mod record;
@@ -20,6 +21,7 @@ pub mod rfssync;
 pub mod script;
 pub mod service;
 pub mod sysctl;
+pub mod templates;
 pub mod tree;
 
 #[cfg(test)]

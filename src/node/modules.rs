@@ -7,6 +7,7 @@
 use super::configure::{self, ConfigureError};
 use super::keys;
 use super::record::{self, RecordError};
+use super::templates;
 use super::tree;
 use crate::config::archive::{self, ArchiveError};
 use crate::config::paths::Paths;
@@ -16,10 +17,9 @@ use std::path::{Path, PathBuf};
 
 /// Directory of SAFE/modules that is no module (ADM-07).
 const NO_MODULE: &str = "lastconfig";
-/// Levels of sub-directories in which templates are searched.
-const TEMPLATE_LEVELS: u32 = 3;
-/// Largest archive that is read.
-const LARGEST_ARCHIVE: u64 = 64 * 1024 * 1024;
+
+/// Largest key that is kept.
+const LARGEST_KEY: u64 = 1024 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct Record {
@@ -183,8 +183,8 @@ fn put_in_place(
     fresh: &Path,
 ) -> Result<(), ModuleError> {
     archive::unpack(archive, fresh, &archive::Limits::default())?;
-    for key in [keys::MODULE_KEY, keys::MODULE_CERTIFICATE] {
-        keys::protect(&fresh.join("conf").join(key))?;
+    for key in key_files() {
+        keys::protect(&fresh.join(key))?;
     }
     // The id first: a directory without an id would be no module, an id without a directory is none.
     record::store(&file(paths, module), &Record { id })?;
@@ -240,10 +240,30 @@ pub fn mirror_peer(
     }
 }
 
-/// `module package`: the archive of SAFE/modules/AM, with the module's key if it has one.
-pub fn package(paths: &Paths, module: &ModuleName) -> Result<Vec<u8>, ModuleError> {
+/// `module package`: the archive of SAFE/modules/AM; `keys`: with the module's key if it has one.
+pub fn package(paths: &Paths, module: &ModuleName, keys: bool) -> Result<Vec<u8>, ModuleError> {
     id(paths, module)?;
-    Ok(archive::bytes(&paths.module(module))?)
+    let left_out: Vec<PathBuf> = if keys { Vec::new() } else { key_files().to_vec() };
+    Ok(archive::bytes_without(&paths.module(module), &left_out)?)
+}
+
+/// An archive that is to be installed over a module, with the present key of that module unless it brings
+/// one.
+pub fn with_present_keys(
+    paths: &Paths,
+    module: &ModuleName,
+    archive: Vec<u8>,
+) -> Result<Vec<u8>, ModuleError> {
+    key_files().iter().try_fold(archive, |archive, file| {
+        match record::load_bytes(&paths.module(module).join(file), LARGEST_KEY)? {
+            Some(key) => Ok(archive::with_file(archive, &file.to_string_lossy(), &key)?),
+            None => Ok(archive),
+        }
+    })
+}
+
+fn key_files() -> [PathBuf; 2] {
+    [keys::MODULE_KEY, keys::MODULE_CERTIFICATE].map(|key| Path::new("conf").join(key))
 }
 
 /// `module uninstall`: removes the active configuration (with its `deconfig` script), then
@@ -270,10 +290,10 @@ pub fn template(paths: &Paths, module: &ModuleName, name: Option<&str>) -> Resul
     } else {
         let stem = name.strip_suffix(".safe").or(name.strip_suffix(".zip")).unwrap_or(name);
         let found = [format!("{stem}.safe"), format!("{stem}.zip")];
-        let found = found.iter().find_map(|file| search(&dir, file, TEMPLATE_LEVELS).transpose());
+        let found = found.iter().find_map(|file| search(&dir, file, templates::LEVELS).transpose());
         found.transpose()?.ok_or_else(missing)?
     };
-    record::load_bytes(&path, LARGEST_ARCHIVE)?.ok_or_else(missing)
+    record::load_bytes(&path, templates::LARGEST)?.ok_or_else(missing)
 }
 
 /// Searches `dir` before its sub-directories, those by name.

@@ -30,7 +30,7 @@ fn d_9_6b_package_install_again_with_another_id_uninstall() {
     let archive = node.archive(&userconfig("", 30_000));
     install(&node.paths, &am, None, false, &archive, &[]).unwrap();
     fs::write(node.paths.module(&am).join("conf/extra"), "kept").unwrap();
-    let package = package(&node.paths, &am).unwrap();
+    let package = package(&node.paths, &am, true).unwrap();
     let again = |reinstall| install(&node.paths, &am, Some(5), reinstall, &package, &[]);
     assert!(matches!(again(false), Err(ModuleError::AlreadyInstalled(_))));
     assert_eq!(again(true).unwrap(), 5);
@@ -53,7 +53,7 @@ fn a_key_travels_in_the_package_and_stays_secret() {
     let (am, copy) = (name("mirror"), name("copy"));
     install(&node.paths, &am, None, false, &node.archive(&userconfig("", 30_000)), &[]).unwrap();
     keys::generate_module_key(&node.paths, &am).unwrap();
-    let package = package(&node.paths, &am).unwrap();
+    let package = package(&node.paths, &am, true).unwrap();
     install(&node.paths, &copy, None, false, &package, &[]).unwrap();
     let key = |module| node.paths.module(module).join("conf").join(keys::MODULE_KEY);
     assert_eq!(fs::read(key(&copy)).unwrap(), fs::read(key(&am)).unwrap());

@@ -10,17 +10,21 @@ use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The command log. A handle: clone it freely.
 #[derive(Clone)]
 pub struct Commands {
     writer: Writer,
     file: Arc<File>,
+    written: watch::Sender<()>,
 }
 
 /// A line of the command log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandEntry {
+    /// Grows with every line of this log; never used again.
+    pub id: i64,
     /// Microseconds since 1970.
     pub time: i64,
     /// `safekit` for commands, `cluster` for events; empty at the end of a command.
@@ -47,7 +51,8 @@ impl CommandEntry {
 
 impl Commands {
     pub(super) fn new(writer: Writer, path: PathBuf) -> Self {
-        Commands { writer, file: Arc::new(File::new(path, Schema::Commands)) }
+        let file = Arc::new(File::new(path, Schema::Commands));
+        Commands { writer, file, written: watch::Sender::new(()) }
     }
 
     /// A command begins. `arguments` must hold no secret. Never blocks.
@@ -67,8 +72,18 @@ impl Commands {
 
     /// The newest `n` lines, oldest first. Blocks.
     pub fn list(&self, n: u32) -> Result<Vec<CommandEntry>, StoreError> {
+        self.since(i64::MIN, n)
+    }
+
+    /// The newest `n` lines after the one with this id, oldest first. Blocks.
+    pub fn since(&self, id: i64, n: u32) -> Result<Vec<CommandEntry>, StoreError> {
         self.writer.flush(&self.file)?;
-        self.file.read(|db| list(db, n))
+        self.file.read(|db| list(db, id, n))
+    }
+
+    /// Wakes when there are lines more.
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.written.subscribe()
     }
 
     pub(super) fn clean(&self, now: Timestamp, retention: Retention) -> Result<(), StoreError> {
@@ -96,24 +111,27 @@ impl Commands {
             Ok(None)
         };
         self.writer.write(&self.file, Box::new(write));
+        self.written.send_replace(());
     }
 }
 
-fn list(db: &Connection, n: u32) -> rusqlite::Result<Vec<CommandEntry>> {
+fn list(db: &Connection, after: i64, n: u32) -> rusqlite::Result<Vec<CommandEntry>> {
     let mut query = db.prepare(
-        "SELECT time, type, module, pid, keyword, arguments FROM command ORDER BY id DESC LIMIT ?1",
+        "SELECT id, time, type, module, pid, keyword, arguments FROM command WHERE id > ?1 \
+         ORDER BY id DESC LIMIT ?2",
     )?;
     let read = |row: &Row<'_>| {
         Ok(CommandEntry {
-            time: row.get(0)?,
-            kind: row.get(1)?,
-            module: row.get(2)?,
-            pid: row.get(3)?,
-            keyword: row.get(4)?,
-            arguments: row.get(5)?,
+            id: row.get(0)?,
+            time: row.get(1)?,
+            kind: row.get(2)?,
+            module: row.get(3)?,
+            pid: row.get(4)?,
+            keyword: row.get(5)?,
+            arguments: row.get(6)?,
         })
     };
-    let mut entries = query.query_map([n], read)?.collect::<Result<Vec<_>, _>>()?;
+    let mut entries = query.query_map(params![after, n], read)?.collect::<Result<Vec<_>, _>>()?;
     entries.reverse();
     Ok(entries)
 }

@@ -44,8 +44,13 @@ impl ModuleStore {
     /// The newest `n` entries, oldest first, with all that was appended before; `all`: verbose ones too.
     /// Blocks.
     pub fn tail(&self, n: u32, all: bool) -> Result<Vec<Entry>, StoreError> {
+        self.before(i64::MAX, n, all)
+    }
+
+    /// The same of the entries before the one with this id: the page before it. Blocks.
+    pub fn before(&self, id: i64, n: u32, all: bool) -> Result<Vec<Entry>, StoreError> {
         self.writer.flush(&self.log)?;
-        self.log.read(|db| rows::tail(db, n, all))
+        self.log.read(|db| rows::tail(db, id, n, all))
     }
 
     /// New entries from now on. To follow a log: subscribe, then read the `tail`, then skip ids that the

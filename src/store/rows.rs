@@ -95,13 +95,13 @@ pub fn append(time: Timestamp, message: &Message) -> Write {
     })
 }
 
-/// The newest `n` entries, oldest first; without `all` of the main log only (MSG-L-03).
-pub fn tail(db: &Connection, n: u32, all: bool) -> rusqlite::Result<Vec<Entry>> {
+/// The newest `n` entries before an id, oldest first; without `all` of the main log only (MSG-L-03).
+pub fn tail(db: &Connection, before: i64, n: u32, all: bool) -> rusqlite::Result<Vec<Entry>> {
     let mut query = db.prepare(
         "SELECT id, time, origin, level, en, fr FROM message \
-         WHERE ?2 OR level IN ('C', 'E', 'U', 'S') ORDER BY id DESC LIMIT ?1",
+         WHERE id < ?3 AND (?2 OR level IN ('C', 'E', 'U', 'S')) ORDER BY id DESC LIMIT ?1",
     )?;
-    let mut entries = query.query_map(params![n, all], entry)?.collect::<Result<Vec<_>, _>>()?;
+    let mut entries = query.query_map(params![n, all, before], entry)?.collect::<Result<Vec<_>, _>>()?;
     entries.reverse();
     Ok(entries)
 }

@@ -8,6 +8,7 @@ mod boot;
 mod checkers;
 mod command_line;
 mod configuration;
+mod console;
 mod control_plane;
 mod farm_commands;
 mod faults;

@@ -137,7 +137,10 @@ fn d_9_4_states_and_waits_of_a_module() {
         let shown = node1.ok(&["state", "-v", "-m", MODULE]);
         assert!(shown.contains("c_id"), "the state does not name the rule:\n{shown}");
         let explained = node1.ok(&["explain", "-m", MODULE]);
-        assert!(explained.contains("the failover rule c_id holds it in WAIT"), "{explained}");
+        assert!(
+            explained.contains("the failover rule c_id holds it in WAIT: custom.id is down"),
+            "{explained}"
+        );
         set("up");
         is_up(node1);
         node1.ok(&["waitstart", "-m", MODULE]);

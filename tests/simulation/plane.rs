@@ -193,7 +193,7 @@ impl World {
             WaitVerdict::Hold { resources } => {
                 Waits::Hold(resources.first().map(ToString::to_string).unwrap_or_default())
             }
-            WaitVerdict::Blocked { rule } => Waits::Blocked(rule),
+            WaitVerdict::Blocked { rule, .. } => Waits::Blocked(rule),
             WaitVerdict::Clear => Waits::Clear,
         };
         self.feed(x, Event::Waits(waits));

@@ -10,7 +10,7 @@ use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
 use crate::config::signature;
 use crate::control::server::Call;
-use crate::control::{CheckStatus, ClusterNodeRow, ClusterSource, ClusterStateRow, Reply};
+use crate::control::{CheckStatus, ClusterNodeRow, ClusterSource, ClusterStateRow, Fault, Reply};
 use crate::fsm::state::Role;
 use crate::ids::{ModuleName, NodeName};
 use crate::node::check::{self, CheckInputs};
@@ -23,12 +23,17 @@ use std::sync::Arc;
 pub(super) fn read_place(paths: &Paths) -> Result<(Place, ClusterSetup), AdminError> {
     let config = cluster::load(paths)?.ok_or(ClusterError::NotConfigured)?;
     let me = identity::this_node(&config, &Machine::this_one()?)?;
-    let info = match cluster::info(paths)? {
-        Some(info) => info,
-        None => unstamped(paths)?,
-    };
+    let info = read_info(paths)?.ok_or(ClusterError::NotConfigured)?;
     let setup = ClusterSetup::new(&config, &me, keys::cluster_key(paths)?, &info.signature)?;
     Ok((Place { config, me, info }, setup))
+}
+
+/// Date, signature and lock of the configuration, if there is one. Blocks.
+fn read_info(paths: &Paths) -> Result<Option<ClusterInfo>, AdminError> {
+    match cluster::info(paths)? {
+        None if paths.cluster_xml().exists() => unstamped(paths).map(Some),
+        info => Ok(info),
+    }
 }
 
 /// Of a configuration that was put there by hand, as a sandbox does.
@@ -92,7 +97,10 @@ impl Admin {
     /// Reads the cluster's files again and tells everybody.
     pub(super) async fn reload_cluster(&self) -> Result<(), AdminError> {
         let paths = self.0.paths.clone();
-        let (place, setup) = match off(move || read_place(&paths)).await? {
+        let read = off(move || (read_place(&paths), read_info(&paths).ok().flatten()));
+        let (read, info) = read.await?;
+        *self.0.cluster_info.borrow_mut() = info;
+        let (place, setup) = match read {
             Ok((place, setup)) => (Ok(Arc::new(place)), Some(setup)),
             Err(error) => (Err(error.to_string()), None),
         };
@@ -102,7 +110,7 @@ impl Admin {
         *self.0.place.borrow_mut() = place;
         let told = self.0.cluster.send(Reconfigure(setup));
         let told = tokio::time::timeout(std::time::Duration::from_secs(super::ANSWER_S), told).await;
-        self.0.news.notify_one();
+        self.changed();
         if matches!(told, Ok(Ok(()))) { Ok(()) } else { Err(AdminError::NoCluster) }
     }
 
@@ -117,8 +125,15 @@ impl Admin {
         call: &Call,
         source: ClusterSource,
         lock: Option<bool>,
+        if_signature: Option<&str>,
     ) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
+        if let Some(expected) = if_signature {
+            let paths = self.0.paths.clone();
+            let info = off(move || read_info(&paths)).await??;
+            let signature = info.map(|info| info.signature).unwrap_or_default();
+            self.refuse_other(call, expected, signature, "the cluster configuration").await?;
+        }
         let lock = lock.map(|lock| if lock { Lock::Lock } else { Lock::Unlock });
         let (paths, bytes, running) =
             (self.0.paths.clone(), call.attachment.clone(), self.running_instances());
@@ -156,7 +171,10 @@ impl Admin {
     }
 
     pub(super) async fn cluster_confcheck(&self, call: &Call) -> Result<i32, AdminError> {
-        let config = cluster::confcheck(text_of(&call.attachment)?, "cluster.xml")?;
+        let checked = cluster::confcheck(text_of(&call.attachment)?, "cluster.xml");
+        let faults = checked.as_ref().err().map(|errors| Fault::all(&errors.0, &[])).unwrap_or_default();
+        self.say(call, Reply::Faults(faults)).await;
+        let config = checked?;
         let nodes: Vec<String> = config.nodes().iter().map(ToString::to_string).collect();
         self.say(call, Reply::Text(format!("cluster.xml is valid: {}", nodes.join(", ")))).await;
         Ok(0)

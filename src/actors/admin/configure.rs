@@ -5,22 +5,22 @@ use super::launch::find_pair;
 use super::{Admin, AdminError, Place, off};
 use crate::actors::checkers::plan;
 use crate::config::address::Address;
-use crate::config::error::ConfigError;
+use crate::config::error::{ConfigError, ConfigErrors};
 use crate::config::module::{Mode, ModuleConfig, VirtualAddr};
 use crate::config::paths::Paths;
 use crate::control::server::Call;
-use crate::control::{ConfInfo, Reply, Stamp};
+use crate::control::{ConfInfo, Fault, Reply, Stamp};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName};
-use crate::node::configure::{self, Configured, ModuleSituation};
+use crate::node::configure::{self, ConfigureError, Configured, ModuleSituation};
 use crate::node::modules::Elsewhere;
 use std::sync::Arc;
 
 /// What the rest of the node adds to the check of a configuration.
 struct Extra {
     paths: Paths,
-    module: ModuleName,
-    id: ModuleId,
+    /// The module and its number; none of a text that is for no module yet.
+    module: Option<(ModuleName, ModuleId)>,
     place: Option<Arc<Place>>,
     elsewhere: Vec<Elsewhere>,
     /// Configurations of the other modules of this node.
@@ -31,14 +31,6 @@ impl Extra {
     /// Its rules are understood, no other module has its virtual addresses, and a mirror has a pair of
     /// nodes. Without a cluster, the first two only.
     fn check(&self, config: &ModuleConfig) -> Vec<ConfigError> {
-        let fault = |line, tag: &str, what: String| ConfigError {
-            file: "userconfig.xml".to_owned(),
-            line,
-            tag: tag.to_owned(),
-            attribute: None,
-            value: None,
-            what,
-        };
         let mut faults: Vec<ConfigError> = plan::ruleset(config)
             .err()
             .unwrap_or_default()
@@ -52,8 +44,8 @@ impl Extra {
             faults.push(fault(1, "farm", error.to_string()));
         }
         if config.service.mode == Mode::Mirror
-            && let Some(place) = &self.place
-            && let Err(error) = find_pair(&self.paths, &self.module, self.id, config, place, &self.elsewhere)
+            && let (Some(place), Some((module, id))) = (&self.place, &self.module)
+            && let Err(error) = find_pair(&self.paths, module, *id, config, place, &self.elsewhere)
         {
             faults.push(fault(1, "heart", error.to_string()));
         }
@@ -81,6 +73,17 @@ impl Extra {
     }
 }
 
+fn fault(line: u32, tag: &str, what: String) -> ConfigError {
+    ConfigError {
+        file: "userconfig.xml".to_owned(),
+        line,
+        tag: tag.to_owned(),
+        attribute: None,
+        value: None,
+        what,
+    }
+}
+
 fn virtual_addrs(config: &ModuleConfig) -> impl Iterator<Item = &VirtualAddr> {
     config.vip.iter().flat_map(|vip| &vip.interfaces).flat_map(|interface| &interface.addrs)
 }
@@ -102,16 +105,16 @@ fn situation(shown: (Role, Readiness)) -> ModuleSituation {
 }
 
 impl Admin {
-    async fn extra(&self, module: &ModuleName) -> Result<Extra, AdminError> {
+    async fn extra(&self, module: Option<&ModuleName>) -> Result<Extra, AdminError> {
         let elsewhere = self.elsewhere().await?;
         let others = (self.0.slots.borrow().iter())
-            .filter(|(name, _)| *name != module)
+            .filter(|(name, _)| Some(*name) != module)
             .filter_map(|(name, slot)| Some((name.clone(), slot.config.clone()?)))
             .collect();
+        let id = module.map(|module| self.slot(module, |s| s.id)).transpose()?;
         Ok(Extra {
             paths: self.0.paths.clone(),
-            module: module.clone(),
-            id: self.slot(module, |s| s.id)?,
+            module: module.cloned().zip(id),
             place: self.0.place.borrow().clone().ok(),
             elsewhere,
             others,
@@ -120,7 +123,7 @@ impl Admin {
 
     pub(super) async fn config(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
-        let extra = self.extra(module).await?;
+        let extra = self.extra(Some(module)).await?;
         // From here to the mark nothing is awaited: no start can come between.
         let situation = situation(self.slot(module, super::Slot::shown)?);
         let mark = self.mark(module)?;
@@ -149,13 +152,44 @@ impl Admin {
     }
 
     pub(super) async fn confcheck(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
-        let extra = self.extra(module).await?;
+        let extra = self.extra(Some(module)).await?;
         let (paths, name) = (self.0.paths.clone(), module.clone());
         let checked =
             off(move || configure::confcheck(&paths, &name, &|config| extra.check(config))).await??;
         self.tell_checked(call, &checked).await;
         self.say(call, Reply::Text(format!("the configuration of module {module} is valid"))).await;
         Ok(0)
+    }
+
+    /// Checks the attached userconfig.xml and tells each fault with its place; 1 if one is no warning.
+    pub(super) async fn confcheck_text(
+        &self,
+        call: &Call,
+        module: Option<&ModuleName>,
+    ) -> Result<i32, AdminError> {
+        let extra = self.extra(module).await?;
+        let (paths, name) = (self.0.paths.clone(), module.cloned());
+        let attachment = call.attachment.clone();
+        let checked = off(move || {
+            let text = std::str::from_utf8(&attachment).map_err(|e| {
+                let before = attachment.get(..e.valid_up_to()).unwrap_or_default();
+                let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+                let line = u32::try_from(line).unwrap_or(u32::MAX);
+                ConfigureError::Config(ConfigErrors(vec![fault(line, "", "not UTF-8 text".to_owned())]))
+            })?;
+            configure::check_text(&paths, name.as_ref(), text, &|config| extra.check(config))
+        })
+        .await?;
+        let (code, faults) = match checked {
+            Ok(warnings) => (0, Fault::all(&[], &warnings)),
+            Err(ConfigureError::Config(errors)) => (1, Fault::all(&errors.0, &[])),
+            Err(ConfigureError::Replicated(error)) => {
+                (1, Fault::all(&[fault(1, "rfs", error.to_string())], &[]))
+            }
+            Err(other) => return Err(other.into()),
+        };
+        self.say(call, Reply::Faults(faults)).await;
+        Ok(code)
     }
 
     pub(super) async fn deconfig(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
@@ -183,14 +217,15 @@ impl Admin {
     pub(super) async fn confinfo(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
         let (paths, name) = (self.0.paths.clone(), module.clone());
         let (active, current) = off(move || configure::confinfo(&paths, &name)).await??;
-        let stamp = |info: configure::ConfInfo| Stamp {
-            signature: info.signature,
-            date: i64::try_from(info.date).unwrap_or_default(),
-        };
         let info = ConfInfo { active: active.map(stamp), current: stamp(current) };
         self.say(call, Reply::ConfInfo(info)).await;
         Ok(0)
     }
+}
+
+/// Signature and date as they are told.
+pub(super) fn stamp(info: configure::ConfInfo) -> Stamp {
+    Stamp { signature: info.signature, date: i64::try_from(info.date).unwrap_or_default() }
 }
 
 #[cfg(test)]
@@ -223,8 +258,7 @@ mod tests {
     fn extra(others: Vec<(ModuleName, Arc<ModuleConfig>)>) -> Extra {
         Extra {
             paths: Paths::new("/nowhere", "/nowhere"),
-            module: "mirror".parse().unwrap(),
-            id: 1,
+            module: Some(("mirror".parse().unwrap(), 1)),
             place: None,
             elsewhere: Vec::new(),
             others,

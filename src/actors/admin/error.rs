@@ -2,11 +2,13 @@
 
 use super::farm::FarmError;
 use super::pair::PairError;
+use super::watchers::WATCHERS;
 use crate::actors::cluster::SetupError;
 use crate::actors::module::LaunchError;
 use crate::config::error::ConfigErrors;
 use crate::fsm::instance::Refused;
 use crate::ids::ModuleName;
+use crate::log::userlog::UserlogError;
 use crate::node::cluster::ClusterError;
 use crate::node::cluster_zip::ClusterZipError;
 use crate::node::configure::ConfigureError;
@@ -52,6 +54,18 @@ pub enum AdminError {
     /// It runs with what is to be changed.
     #[error("module {0} is running: stop it first ({1})")]
     Running(ModuleName, String),
+    /// Somebody else was faster.
+    #[error("{0} has changed meanwhile: look at what it is now, then change that; nothing was changed")]
+    Conflict(String),
+    /// No such script log.
+    #[error("\"{0}\" is no script log of module {1}: the module was started again, or its logs were cleaned")]
+    NoUserlog(String, ModuleName),
+    /// Not kept, or not any more.
+    #[error("\"{0}\" is none of the last successful configurations of module {1}: give one of the list")]
+    NoConfiguration(String, ModuleName),
+    /// Too many consoles.
+    #[error("{WATCHERS} watchers look at this node already: close a window of the console")]
+    Watchers,
     /// The machine goes down.
     #[error("the modules of this node are being stopped: nothing can be started now")]
     Stopping,
@@ -100,6 +114,9 @@ pub enum AdminError {
     /// The logs.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A log of a script.
+    #[error(transparent)]
+    Userlog(#[from] UserlogError),
     /// The firewall.
     #[error(transparent)]
     Firewall(#[from] FirewallError),

@@ -28,6 +28,7 @@ pub(super) struct View {
     pub all: bool,
     pub lang: Lang,
     pub follow: bool,
+    pub before: Option<i64>,
 }
 
 impl Admin {
@@ -39,7 +40,10 @@ impl Admin {
         let store = self.0.store.module(module, &uservar);
         let mut live = store.subscribe();
         let mut last = 0;
-        let entries = tail(&store, view.count.unwrap_or(u32::MAX), view.all).await?;
+        let entries = match view.before {
+            Some(id) => page(&store, id, view).await?,
+            None => tail(&store, view.count.unwrap_or(u32::MAX), view.all).await?,
+        };
         let mut open = send_log(call, &entries, &mut last, view).await;
         let mut shown = self.shown(module).ok().flatten();
         while view.follow && open.is_ok() {
@@ -151,6 +155,11 @@ fn reached(until: Until, role: Role, readiness: Readiness) -> Option<i32> {
     }
 }
 
+async fn page(store: &ModuleStore, before: i64, view: View) -> Result<Vec<Entry>, AdminError> {
+    let (store, count) = (store.clone(), view.count.unwrap_or(u32::MAX));
+    Ok(off(move || store.before(before, count, view.all)).await??)
+}
+
 async fn tail(store: &ModuleStore, count: u32, all: bool) -> Result<Vec<Entry>, AdminError> {
     let store = store.clone();
     Ok(off(move || store.tail(count, all)).await??)
@@ -162,6 +171,7 @@ async fn send_log(call: &Call, entries: &[Entry], last: &mut i64, view: View) ->
         entries.iter().filter(|e| e.id > *last && (view.all || e.level.is_main())).collect();
     for batch in new.chunks(BATCH) {
         let line = |entry: &&Entry| LogLine {
+            id: entry.id,
             date: precise_date(entry.time),
             origin: entry.origin.clone(),
             level: entry.level,

@@ -9,35 +9,84 @@ use crate::control::{InstallSource, ModuleRow, PortRow, PortsOf, Reply};
 use crate::fsm::state::Role;
 use crate::ids::{ModuleId, ModuleName};
 use crate::node::modules::{self, ModuleError};
-use crate::node::{configure, keys};
+use crate::node::{configure, keys, lastconfig};
 use jiff::Timestamp;
+
+/// How a module is installed.
+#[derive(Clone, Copy)]
+pub(super) struct Install<'a> {
+    /// Number to give it.
+    pub forced: Option<ModuleId>,
+    /// Over an existing one.
+    pub reinstall: bool,
+    /// Only over one with this signature; its key stays.
+    pub if_signature: Option<&'a str>,
+}
 
 impl Admin {
     pub(super) async fn install(
         &self,
         call: &Call,
         module: &ModuleName,
-        forced: Option<ModuleId>,
-        reinstall: bool,
+        how: Install<'_>,
         source: &InstallSource,
     ) -> Result<i32, AdminError> {
+        let (paths, name, source) = (self.0.paths.clone(), module.clone(), source.clone());
+        let attachment = call.attachment.clone();
+        let archive = move || match source {
+            InstallSource::Attachment => Ok(attachment),
+            InstallSource::Template(file) => {
+                Ok(modules::template(&paths, &name, Some(file.strip_suffix(".safe").unwrap_or(&file)))?)
+            }
+        };
+        self.put(call, module, how, archive).await
+    }
+
+    /// Installs a module again as it was in one of its last successful configurations.
+    pub(super) async fn restore(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        name: &str,
+    ) -> Result<i32, AdminError> {
+        self.slot(module, |_| ())?;
+        let (dir, of, kept) = (self.0.paths.lastconfig(), module.clone(), name.to_owned());
+        let archive = move || {
+            lastconfig::load(&dir, &of, &kept)?
+                .ok_or_else(|| AdminError::NoConfiguration(kept.clone(), of.clone()))
+        };
+        let how = Install { forced: None, reinstall: true, if_signature: None };
+        self.put(call, module, how, archive).await
+    }
+
+    /// Puts an archive in the place of SAFE/modules/AM.
+    async fn put(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        Install { forced, reinstall, if_signature }: Install<'_>,
+        archive: impl FnOnce() -> Result<Vec<u8>, AdminError> + Send + 'static,
+    ) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
+        if let Some(expected) = if_signature {
+            let (paths, name) = (self.0.paths.clone(), module.clone());
+            let now = off(move || configure::current(&paths, &name)).await??;
+            self.refuse_other(call, expected, now.signature, &format!("module {module}")).await?;
+        }
+        let keep_keys = if_signature.is_some();
         let present = self.slot(module, |s| (s.id, s.role())).ok();
         let other_id = |(id, role)| role != Role::Stop && forced.is_some_and(|forced| forced != id);
         if present.is_some_and(other_id) {
             return Err(AdminError::Running(module.clone(), "its id would change".to_owned()));
         }
         let elsewhere = self.elsewhere().await?;
-        let (paths, name, source) = (self.0.paths.clone(), module.clone(), source.clone());
-        let attachment = call.attachment.clone();
-        let id = off(move || -> Result<ModuleId, ModuleError> {
-            let archive = match source {
-                InstallSource::Attachment => attachment,
-                InstallSource::Template(file) => {
-                    modules::template(&paths, &name, Some(file.strip_suffix(".safe").unwrap_or(&file)))?
-                }
-            };
-            modules::install(&paths, &name, forced, reinstall, &archive, &elsewhere)
+        let (paths, name) = (self.0.paths.clone(), module.clone());
+        let id = off(move || -> Result<ModuleId, AdminError> {
+            let mut archive = archive()?;
+            if keep_keys {
+                archive = modules::with_present_keys(&paths, &name, archive)?;
+            }
+            Ok(modules::install(&paths, &name, forced, reinstall, &archive, &elsewhere)?)
         })
         .await??;
         self.0.store.set_resource(&format!("module.{module}"), &id.to_string(), Timestamp::now());
@@ -49,9 +98,29 @@ impl Admin {
         Ok(0)
     }
 
-    pub(super) async fn package(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
+    /// Tells the signature of what is there if it is not the expected one, and refuses.
+    pub(super) async fn refuse_other(
+        &self,
+        call: &Call,
+        expected: &str,
+        signature: String,
+        what: &str,
+    ) -> Result<(), AdminError> {
+        if expected == signature {
+            return Ok(());
+        }
+        self.say(call, Reply::Conflict { signature }).await;
+        Err(AdminError::Conflict(what.to_owned()))
+    }
+
+    pub(super) async fn package(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        keys: bool,
+    ) -> Result<i32, AdminError> {
         let (paths, name) = (self.0.paths.clone(), module.clone());
-        let bytes = off(move || modules::package(&paths, &name)).await??;
+        let bytes = off(move || modules::package(&paths, &name, keys)).await??;
         let _gone = call.sink.attach(&bytes).await;
         Ok(0)
     }
@@ -76,7 +145,7 @@ impl Admin {
             self.0.store.set_resource(&format!("module.{module}"), "uninstalled", Timestamp::now());
         }
         drop(mark);
-        self.0.news.notify_one();
+        self.changed();
         done?;
         self.say(call, Reply::Text(format!("module {module} is uninstalled"))).await;
         Ok(0)
@@ -155,6 +224,11 @@ fn mode(paths: &Paths, module: &ModuleName) -> Option<Mode> {
     if let Ok(Some(config)) = configure::active(paths, module) {
         return Some(config.service.mode);
     }
+    current_mode(paths, module)
+}
+
+/// Mode of a module as SAFE/modules/AM has it; none if that cannot be read. Blocks.
+pub(super) fn current_mode(paths: &Paths, module: &ModuleName) -> Option<Mode> {
     let text = std::fs::read_to_string(paths.userconfig(module)).ok()?;
     let env = |name: &str| std::env::var(name).ok();
     module::load(&text, "userconfig.xml", &env, None).ok().map(|config| config.service.mode)

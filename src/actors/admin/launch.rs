@@ -5,7 +5,7 @@ use super::pair::{self, Known, Pair};
 use super::{Admin, AdminError, Instance, Mark, Place, Slot, ask, off};
 use crate::actors::cluster::Heard;
 use crate::actors::guard::GuardHandle;
-use crate::actors::module::{self, Close, FarmSetup, ModuleHandle, PairSetup, Setup};
+use crate::actors::module::{self, Close, FarmSetup, ModuleHandle, PairSetup, Setup, Shown};
 use crate::config::module::{Mode, ModuleConfig};
 use crate::config::paths::Paths;
 use crate::fsm::state::{Readiness, Role};
@@ -18,7 +18,10 @@ use actix::{ArbiterHandle, System};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 
+/// How long an instance may take until it shows its state.
+const BEGIN: Duration = Duration::from_secs(1);
 /// Pause before an instance that broke down is launched again.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -55,8 +58,21 @@ impl Admin {
             elsewhere,
             system: System::current(),
         };
-        let mut slot = off(move || order.carry_out()).await??;
+        let launched = off(move || order.carry_out()).await.and_then(|slot| slot);
+        let mut slot = match launched {
+            Ok(slot) => slot,
+            Err(error) => {
+                self.0.slots.borrow_mut().get_mut(module).map(|slot| slot.between.take());
+                self.changed();
+                return Err(error);
+            }
+        };
         let watched = slot.instance.as_ref().ok().map(|i| i.handle.clone());
+        if let Some(handle) = &watched {
+            // What it shows is complete once it has said why it is in its state.
+            let mut shown = handle.shown.clone();
+            let _late = timeout(BEGIN, shown.wait_for(|shown| !shown.reason.is_empty())).await;
+        }
         {
             let mut slots = self.0.slots.borrow_mut();
             slot.busy = slots.get(module).is_some_and(|old| old.busy);
@@ -69,7 +85,7 @@ impl Admin {
         if let Ok(members) = self.members().await {
             self.tell_holders(&members);
         }
-        self.0.news.notify_one();
+        self.changed();
         Ok(())
     }
 
@@ -78,7 +94,10 @@ impl Admin {
         let instance = {
             let mut slots = self.0.slots.borrow_mut();
             let gone = Err("it is being launched again".to_owned());
-            slots.get_mut(module).map(|slot| std::mem::replace(&mut slot.instance, gone))
+            slots.get_mut(module).map(|slot| {
+                slot.between = slot.instance.as_ref().ok().map(|i| i.handle.shown.borrow().clone());
+                std::mem::replace(&mut slot.instance, gone)
+            })
         };
         let Some(Ok(instance)) = instance else { return };
         if let Err(error) = ask(&instance.handle, Close).await {
@@ -91,13 +110,14 @@ impl Admin {
         let mut shown = handle.shown.clone();
         let mut last = None;
         loop {
-            let now = {
-                let seen = shown.borrow_and_update();
-                (seen.role, seen.readiness)
-            };
-            if last.is_some_and(|last| last != now) {
+            let now = Shown { evaluations: 0, changes: 0, ..shown.borrow_and_update().clone() };
+            let state = |shown: &Shown| (shown.role, shown.readiness);
+            if last.as_ref() != Some(&now) {
+                self.stir();
+            }
+            if last.as_ref().is_some_and(|last| state(last) != state(&now)) {
                 self.0.news.notify_one();
-                self.own_change(&handle.name, now.1);
+                self.own_change(&handle.name, now.readiness);
             }
             last = Some(now);
             if shown.changed().await.is_err() {
@@ -182,6 +202,7 @@ impl Order {
         let applied = configure::applied(&self.paths, &self.module)?;
         let read = configure::active(&self.paths, &self.module).map_err(|e| e.to_string());
         let config = read.clone().ok().flatten().map(Arc::new);
+        let encrypted = keys::active_module_key(&self.paths, &self.module).is_ok_and(|key| key.is_some());
         let instance = match (read, &config) {
             (Err(why), _) => Err(why),
             (Ok(_), None) => Err("it is not configured".to_owned()),
@@ -190,7 +211,7 @@ impl Order {
         if let (Err(why), true) = (&instance, applied.is_some()) {
             tracing::warn!(%module, why, "the module is not launched");
         }
-        Ok(Slot { id, config, applied, instance, busy: false })
+        Ok(Slot { id, config, applied, instance, between: None, encrypted, busy: false })
     }
 
     fn instance(self, id: ModuleId, config: Arc<ModuleConfig>) -> Result<Instance, AdminError> {

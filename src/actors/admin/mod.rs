@@ -3,13 +3,17 @@
 
 mod cluster;
 mod configure;
+mod content;
 mod control;
+mod disk;
+mod dispatch;
 mod error;
 mod farm;
 mod follow;
 mod install;
 mod launch;
 mod node;
+mod nodes;
 mod observe;
 mod owner;
 mod pair;
@@ -19,13 +23,14 @@ mod rfs;
 mod run;
 mod shutdown;
 mod view;
+mod watchers;
 
 pub use error::AdminError;
 pub use run::{StartError, run};
 
 use crate::actors::cluster::{Cluster, GetMembers, Heard, Member};
 use crate::actors::guard::GuardHandle;
-use crate::actors::module::{Farm, Mirror, Module, ModuleHandle};
+use crate::actors::module::{Farm, Mirror, Module, ModuleHandle, Shown};
 use crate::config::cluster::ClusterConfig;
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
@@ -64,12 +69,19 @@ struct Inner {
     /// The cluster, or why this node is in none.
     place: RefCell<Result<Arc<Place>, String>>,
     slots: RefCell<BTreeMap<ModuleName, Slot>>,
+    /// The cluster configuration, if there is one, whether this node is in it or not.
+    cluster_info: RefCell<Option<ClusterInfo>>,
     /// What the other nodes said last, for the command log.
     seen: RefCell<view::Seen>,
     /// One change of the configuration at a time.
     turn: Mutex<()>,
     /// The other nodes are to be told something else.
     news: Notify,
+    /// Consoles are to be shown something else.
+    stirred: watch::Sender<()>,
+    /// How many there are.
+    watchers: watch::Sender<usize>,
+    disk: disk::Disk,
     /// All modules of the disk are known: before, each would look as if it were not installed.
     launched: watch::Sender<bool>,
     stopping: Cell<bool>,
@@ -100,6 +112,10 @@ struct Slot {
     applied: Option<ConfInfo>,
     /// Its instance, or why there is none.
     instance: Result<Instance, String>,
+    /// What it showed last, while it is launched again.
+    between: Option<Shown>,
+    /// The active configuration has a key.
+    encrypted: bool,
     /// A command is changing it: nothing else may.
     busy: bool,
 }
@@ -218,6 +234,13 @@ impl Admin {
         self.0.place.borrow().clone().map_err(AdminError::NoPlace)
     }
 
+    /// The node has changed: the other nodes and the consoles are to know.
+    fn changed(&self) {
+        self.0.news.notify_one();
+        self.0.disk.touch();
+        self.stir();
+    }
+
     fn names(&self) -> Vec<ModuleName> {
         self.0.slots.borrow().keys().cloned().collect()
     }
@@ -257,73 +280,6 @@ impl Admin {
         let _late = timeout(Duration::from_secs(ANSWER_S), launched.wait_for(|launched| *launched)).await;
     }
 
-    async fn answer(&self, call: &Call) -> Result<i32, AdminError> {
-        match &call.request {
-            Request::Ping => Ok(0),
-            Request::Level { module } => self.level(call, module.as_ref()).await,
-            Request::State { module, verbose } => self.state(call, module.as_ref(), *verbose).await,
-            Request::Explain { module } => self.explain(call, module).await,
-            Request::CmdLog => self.command_log(call).await,
-            Request::Wait { module, until } => self.wait(call, module, *until).await,
-            Request::Log { module, count, all, lang, follow } => {
-                let view = follow::View { count: *count, all: *all, lang: *lang, follow: *follow };
-                self.log(call, module, view).await
-            }
-            Request::Control { module, command, identity, user } => {
-                let caller = call.caller.label(identity.as_deref(), user.as_deref());
-                self.control(module, *command, caller).await
-            }
-            Request::Set { module, resource, value, log, identity } => {
-                let setter = identity.clone().unwrap_or_else(|| call.caller.name().to_owned());
-                self.set(module, resource.clone(), value.clone(), *log, setter).await
-            }
-            Request::Print { module, level, text } => self.print(module, *level, text).await,
-            Request::Loop { module, op, identity } => {
-                self.loop_counter(call, module, *op, identity.clone()).await
-            }
-            Request::Rfs { module, request } => self.rfs(call, module, request).await,
-            Request::Rescue { module, request } => self.rescue(call, module, request).await,
-            Request::FarmBitmaps { module } => self.bitmaps(call, module.as_ref()).await,
-            Request::FarmOwner { module, client, port } => {
-                self.farm_owner(call, module, *client, *port).await
-            }
-            Request::Clean { module, what } => self.clean(module.as_ref(), *what).await,
-            Request::Shutdown => self.shut_down(call).await,
-            other => self.change(call, other).await,
-        }
-    }
-
-    /// What the node holds: modules, configurations, the cluster.
-    async fn change(&self, call: &Call, request: &Request) -> Result<i32, AdminError> {
-        match request {
-            Request::ModuleInstall { module, id, reinstall, source } => {
-                self.install(call, module, *id, *reinstall, source).await
-            }
-            Request::ModulePackage { module } => self.package(call, module).await,
-            Request::ModuleUninstall { module } => self.uninstall(call, module).await,
-            Request::ModuleList => self.module_list(call).await,
-            Request::ModuleGetPorts(of) => self.ports(call, of).await,
-            Request::ModuleGenKey { module } => self.generate_key(call, module).await,
-            Request::ModuleDelKey { module } => self.delete_key(call, module).await,
-            Request::Config { module } => self.config(call, module).await,
-            Request::Deconfig { module } => self.deconfig(call, module).await,
-            Request::ConfInfo { module } => self.confinfo(call, module).await,
-            Request::ConfCheck { module } => self.confcheck(call, module).await,
-            Request::ClusterConfig { source, lock } => self.cluster_config(call, *source, *lock).await,
-            Request::ClusterConfCheck => self.cluster_confcheck(call).await,
-            Request::ClusterConfInfo => self.cluster_confinfo(call).await,
-            Request::ClusterDeconfig => self.cluster_deconfig(call).await,
-            Request::ClusterState => self.cluster_state(call).await,
-            Request::ClusterGenKey => self.cluster_key(call, true).await,
-            Request::ClusterDelKey => self.cluster_key(call, false).await,
-            Request::ClusterCheck => self.cluster_check(call).await,
-            Request::Boot { module, op } => self.boot(call, module.as_ref(), *op).await,
-            Request::Firewall { op, module } => self.firewall(call, *op, module.as_ref()).await,
-            // `answer` has all the others.
-            _ => Ok(1),
-        }
-    }
-
     /// Sends a piece of the answer; a user who has gone away misses it.
     async fn say(&self, call: &Call, reply: Reply) {
         let _gone = call.sink.send(reply).await;
@@ -350,6 +306,7 @@ impl Backend for Admin {
             }
         };
         if logged.is_some() {
+            self.0.disk.touch();
             commands.end(Timestamp::now(), pid, code);
         }
         code

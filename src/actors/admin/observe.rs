@@ -12,9 +12,12 @@ use crate::node::level::Level;
 use crate::store::CommandEntry;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::time::Duration;
 
 /// Lines of the command log that are shown.
 const COMMANDS: u32 = 1000;
+/// Lines of the command log that come in this time are told together.
+const GATHER: Duration = Duration::from_millis(100);
 /// Lines in one piece of an answer.
 pub(super) const BATCH: usize = 200;
 
@@ -73,6 +76,23 @@ impl Admin {
     }
 
     async fn report(&self, module: &ModuleName, verbose: bool) -> Result<StateReport, AdminError> {
+        let mut report = self.resources(module, verbose).await?;
+        if verbose {
+            let (paths, name) = (self.0.paths.clone(), module.clone());
+            // A script that fails must not hide the state.
+            report.script = off(move || configure::ask(&paths, &name, "state"))
+                .await?
+                .unwrap_or_else(|error| Some(error.to_string()));
+        }
+        Ok(report)
+    }
+
+    /// State of a configured module, with its resources if `verbose`.
+    pub(super) async fn resources(
+        &self,
+        module: &ModuleName,
+        verbose: bool,
+    ) -> Result<StateReport, AdminError> {
         let (mode, applied, instance) =
             self.slot(module, |s| (super::view::mode(s), s.applied.clone(), s.instance.clone()))?;
         let applied = applied.ok_or_else(|| AdminError::NotConfigured(module.clone()))?;
@@ -93,7 +113,7 @@ impl Admin {
             (report.role, report.readiness) = (shown.role, shown.readiness);
             report.remote = shown.remote;
             report.since = date(shown.since);
-            report.reason = Some(shown.reason).filter(|r| !r.is_empty());
+            report.reason = Some(shown.reason).filter(|_| shown.readiness != Readiness::Ready);
             if verbose {
                 let rows = ask(&instance.handle, GetResources).await?;
                 report.resources = rows
@@ -106,13 +126,6 @@ impl Admin {
                     })
                     .collect();
             }
-        }
-        if verbose {
-            let (paths, name) = (self.0.paths.clone(), module.clone());
-            // A script that fails must not hide the state.
-            report.script = off(move || configure::ask(&paths, &name, "state"))
-                .await?
-                .unwrap_or_else(|error| Some(error.to_string()));
         }
         Ok(report)
     }
@@ -153,13 +166,34 @@ impl Admin {
         Ok(0)
     }
 
-    pub(super) async fn command_log(&self, call: &Call) -> Result<i32, AdminError> {
-        let commands = self.0.store.commands().clone();
-        let entries = off(move || commands.list(COMMANDS)).await??;
-        for batch in entries.chunks(BATCH) {
-            self.say(call, Reply::Commands(batch.iter().map(command_row).collect())).await;
+    pub(super) async fn command_log(
+        &self,
+        call: &Call,
+        count: Option<u32>,
+        follow: bool,
+    ) -> Result<i32, AdminError> {
+        let mut written = self.0.store.commands().subscribe();
+        let mut last = i64::MIN;
+        let mut count = count.unwrap_or(COMMANDS);
+        loop {
+            let commands = self.0.store.commands().clone();
+            let entries = off(move || commands.since(last, count)).await??;
+            for batch in entries.chunks(BATCH) {
+                let rows = Reply::Commands(batch.iter().map(command_row).collect());
+                if call.sink.send(rows).await.is_err() {
+                    return Ok(0);
+                }
+            }
+            if !follow {
+                return Ok(0);
+            }
+            (last, count) = (entries.last().map_or(last.max(0), |entry| entry.id), COMMANDS);
+            tokio::time::sleep(GATHER).await;
+            tokio::select! {
+                changed = written.changed() => if changed.is_err() { return Ok(0) },
+                () = call.sink.closed() => return Ok(0),
+            }
         }
-        Ok(0)
     }
 }
 

@@ -78,6 +78,7 @@ async fn live(paths: Paths) -> Result<(), StartError> {
     actix::spawn(admin.clone().tell_cluster());
     actix::spawn(admin.clone().hear_cluster(events));
     actix::spawn(admin.clone().clean_daily());
+    actix::spawn(admin.clone().watch_disk());
     let starting = actix::spawn(admin.clone().start_modules());
     let stop = tokio::select! {
         _ = terminate.recv() => true,
@@ -122,10 +123,14 @@ fn begin(paths: Paths) -> Result<(Admin, mpsc::Receiver<ClusterEvent>), StartErr
         cluster,
         heard,
         place: RefCell::new(Err("the cluster is not read yet".to_owned())),
+        cluster_info: RefCell::new(None),
         slots: RefCell::new(BTreeMap::new()),
         seen: RefCell::default(),
         turn: Mutex::new(()),
         news: Notify::new(),
+        stirred: watch::Sender::new(()),
+        watchers: watch::Sender::new(0),
+        disk: super::disk::Disk::default(),
         launched: watch::Sender::new(false),
         stopping: Cell::new(false),
     };

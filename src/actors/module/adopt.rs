@@ -23,6 +23,9 @@ fn state_path<K: Kind>(paths: &Paths, module: &ModuleName) -> PathBuf {
 struct Kept<S> {
     boot: String,
     state: S,
+    /// See `Shown::starts`.
+    #[serde(default)]
+    starts: u64,
 }
 
 /// The record of a module; the first one for a module that never ran.
@@ -33,11 +36,11 @@ pub fn load_record<K: Kind>(paths: &Paths, module: &ModuleName) -> Result<K::Rec
     Ok(record::load(&record_path::<K>(paths, module))?.unwrap_or_else(K::first_record))
 }
 
-/// The state that a former safeadmin of this boot left, if the module was not in STOP.
-pub fn load_state<K: Kind>(paths: &Paths, module: &ModuleName, boot: &str) -> Option<K::State> {
+/// The state that a former safeadmin of this boot left, and the last start of the application.
+pub fn load_state<K: Kind>(paths: &Paths, module: &ModuleName, boot: &str) -> Option<(K::State, u64)> {
     let text = std::fs::read(state_path::<K>(paths, module)).ok()?;
     match serde_json::from_slice::<Kept<K::State>>(&text) {
-        Ok(kept) if kept.boot == boot => Some(kept.state),
+        Ok(kept) if kept.boot == boot => Some((kept.state, kept.starts)),
         Ok(_) => None,
         Err(error) => {
             tracing::warn!(%module, %error, "the state of the last safeadmin cannot be read");
@@ -52,7 +55,8 @@ impl<K: Kind> Module<K> {
     pub(super) fn keep(&self) {
         let path = state_path::<K>(&self.setup.paths, &self.setup.name);
         let fresh = path.with_extension("new");
-        let kept = Kept { boot: self.setup.boot.clone(), state: &self.state };
+        let (boot, starts) = (self.setup.boot.clone(), self.shown.borrow().starts);
+        let kept = Kept { boot, state: &self.state, starts };
         let written = serde_json::to_vec(&kept).map_err(std::io::Error::from).and_then(|bytes| {
             std::fs::File::create(&fresh)?.write_all(&bytes)?;
             std::fs::rename(&fresh, &path)

@@ -4,7 +4,7 @@ use super::{Farm, Mirror, Module};
 use crate::actors::group::Group;
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
-use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel, RfsReport};
+use crate::control::{LogChoice, LoopOp, LoopReport, PrintLevel, RfsReport, ShareRow};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::instance::Refused;
 use crate::fsm::resource::{ResourceName, Value};
@@ -113,8 +113,21 @@ pub struct Shown {
     pub remote: Option<String>,
     /// Time of the last change of state.
     pub since: Timestamp,
-    /// First line of `explain`; empty when Ready.
+    /// First line of `explain`.
     pub reason: String,
+    /// Of a mirror with replicated directories: its data are up to date.
+    pub uptodate: Option<bool>,
+    /// It goes on without replication.
+    pub degraded: bool,
+    /// Of a farm: what this node serves.
+    pub shares: Vec<ShareRow>,
+    /// Commands that make sense now.
+    pub commands: Vec<Command>,
+    /// Time of the last start of the application here, in microseconds since 1970, and later than the one
+    /// before whatever the clock says; 0 before the first one of this boot. It outlives safeadmin.
+    pub starts: u64,
+    /// Changes of resources so far.
+    pub changes: u64,
     /// How far its reintegration is, while there is one.
     pub progress: Option<Measure>,
     /// Evaluations of the failover rules so far: "nothing happens" is asserted by it.

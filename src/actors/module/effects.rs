@@ -8,7 +8,7 @@ use crate::actors::script::{Kill, Run, ScriptJob};
 use crate::actors::vip::{SetAll, UnsetAll};
 use crate::config::module::Logging;
 use crate::fsm::instance::Happening;
-use crate::fsm::scripts::Call;
+use crate::fsm::scripts::{Call, Script};
 use crate::guard::frame::{Target, Vip as GuardVip};
 use crate::log::Message as LogMessage;
 use crate::log::userlog;
@@ -123,6 +123,10 @@ impl<K: Kind> Module<K> {
 
     pub(super) fn script(&mut self, id: u64, call: &Call, ctx: &mut Context<Self>) {
         let now = Timestamp::now();
+        if matches!(call.script, Script::StartPrim | Script::StartBoth) {
+            self.count_start();
+            self.keep();
+        }
         let script = call.script.name();
         let user = self.setup.config.user.as_ref();
         let log = user.is_some_and(|u| u.logging == Logging::Userlog);

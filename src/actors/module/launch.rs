@@ -57,6 +57,7 @@ pub(super) struct Prepared<K: Kind> {
     pub(super) record: K::Record,
     /// The state as an earlier safeadmin of this boot left it.
     pub(super) kept: Option<K::State>,
+    starts: u64,
     groups: Groups,
     machine: Machine,
     planned: Vec<Planned>,
@@ -94,7 +95,7 @@ impl<K: Kind> Launched<K> {
 pub(super) fn prepare<K: Kind>(setup: Setup, fsm: K::Config) -> Result<Prepared<K>, LaunchError> {
     let (paths, module) = (&setup.paths, &setup.name);
     let record = load_record::<K>(paths, module)?;
-    let kept = load_state::<K>(paths, module, &setup.boot);
+    let (kept, starts) = load_state::<K>(paths, module, &setup.boot).unzip();
     let groups = Groups::open(module, &paths.run())?;
     if kept.as_ref().is_none_or(K::stopped)
         && let Err(error) = groups.kill(false, Instant::now() + LEFTOVERS)
@@ -114,7 +115,8 @@ pub(super) fn prepare<K: Kind>(setup: Setup, fsm: K::Config) -> Result<Prepared<
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(LaunchError::Random)?;
     let seed = u64::from_le_bytes(seed);
-    Ok(Prepared { setup, fsm, record, kept, groups, machine, planned, vips, loops, seed })
+    let starts = starts.unwrap_or_default();
+    Ok(Prepared { setup, fsm, record, kept, starts, groups, machine, planned, vips, loops, seed })
 }
 
 /// Starts the actor on an arbiter of its own; `own` makes what is of its kind there.
@@ -134,6 +136,12 @@ where
         since: Timestamp::now(),
         reason: String::new(),
         progress: None,
+        uptodate: None,
+        degraded: false,
+        shares: Vec::new(),
+        commands: Vec::new(),
+        starts: prepared.starts,
+        changes: 0,
         evaluations: 0,
     });
     let (name, id, config, store) = (s.name.clone(), s.id, s.config.clone(), s.store.clone());
@@ -207,6 +215,7 @@ impl<K: Kind> Module<K> {
             values: BTreeMap::new(),
             machine: p.machine,
             checkers_on: true,
+            blocking: String::new(),
             loops: p.loops,
             windows: Windows::new(p.planned, me.recipient()),
             places: Vec::new(),

@@ -28,6 +28,7 @@ pub use mirror::{Mirror, PairSetup, launch_mirror};
 use super::guard::GuardEvent;
 use super::script::ScriptRunner;
 use super::vip::Vip;
+use crate::fsm::command::Command;
 use crate::fsm::explain::Explanation;
 use crate::fsm::instance::{Happening, Outcome, Step, Window};
 use crate::fsm::maxloop::Loops;
@@ -86,6 +87,8 @@ pub trait Kind: Sized + Unpin + 'static {
     fn run(module: &mut Module<Self>, effect: Self::Effect, ctx: &mut Context<Module<Self>>);
     /// Why the module is in its state.
     fn explain(module: &Module<Self>) -> Explanation;
+    /// Which commands make sense; `checkers`: they are on.
+    fn offered(cfg: &Self::Config, state: &Self::State, checkers: bool) -> Vec<Command>;
 
     // What follows does nothing in a kind that has nothing to do there.
 
@@ -135,6 +138,8 @@ pub struct Module<K: Kind> {
     values: BTreeMap<ResourceName, (Value, Timestamp)>,
     machine: Machine,
     checkers_on: bool,
+    /// The resources that make the rule true which holds the module in WAIT, as `explain` says it.
+    blocking: String,
     loops: Loops,
     windows: Windows,
     /// Where the virtual addresses are set, for the guard.
@@ -177,6 +182,9 @@ impl<K: Kind> Module<K> {
         }
         let before = std::mem::replace(&mut self.state, state);
         if changed {
+            if !runs(K::shown(&before).0) && runs(K::shown(&self.state).0) {
+                self.count_start();
+            }
             self.keep();
             K::changed(self);
         }
@@ -213,21 +221,28 @@ impl<K: Kind> Module<K> {
     fn show(&self) {
         let (role, readiness) = K::shown(&self.state);
         let remote = K::remote(self);
-        let reason = if readiness == Readiness::Ready {
-            String::new()
-        } else {
-            self.explanation().reasons.into_iter().next().unwrap_or_default()
-        };
+        let reason = self.explanation().reasons.into_iter().next().unwrap_or_default();
+        let commands = K::offered(&self.fsm, &self.state, self.checkers_on);
         self.shown.send_modify(|shown| {
             if (shown.role, shown.readiness) != (role, readiness) {
                 shown.since = Timestamp::now();
             }
             (shown.role, shown.readiness, shown.remote, shown.reason) = (role, readiness, remote, reason);
+            shown.commands = commands;
         });
+    }
+
+    /// The application is being started.
+    fn count_start(&self) {
+        let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
+        self.shown.send_modify(|shown| shown.starts = now.max(shown.starts + 1));
     }
 
     fn explanation(&self) -> Explanation {
         let mut e = K::explain(self);
+        if let (Some(_), Some(first)) = (&e.rule, e.reasons.first_mut()) {
+            *first += &self.blocking;
+        }
         if let Some(Running { name: script, since, .. }) = &self.script {
             let seconds = Timestamp::now().duration_since(*since).as_secs();
             e.reasons.insert(
@@ -243,6 +258,11 @@ impl<K: Kind> Module<K> {
         }
         e
     }
+}
+
+/// The application runs in this role.
+fn runs(role: Role) -> bool {
+    matches!(role, Role::Alone | Role::Prim | Role::Up)
 }
 
 fn name(class: &str, id: &str) -> ResourceName {

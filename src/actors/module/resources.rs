@@ -19,6 +19,9 @@ use jiff::Timestamp;
 const LOGGED: [&str; 9] =
     ["heartbeat", "tcp", "ping", "intf", "ip", "custom", "module", "splitbrain", "proc"];
 
+/// Resources that are named when a rule holds the module in WAIT.
+const BLOCKING: usize = 3;
+
 impl<K: Kind> Module<K> {
     /// Sets a resource without a word in the log. True if its value changed.
     pub(super) fn assign(&mut self, resource: &ResourceName, value: Value) -> bool {
@@ -28,6 +31,12 @@ impl<K: Kind> Module<K> {
             return false;
         }
         self.setup.store.set_resource(resource, &value, now);
+        let is_up = |id: &str| self.values.get(&name("rfs", id)).map(|(value, _)| *value == Value::Up);
+        let (uptodate, degraded) = (is_up("uptodate"), is_up("degraded").unwrap_or(false));
+        self.shown.send_modify(|shown| {
+            (shown.uptodate, shown.degraded) = (uptodate, degraded);
+            shown.changes += 1;
+        });
         K::publish(self);
         true
     }
@@ -62,17 +71,22 @@ impl<K: Kind> Module<K> {
         let view = View { role, local: &local, remote, cluster: &cluster, checkers_on: self.checkers_on };
         let Verdict { wait, act, assign } = self.machine.evaluate(now_ms(), &view);
         self.shown.send_modify(|shown| shown.evaluations += 1);
+        let blocking = self.blocking(&wait);
+        let blocks_otherwise = std::mem::replace(&mut self.blocking, blocking) != self.blocking;
         let waits = match wait {
             WaitVerdict::Hold { resources } => {
                 Waits::Hold(resources.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
             }
-            WaitVerdict::Blocked { rule } => Waits::Blocked(rule),
+            WaitVerdict::Blocked { rule, .. } => Waits::Blocked(rule),
             WaitVerdict::Clear if self.setup.config.flow_without_rfs() => {
                 Waits::Blocked("flow_without_rfs".to_owned())
             }
             WaitVerdict::Clear => Waits::Clear,
         };
         self.feed(Happening::Waits(waits), ctx);
+        if blocks_otherwise {
+            self.show();
+        }
         K::assigned(self, assign.is_some(), ctx);
         if let Some((command, rule)) = act {
             // A rule's action that the state does not allow is no error: the rule stays true.
@@ -80,6 +94,14 @@ impl<K: Kind> Module<K> {
                 tracing::info!(module = %self.setup.name, %refused, "an action of a rule is not possible now");
             }
         }
+    }
+
+    /// What makes the rule true that holds the module in WAIT, e.g. `: custom.disk is down`.
+    fn blocking(&self, wait: &WaitVerdict) -> String {
+        let WaitVerdict::Blocked { resources, .. } = wait else { return String::new() };
+        let is = |name: &ResourceName| self.values.get(name).map(|(value, _)| format!("{name} is {value}"));
+        let said: Vec<String> = resources.iter().filter_map(is).take(BLOCKING).collect();
+        if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) }
     }
 
     /// A command on its way to the automaton, past the loop counter.
@@ -102,6 +124,7 @@ impl<K: Kind> Module<K> {
         {
             self.log(&LogMessage::Action(passed, caller));
             self.switch_checkers(on);
+            self.show();
             return Ok(());
         }
         match self.feed(Happening::Command(passed, caller), ctx) {

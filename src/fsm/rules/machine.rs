@@ -34,6 +34,8 @@ pub enum WaitVerdict {
     Blocked {
         /// Label of the rule.
         rule: String,
+        /// Resources of this node that make it true: those that it tests and that are not up.
+        resources: Vec<ResourceName>,
     },
     /// Nothing keeps the module in WAIT.
     Clear,
@@ -153,7 +155,11 @@ fn firing<'a>(rules: &'a Ruleset, view: &View<'_>) -> Vec<&'a Entry> {
 
 fn wait_verdict(rules: &Ruleset, firing: &[&Entry], view: &View<'_>) -> WaitVerdict {
     if let Some(entry) = first(firing, |action| *action == Action::Wait) {
-        return WaitVerdict::Blocked { rule: entry.rule.label.clone() };
+        let bad = |(name, value): &(&ResourceName, &Value)| {
+            !matches!(value, Value::Up | Value::Init) && entry.rule.when.tests_local(name)
+        };
+        let resources = view.local.iter().filter(bad).map(|(name, _)| name.clone()).collect();
+        return WaitVerdict::Blocked { rule: entry.rule.label.clone(), resources };
     }
     let resources = unexamined(rules, view);
     if resources.is_empty() { WaitVerdict::Clear } else { WaitVerdict::Hold { resources } }

@@ -169,16 +169,21 @@ fn actions_in_the_roles_where_they_make_sense() {
     }
 }
 
+fn blocked(rule: &str, resources: &[&str]) -> WaitVerdict {
+    let resources = resources.iter().map(|name| name.parse().unwrap()).collect();
+    WaitVerdict::Blocked { rule: rule.to_owned(), resources }
+}
+
 #[test]
 fn of_the_same_action_the_user_is_named_before_generated_before_default() {
     let own = [("t_id", "tcp.id", Action::Wait)];
     let down = [("tcp.id", "down"), ("intf.net", "down")];
     let mut bench = Bench::new(machine("mine: if (tcp.? == down) then wait();", &own), Role::Wait, &down);
-    assert_eq!(bench.wait(), WaitVerdict::Blocked { rule: "mine".to_owned() });
+    assert_eq!(bench.wait(), blocked("mine", &["tcp.id"]));
     let mut bench = Bench::new(machine("", &own), Role::Wait, &down);
-    assert_eq!(bench.wait(), WaitVerdict::Blocked { rule: "t_id".to_owned() });
+    assert_eq!(bench.wait(), blocked("t_id", &["tcp.id"]));
     bench.set("tcp.id", "up");
-    assert_eq!(bench.wait(), WaitVerdict::Blocked { rule: "interface_failure".to_owned() });
+    assert_eq!(bench.wait(), blocked("interface_failure", &["intf.net"]));
 }
 
 #[test]
@@ -203,7 +208,7 @@ fn wait_holds_while_a_resource_of_a_wait_rule_is_in_init() {
     let hold = WaitVerdict::Hold { resources: vec![ResourceName::new("custom", "x")] };
     assert_eq!(bench.wait(), hold);
     bench.set("custom.x", "down");
-    assert_eq!(bench.wait(), WaitVerdict::Blocked { rule: "c_x".to_owned() });
+    assert_eq!(bench.wait(), blocked("c_x", &["custom.x"]));
     bench.set("custom.x", "up");
     assert_eq!(bench.wait(), WaitVerdict::Clear);
 }
@@ -218,7 +223,7 @@ fn checker_off_silences_the_rules_of_checkers_and_holds_nothing() {
     assert_eq!(bench.run(50_000), []);
     assert_eq!(bench.wait(), WaitVerdict::Clear);
     bench.set("custom.y", "down");
-    assert_eq!(bench.wait(), WaitVerdict::Blocked { rule: "mine".to_owned() });
+    assert_eq!(bench.wait(), blocked("mine", &["custom.y"]));
 }
 
 #[test]

@@ -7,11 +7,17 @@ use crate::fsm::scripts::{Script, Scripts};
 
 /// All pairs of a farm module or, without `farm`, of a light one, by state and event.
 pub fn rows(farm: bool) -> Vec<Row> {
+    let (cfg, states) = states_of(farm);
+    let pairs = states.iter().flat_map(|(name, s)| events(s).into_iter().map(move |e| (name, s, e)));
+    pairs.map(|(name, s, (event, e))| row(&cfg, name, s, event, e)).collect()
+}
+
+/// The configuration of the table, and its states.
+pub(in crate::fsm) fn states_of(farm: bool) -> (Config, Vec<(String, State)>) {
     let scripts = Script::ALL.into_iter().fold(Scripts::default(), Scripts::with);
     let cfg = Config { farm, scripts, automatic_reboot: false };
     let states = states(&cfg);
-    let pairs = states.iter().flat_map(|(name, s)| events(s).into_iter().map(move |e| (name, s, e)));
-    pairs.map(|(name, s, (event, e))| row(&cfg, name, s, event, e)).collect()
+    (cfg, states)
 }
 
 /// Every settled state, and each place in which a move waits for an answer.

@@ -12,7 +12,7 @@ use crate::fsm::scripts::{Script, Scripts};
 use crate::fsm::state::{Readiness, Role};
 
 /// The configuration of the table: replicated directories and all scripts.
-fn config() -> Config {
+pub(in crate::fsm) fn config() -> Config {
     let scripts = Script::ALL.into_iter().fold(Scripts::default(), Scripts::with);
     Config {
         me: 0,
@@ -32,7 +32,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// Every settled state, with the record and the peer that belong to it.
-fn states() -> Vec<(&'static str, State)> {
+pub(in crate::fsm) fn states() -> Vec<(&'static str, State)> {
     let of = |at: At, flag: Flag, peer: Posture| {
         let history = History::default().with(Generation { id: 7, by: 0 });
         let record =

@@ -6,7 +6,7 @@ use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
 
 /// How a file differs from the primary's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// The primary has other bytes, or something of another type, under this name.

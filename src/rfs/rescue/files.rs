@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub const MOST: usize = 10;
 
 /// What an archive is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Header {
     /// When it was begun, UTC.
     pub began: String,
@@ -22,6 +22,7 @@ pub struct Header {
     /// Index of this node.
     pub node: u8,
     /// The replicated directories.
+    #[schema(value_type = Vec<String>)]
     pub dirs: Vec<PathBuf>,
     /// The reintegration goes on, or was interrupted and will be resumed.
     pub open: bool,

@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 /// An archive in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Archive {
     /// Its name: when it was begun, UTC.
     pub name: String,
@@ -30,7 +30,7 @@ pub struct Archive {
 }
 
 /// What is at the path of an entry now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Now {
     /// Nothing.
@@ -50,7 +50,7 @@ pub enum Now {
 }
 
 /// An entry compared with what is there now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Compared {
     /// Full path, see [`super::escape`].
     pub path: String,

@@ -63,7 +63,7 @@ async fn node() -> Node {
 
 fn install() -> Request {
     let (module, source) = ("m".parse().unwrap(), InstallSource::Attachment);
-    Request::ModuleInstall { module, id: None, reinstall: false, source }
+    Request::ModuleInstall { module, id: None, reinstall: false, source, if_signature: None }
 }
 
 impl Node {

@@ -1,6 +1,7 @@
 //! Harness of the cluster tests: a small sandbox per test, and what its nodes are asked and expected to say.
 //! It goes down with the test; a test that fails shows first what its nodes have said.
 
+mod ask;
 mod crowd;
 mod farm;
 mod module;
@@ -8,6 +9,7 @@ mod node;
 mod process;
 mod wait;
 
+pub use ask::Watch;
 pub use crowd::{Answers, Seen, connect, connect_from, send, with_crowd};
 pub use farm::{Farm, GROUP, PORT, PORT2, VIP4, VIP6, bitmaps, bits, target, wait_shared};
 pub use module::{FARM, MODULE, Mirror, SCRIPTS, TIMEOUT, UP_SCRIPTS, UPS, Up, VIP};

@@ -7,6 +7,7 @@ use crate::actors::guard::GuardOrder;
 use crate::actors::module::{GetGroup, Module, name};
 use crate::actors::vip::Announce;
 use crate::config::ports;
+use crate::control::ShareRow;
 use crate::farm::{Layout, nft::Nft};
 use crate::fsm::instance::Happening;
 use crate::fsm::resource::Value;
@@ -153,11 +154,15 @@ impl Module<Farm> {
     pub(super) fn show_loads(&mut self, loads: &[usize]) {
         let config = self.setup.config.clone();
         let groups = config.vip.iter().flat_map(|vip| &vip.groups).enumerate();
+        let mut shares = Vec::new();
         for (n, group) in groups {
             let percent = (loads.get(n).copied().unwrap_or(0) * 100 + 128) / 256;
             let resource = name("lbgroup", &format!("{}_{n}", group.name));
             self.assign(&resource, Value::Text(format!("{percent}%")));
+            let percent = u8::try_from(percent).unwrap_or(100);
+            shares.push(ShareRow { group: group.name.clone(), percent });
         }
+        self.shown.send_modify(|shown| shown.shares = shares);
     }
 
     /// Ends the group without leaving it: the next life of this actor goes on with it.

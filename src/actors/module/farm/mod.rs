@@ -7,9 +7,11 @@ pub use group::FarmSetup;
 pub use launch::launch_farm;
 
 use super::{Kind, Module};
+use crate::fsm::command::Command;
 use crate::fsm::explain::{self, Explanation};
 use crate::fsm::farm::{self, At, Config, Effect, Event, Record, State};
 use crate::fsm::instance::{Step, Waits, Window};
+use crate::fsm::offer;
 use crate::fsm::state::{Readiness, Role};
 use actix::prelude::*;
 use std::time::Duration;
@@ -88,6 +90,10 @@ impl Kind for Farm {
 
     fn explain(module: &Module<Farm>) -> Explanation {
         explain::farm::explain(&module.fsm, &module.state, module.setup.name.as_str())
+    }
+
+    fn offered(cfg: &Config, state: &State, checkers: bool) -> Vec<Command> {
+        offer::farm(cfg, state, checkers)
     }
 
     fn initial_resources(module: &mut Module<Farm>) {

@@ -17,11 +17,13 @@ use crate::actors::cluster::Heard;
 use crate::actors::heart::{Guarded, Heart, Publish, Show, Silence};
 use crate::actors::replication::Replication;
 use crate::control::LogChoice;
+use crate::fsm::command::Command;
 use crate::fsm::explain::{Explanation, explain};
 use crate::fsm::generation::Record;
 use crate::fsm::instance::{Step, Waits, Window};
 use crate::fsm::losses::Losses;
 use crate::fsm::mirror::{self, At, Config, Effect, Event, Face, Peer, State};
+use crate::fsm::offer;
 use crate::fsm::resource::{Resources, Value};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::NodeName;
@@ -191,6 +193,10 @@ impl Kind for Mirror {
 
     fn remote(module: &Module<Mirror>) -> Option<String> {
         Some(remote_of(&module.state))
+    }
+
+    fn offered(cfg: &Config, state: &State, checkers: bool) -> Vec<Command> {
+        offer::mirror(cfg, state, checkers)
     }
 
     fn explain(module: &Module<Mirror>) -> Explanation {

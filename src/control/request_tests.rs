@@ -1,0 +1,59 @@
+//! Requests as anybody could send them: nothing panics, what is accepted is harmless.
+
+use super::*;
+use crate::control::{ClusterSource, InstallSource};
+use proptest::prelude::*;
+
+fn module() -> impl Strategy<Value = ModuleName> {
+    "[a-zA-Z0-9][a-zA-Z0-9._-]{0,31}".prop_map(|name| name.parse().unwrap())
+}
+
+/// Requests with texts of the user.
+fn request() -> impl Strategy<Value = Request> {
+    let signature = || proptest::option::of(".{0,80}");
+    prop_oneof![
+        (module(), ".{0,300}").prop_map(|(module, name)| Request::UserLog { module, name }),
+        (module(), ".{0,300}").prop_map(|(module, name)| Request::ConfigurationRestore { module, name }),
+        (module(), ".{0,300}", signature()).prop_map(|(module, name, if_signature)| {
+            let source = InstallSource::Template(name);
+            Request::ModuleInstall { module, id: None, reinstall: true, source, if_signature }
+        }),
+        signature().prop_map(|if_signature| {
+            Request::ClusterConfig { source: ClusterSource::Xml, lock: None, if_signature }
+        }),
+        (module(), any::<Option<i64>>(), any::<bool>()).prop_map(|(module, before, follow)| {
+            Request::Log { module, count: None, all: true, lang: Lang::En, follow, before }
+        }),
+        proptest::option::of(module()).prop_map(|module| Request::Watch { module }),
+        proptest::option::of(module()).prop_map(|module| Request::ConfCheckText { module }),
+        any::<(Option<u32>, bool)>().prop_map(|(count, follow)| Request::CmdLog { count, follow }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_accepted_stays_in_its_directory_and_on_its_line(request in request()) {
+        let text = serde_json::to_string(&request).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Request>(&text).unwrap(), &request);
+        let accepted = request.check().is_ok();
+        let line = request.logged(None).unwrap_or_default();
+        match &request {
+            Request::UserLog { name, .. } | Request::ConfigurationRestore { name, .. } if accepted => {
+                prop_assert!(!name.contains('/') && name != ".." && !line.chars().any(char::is_control));
+            }
+            Request::ModuleInstall { source: InstallSource::Template(name), .. } if accepted => {
+                prop_assert!(!name.starts_with('/') && !name.split('/').any(|part| part == ".."));
+                prop_assert!(!line.chars().any(char::is_control));
+            }
+            Request::Log { before, follow, .. } => prop_assert_eq!(accepted, !(*follow && before.is_some())),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn any_json_is_a_request_or_refused(name in "[a-z_]{1,24}", value in "[{}\\[\\]\":,a-z0-9 ]{0,60}") {
+        if let Ok(request) = serde_json::from_str::<Request>(&format!("{{\"{name}\":{value}}}")) {
+            drop((request.check(), request.logged(Some("u@10.0.0.1")), request.needs(), request.name()));
+        }
+    }
+}
