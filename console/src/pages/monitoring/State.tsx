@@ -79,8 +79,6 @@ export function Reintegration({ module }: { module: ModuleOverview }) {
           </Fragment>
         ))}
       </span>
-        ))}
-      </span>
     </div>
   );
 }
