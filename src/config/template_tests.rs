@@ -24,6 +24,8 @@ fn every_template_can_be_configured_as_delivered() {
         ("farm", Some("default")),
         ("apache_farm", Some("default")),
         ("light", None),
+        ("leader", Some("default")),
+        ("follower", None),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let (safe, to) = (dir.path().join("x.safe"), dir.path().join("x"));
@@ -183,7 +185,33 @@ fn the_generic_scripts_are_the_same_everywhere() {
         let text = |name: &str| fs::read_to_string(template(name).join("bin").join(script)).unwrap();
         assert_eq!(text("apache_farm"), text("farm"), "{script}");
         assert_eq!(text("light"), text("farm"), "{script}");
+        assert_eq!(text("follower"), text("farm"), "{script}");
     }
+}
+
+/// C-4.4.6c, 15.13 of the guide: it checks the leader on its own node, which starts and stops it.
+#[test]
+fn a_follower_checks_its_leader_which_starts_and_stops_it() {
+    let config = load(&fs::read_to_string(template("follower").join("conf/userconfig.xml")).unwrap());
+    let resources: Vec<_> = config.checks.iter().filter_map(module::Check::resource).collect();
+    assert_eq!(resources.iter().map(ToString::to_string).collect::<Vec<_>>(), ["module.leader_127.0.0.1"]);
+    assert_eq!(config.service.mode, module::Mode::Light);
+    let leader = load(&fs::read_to_string(template("leader").join("conf/userconfig.xml")).unwrap());
+    assert_eq!(leader.user.unwrap().vars["FOLLOWERS"], "follower");
+    let called = |script: &str, args: &[&str]| {
+        let dir = tempfile::tempdir().unwrap();
+        let calls = recorder(dir.path());
+        let mut command = Command::new(template("leader").join("bin").join(script));
+        command.args(args).env("SAFE", dir.path()).env("FOLLOWERS", "a b");
+        assert!(command.output().unwrap().status.success());
+        fs::read_to_string(&calls).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(called("start_prim", &["WAIT", "ALONE"]), ["start -m a", "start -m b"]);
+    let stopped = |command: &str| {
+        ["b", "a"].map(|m| [format!("{command} -m {m}"), format!("waitstop -m {m}")]).concat()
+    };
+    assert_eq!(called("stop_prim", &["PRIM", "STOP", "stop"]), stopped("stop"));
+    assert_eq!(called("stop_prim", &["force", "PRIM", "STOP", "stop"]), stopped("forcestop"));
 }
 
 /// Runs a generic script with the services a, b and c; `broken` is one that systemctl refuses. Gives whether

@@ -41,6 +41,7 @@ fn actions() -> Vec<Message> {
         Caller::Automatic,
         Caller::Identity("start_prim".into()),
         Caller::Identity("nfscheck".into()),
+        Caller::Identity("modulecheck".into()),
     ];
     let callers: Vec<Caller> = callers.into_iter().chain(rules().into_iter().map(Caller::Rule)).collect();
     let commands = [
@@ -90,6 +91,7 @@ fn resources() -> Vec<Message> {
         ("intf", "192.168.1.0", "intfcheck"),
         ("ip", "192.168.1.99", "ipcheck"),
         ("custom", "id", "customscript"),
+        ("module", "id", "modulecheck"),
         ("rfs", "degraded", "nfsadmin"),
         ("rfs", "rfssync", "set_rfssync"),
         ("rfs", "uptodate", "rfs_forceuptodate"),

@@ -8,6 +8,7 @@
 pub mod custom;
 pub mod interface;
 pub mod ip;
+pub mod module;
 pub mod ping;
 pub mod plan;
 pub mod tcp;
@@ -68,6 +69,8 @@ pub struct CheckerReport {
     pub finding: Finding,
     /// Who found it, as in `Resource ... set to ... by tcpcheck`.
     pub origin: String,
+    /// Of a module that is up: which of its starts this is. Another number is another start.
+    pub begun: Option<u64>,
 }
 
 /// Ends a checker. Answered when nothing of it is left.
@@ -92,8 +95,12 @@ impl Reporter {
     /// Sends a finding. A full mailbox loses it, but the next probe says it again. False if nobody
     /// listens any more.
     pub fn tell(&self, finding: Finding) -> bool {
+        self.send(finding, None)
+    }
+
+    fn send(&self, finding: Finding, begun: Option<u64>) -> bool {
         let Reporter { epoch, resource, origin, to } = self.clone();
-        match to.try_send(CheckerReport { epoch, resource, finding, origin }) {
+        match to.try_send(CheckerReport { epoch, resource, finding, origin, begun }) {
             Ok(()) => true,
             Err(SendError::Full(_)) => {
                 tracing::warn!(resource = %self.resource, "the module is busy, a finding is lost");
@@ -109,6 +116,8 @@ impl Reporter {
 pub enum Observation {
     /// This.
     Found(Finding),
+    /// A module that is up, and which of its starts this is.
+    Begun(u64),
     /// This node could not examine anything: it accuses nobody.
     Unchanged,
 }
@@ -176,9 +185,12 @@ impl Checker {
     }
 
     fn report(&self, observation: Observation, ctx: &mut Context<Self>) {
-        if let Observation::Found(finding) = observation
-            && !self.reporter.tell(finding)
-        {
+        let heard = match observation {
+            Observation::Found(finding) => self.reporter.tell(finding),
+            Observation::Begun(start) => self.reporter.send(Finding::Up, Some(start)),
+            Observation::Unchanged => true,
+        };
+        if !heard {
             ctx.stop();
         }
     }

@@ -3,10 +3,12 @@
 use super::custom::{Custom, Enter, Program};
 use super::interface::Intf;
 use super::ip::Ip;
+use super::module::Other;
 use super::ping::Ping;
 use super::tcp::Tcp;
 use super::{Checker, CheckerReport, Reporter, Stop};
 use crate::config::module::{Check, ModuleConfig, RuleAction, When};
+use crate::fsm::anew::MODULECHECK;
 use crate::fsm::resource::ResourceName;
 use crate::fsm::rules::ast::Action;
 use crate::fsm::rules::parse::RuleError;
@@ -70,6 +72,8 @@ pub struct Surroundings {
     pub epoch: u64,
     /// The module.
     pub module: ModuleName,
+    /// Certificates of those who may answer for other modules over HTTPS.
+    pub cacert: PathBuf,
     /// SAFEUSERBIN: where custom checkers are.
     pub userbin: PathBuf,
     /// Variables of custom checkers (ST-93).
@@ -103,7 +107,7 @@ pub fn identify(check: &Check) -> ResourceName {
 }
 
 /// Starts a checker in the current arbiter; `resource` is from [`identify`]. Gives what stops it.
-/// None for `<module>` and `<splitbrain>`, which are no probes of this node.
+/// None for `<splitbrain>`, which is no probe of this node.
 pub fn start(check: &Check, resource: ResourceName, around: &Surroundings) -> Option<Recipient<Stop>> {
     let reporter = |origin: &str| Reporter {
         epoch: around.epoch,
@@ -134,7 +138,11 @@ pub fn start(check: &Check, resource: ResourceName, around: &Surroundings) -> Op
             };
             Custom::launch(reporter(&origin), program)
         }
-        Check::Module { .. } | Check::SplitBrain { .. } => return None,
+        Check::Module { name, addr, port, secure, interval, timeout, .. } => {
+            let cacert = secure.then(|| around.cacert.clone());
+            Checker::launch(reporter(MODULECHECK), Other { name, addr, port, cacert, interval, timeout })
+        }
+        Check::SplitBrain { .. } => return None,
     })
 }
 

@@ -46,9 +46,10 @@ pub(super) async fn resolve(addr: Address) -> Option<IpAddr> {
     }
 }
 
+/// What says that this node, not the service, is short of something.
+pub(super) const OWN: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
+
 fn judge(result: Result<(), TcpError>) -> Observation {
-    /// What says that this node, not the service, is short of something.
-    const OWN: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
     match result {
         Ok(()) => Observation::Found(Finding::Up),
         Err(TcpError::Failed { source, addr })

@@ -105,6 +105,10 @@ impl<K: Kind> Handler<CheckerReport> for Module<K> {
         if !self.windows.is_current(&report) {
             return;
         }
+        // Before the rules wake the module up: what starts then need not be started again.
+        if let Some(begun) = report.begun {
+            self.saw_start(&report.resource, begun, ctx);
+        }
         self.set(&report.resource, report.finding.value(), &report.origin, LogChoice::Default);
         // Without its local address the module cannot run here (ST-76).
         if report.finding == Finding::NoLocalAddress {

@@ -225,6 +225,8 @@ impl<K: Kind> Module<K> {
             stores: VecDeque::new(),
             storing: false,
             soon: false,
+            begun: BTreeMap::new(),
+            anew: false,
             setup: p.setup,
         }
     }

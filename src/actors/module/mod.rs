@@ -28,6 +28,7 @@ pub use mirror::{Mirror, PairSetup, launch_mirror};
 use super::guard::GuardEvent;
 use super::script::ScriptRunner;
 use super::vip::Vip;
+use crate::fsm::anew::Anew;
 use crate::fsm::command::Command;
 use crate::fsm::explain::Explanation;
 use crate::fsm::instance::{Happening, Outcome, Step, Window};
@@ -78,6 +79,8 @@ pub trait Kind: Sized + Unpin + 'static {
     fn shown(state: &Self::State) -> (Role, Readiness);
     /// The windows of checkers that are open after an adoption.
     fn windows(state: &Self::State) -> Vec<Window>;
+    /// What a module does when another one, which it checks, has begun anew.
+    fn anew(state: &Self::State) -> Anew;
     /// One step of the automaton.
     fn step(cfg: &Self::Config, state: &Self::State, event: Self::Event) -> Step<Self::State, Self::Effect>;
 
@@ -154,6 +157,10 @@ pub struct Module<K: Kind> {
     storing: bool,
     /// An evaluation of the rules is due at once.
     soon: bool,
+    /// Which start of each checked module was seen last.
+    begun: BTreeMap<ResourceName, u64>,
+    /// Such a module began anew, and this one has not followed yet.
+    anew: bool,
 }
 
 /// A script that runs.
@@ -194,6 +201,9 @@ impl<K: Kind> Module<K> {
         if changed {
             self.publish_state();
             K::changed_from(self, &before, ctx);
+            if self.anew {
+                ctx.run_later(Duration::ZERO, Self::follow);
+            }
             // Whoever has just reached WAIT need not wait for the next period.
             if K::unexamined(&self.state) && !self.soon {
                 self.soon = true;

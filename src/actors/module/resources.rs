@@ -3,6 +3,7 @@
 use super::{Kind, Module, name};
 use crate::actors::cluster::now_ms;
 use crate::control::LogChoice;
+use crate::fsm::anew::{Anew, MODULECHECK};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::gate;
 use crate::fsm::instance::{Happening, Outcome, Refused, Waits};
@@ -130,6 +131,29 @@ impl<K: Kind> Module<K> {
         match self.feed(Happening::Command(passed, caller), ctx) {
             Outcome::Refused(refused) => Err(refused),
             Outcome::Taken | Outcome::Ignored(_) => Ok(()),
+        }
+    }
+
+    /// A checker has seen which start of another module this is; another one than before is to be followed.
+    pub(super) fn saw_start(&mut self, resource: &ResourceName, begun: u64, ctx: &mut Context<Self>) {
+        let before = self.begun.insert(resource.clone(), begun);
+        if before.is_some_and(|before| before != begun) {
+            self.anew = true;
+            self.follow(ctx);
+        }
+    }
+
+    /// Does what follows from the new start of another module, once the state allows it.
+    pub(super) fn follow(&mut self, ctx: &mut Context<Self>) {
+        let found = K::anew(&self.state);
+        if !self.anew || found == Anew::Later {
+            return;
+        }
+        self.anew = false;
+        if let Anew::Now(command) = found
+            && let Err(refused) = self.ask(command, Caller::Identity(MODULECHECK.to_owned()), ctx)
+        {
+            tracing::info!(module = %self.setup.name, %refused, "the module does not follow another one now");
         }
     }
 

@@ -76,6 +76,7 @@ impl<K: Kind> Module<K> {
     /// Opens or closes a window. Resources of closed checkers are examined by nobody: init (RES-56).
     pub(super) fn window(&mut self, window: Window, on: bool) {
         for resource in self.windows.close(window) {
+            self.begun.remove(&resource);
             self.assign(&resource, Value::Init);
         }
         if !on || !self.checkers_on {
@@ -120,6 +121,7 @@ impl<K: Kind> Module<K> {
         Surroundings {
             epoch: self.windows.count,
             module: self.setup.name.clone(),
+            cacert: self.setup.paths.web_conf().join("cacert.crt"),
             userbin: self.setup.paths.userbin(&self.setup.name),
             env: environment::of_module(&self.setup.paths, &self.setup.name, &vars).into_iter().collect(),
             enter: Rc::new(move |command| group.enter(command).map_err(std::io::Error::other)),

@@ -147,7 +147,6 @@ fn custom<'a>(parent: &Tag<'a>, element: &'a Element, mode: Mode) -> Option<Chec
 
 fn module<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<Check> {
     let tag = parent.open(element, &["ident", "name"], &["to"]);
-    tag.unsupported();
     let name: Option<ModuleName> = tag.need("name", units::parsed);
     let ident = tag.get("ident", units::name);
     let to = tag.one("to").map(|e| tag.open(e, &["addr", "port", "interval", "timeout", "secure"], &[]));

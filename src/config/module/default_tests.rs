@@ -244,7 +244,7 @@ fn defaults_of_module_and_splitbrain() {
     assert_eq!(c.checks, wanted);
     let unsupported: Vec<String> = c.unsupported().into_iter().map(|e| e.what).collect();
     let not = |tag: &str| format!("not supported yet: <{tag}>");
-    assert_eq!(unsupported, [not("module"), not("module"), not("splitbrain")]);
+    assert_eq!(unsupported, [not("splitbrain")]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The state of the automaton of farm and light modules.
 
 use super::plan::{Move, Moving};
+use crate::fsm::anew::Anew;
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::instance::{Waits, Window};
 use crate::fsm::scripts::Action;
@@ -112,6 +113,15 @@ impl State {
         };
         let waits = Waits::Hold("rules".to_owned());
         State { at, record, waits, pending, timer: None, ..kept }
+    }
+
+    /// A module that is checked began anew: this one stops and starts (CFG-MOD-03).
+    pub fn anew(&self) -> Anew {
+        match &self.at {
+            At::Up => Anew::Now(Command::StopStart),
+            At::Moving(m) if matches!(m.mv, Move::Rise | Move::Restart) || m.mv.shares() => Anew::Later,
+            At::Stopped | At::Waiting | At::Moving(_) => Anew::Nothing,
+        }
     }
 
     /// Role and readiness as users see them (ST-02, ST-03).

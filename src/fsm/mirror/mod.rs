@@ -7,6 +7,7 @@
 //! never lost.
 
 mod alike;
+mod anew;
 mod command;
 mod drive;
 mod face;

@@ -7,6 +7,7 @@ pub use group::FarmSetup;
 pub use launch::launch_farm;
 
 use super::{Kind, Module};
+use crate::fsm::anew::Anew;
 use crate::fsm::command::Command;
 use crate::fsm::explain::{self, Explanation};
 use crate::fsm::farm::{self, At, Config, Effect, Event, Record, State};
@@ -54,6 +55,10 @@ impl Kind for Farm {
 
     fn windows(state: &State) -> Vec<Window> {
         state.windows().to_vec()
+    }
+
+    fn anew(state: &State) -> Anew {
+        state.anew()
     }
 
     fn step(cfg: &Config, state: &State, event: Event) -> Step<State, Effect> {

@@ -17,6 +17,7 @@ use crate::actors::cluster::Heard;
 use crate::actors::heart::{Guarded, Heart, Publish, Show, Silence};
 use crate::actors::replication::Replication;
 use crate::control::LogChoice;
+use crate::fsm::anew::Anew;
 use crate::fsm::command::Command;
 use crate::fsm::explain::{Explanation, explain};
 use crate::fsm::generation::Record;
@@ -106,6 +107,10 @@ impl Kind for Mirror {
 
     fn windows(state: &State) -> Vec<Window> {
         state.windows()
+    }
+
+    fn anew(state: &State) -> Anew {
+        state.anew()
     }
 
     fn step(cfg: &Config, state: &State, event: Event) -> Step<State, Effect> {

@@ -1,5 +1,6 @@
 //! One test per scenario of the guide, on two automata: messages, scripts, states.
 
+mod anew;
 mod data;
 mod fault;
 mod halt;

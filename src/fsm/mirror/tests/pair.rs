@@ -42,7 +42,7 @@ pub struct Pair {
     pub n: [Node; 2],
     pub cut: bool,
     /// Both may run: they were parted.
-    split: bool,
+    pub split: bool,
     /// The session that the data planes are attached as.
     pub stream: Option<u64>,
     pub did: Vec<(usize, Did)>,
@@ -277,14 +277,20 @@ impl Pair {
     fn round(&mut self) -> bool {
         let mut busy = false;
         for x in 0..2 {
-            busy |= self.answer(x);
-            let held = matches!(self.n[x].s.waits, Waits::Hold(_));
-            if held && !matches!(self.n[x].waits, Waits::Hold(_)) {
-                let w = self.n[x].waits.clone();
-                self.feed(x, Event::Waits(w));
-                busy = true;
-            }
+            busy |= self.step(x);
             busy |= !self.cut && self.hear(x);
+        }
+        busy
+    }
+
+    /// What x does by itself: one answer, and the word of its rules.
+    pub fn step(&mut self, x: usize) -> bool {
+        let mut busy = self.answer(x);
+        let held = matches!(self.n[x].s.waits, Waits::Hold(_));
+        if held && !matches!(self.n[x].waits, Waits::Hold(_)) {
+            let w = self.n[x].waits.clone();
+            self.feed(x, Event::Waits(w));
+            busy = true;
         }
         busy
     }
