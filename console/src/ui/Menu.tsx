@@ -21,7 +21,8 @@ export type MenuItem =
 interface Props {
   /** Name of the button, said by screen readers. */
   label: string;
-  items: MenuItem[];
+  /** A function is asked when the menu opens: what takes work is not done for menus that stay closed. */
+  items: MenuItem[] | (() => MenuItem[]);
   icon?: IconName;
   /** Shown in the button instead of the icon alone. */
   children?: ComponentChildren;
@@ -59,7 +60,7 @@ export function Menu({ label, items, icon = 'more', children, class: className, 
       >
         {children ?? <Icon name={icon} />}
       </button>
-      {open && <Popup id={id} label={label} items={items} anchor={button} close={close} />}
+      {open && <Popup id={id} label={label} items={typeof items === 'function' ? items() : items} anchor={button} close={close} />}
     </div>
   );
 }

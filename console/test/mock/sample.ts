@@ -88,3 +88,13 @@ function brief(cluster: MockCluster, node: MockNode, m: MockModule): void {
   cluster.say(node, m, 'heart', 'E', `Local state ${m.role} ${m.readiness}`, at + 2100);
   if (m.reason) cluster.say(node, m, 'heart', 'C', `Action wait from failover rule c_checkfile`, at + 9000);
 }
+
+/** As many modules on as many nodes: for measurements. */
+export function large(modules: number, nodes: number): MockCluster {
+  const cluster = new MockCluster();
+  for (let n = 1; n <= nodes; n++) {
+    const node = cluster.add(`node${n}`, `10.0.0.${100 + n}`);
+    for (let m = 1; m <= modules; m++) module(node, `module${m}`, 'farm', 'UP', 'Ready', { id: m, shares: [{ group: 'FarmProto', percent: Math.floor(100 / nodes) }] });
+  }
+  return cluster;
+}

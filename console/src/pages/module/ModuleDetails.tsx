@@ -46,7 +46,7 @@ export function ModuleDetails({ module, node, tab }: { module: string; node: str
 function Details({ view, module, tab }: { view: NodeView; module: ModuleOverview; tab: string }) {
   const name = module.module;
   const old = !view.reachable || stale.value;
-  const others = spotsOf(name).filter((s) => s.node !== view.name);
+  const menu = () => nodeMenu({ node: view.name, module }, spotsOf(name).filter((s) => s.node !== view.name), !old);
   const ids = tabsOf(module);
   const current = ids.find((id) => id === tab) ?? 'logs';
   return (
@@ -57,7 +57,7 @@ function Details({ view, module, tab }: { view: NodeView; module: ModuleOverview
         actions={
           <>
             <Siblings module={name} current={view.name} tab={current} />
-            <Menu label={t('monitoring.nodeMenu', { module: name, node: view.name })} items={nodeMenu({ node: view.name, module }, others, !old)}>
+            <Menu label={t('monitoring.nodeMenu', { module: name, node: view.name })} items={menu}>
               <span class="button secondary normal">
                 {t('details.actions')} <Icon name="chevronDown" size={15} />
               </span>

@@ -53,7 +53,7 @@ export function useLog(module: string, node: string): LogView {
       }, setError);
     const stream = follow(path`/modules/${module}/log/events`, {
       node: through(node),
-      query: { lang: language },
+      query: { lang: language, count: 0 },
       // What was said while the stream was closed is read once it is open: nothing is missed.
       onOpen: () => void load(),
       onEvent: (event) => {

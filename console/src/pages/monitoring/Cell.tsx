@@ -14,8 +14,7 @@ export function Cell({ node, module }: { node: NodeView; module: ModuleOverview 
   const tone = old || !module.configured ? 'grey' : READINESS_TONE[module.readiness];
   const name = module.module;
   const state = `${module.role} ${module.readiness}`;
-  const spot = { node: node.name, module };
-  const others = spotsOf(name).filter((s) => s.node !== node.name);
+  const menu = () => nodeMenu({ node: node.name, module }, spotsOf(name).filter((s) => s.node !== node.name), !old);
   return (
     <div class={`cell ${tone} ${old ? 'old' : ''}`} data-testid={`cell-${name}-${node.name}`}>
       <div class="cell-head">
@@ -30,7 +29,7 @@ export function Cell({ node, module }: { node: NodeView; module: ModuleOverview 
             </span>
           )}
         </a>
-        <Menu label={t('monitoring.nodeMenu', { module: name, node: node.name })} items={nodeMenu(spot, others, !old)} />
+        <Menu label={t('monitoring.nodeMenu', { module: name, node: node.name })} items={menu} />
       </div>
       <div class="cell-body">
         {module.configured ? <Lines module={module} /> : <p class="line soft">{t('monitoring.notConfigured.text')}</p>}

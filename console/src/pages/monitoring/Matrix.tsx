@@ -1,4 +1,6 @@
+import { useMemo } from 'preact/hooks';
 import { t } from '../../i18n';
+import { may } from '../../session';
 import { here, nodes, type ModuleView, type NodeView } from '../../state/cluster';
 import { serviceOf } from '../../state/service';
 import { Badge, Icon, Menu } from '../../ui';
@@ -52,7 +54,7 @@ function Row({ module }: { module: ModuleView }) {
         const found = module.on.find((x) => x.node.name === node.name);
         return (
           <td key={node.name} class={found ? '' : 'absent'}>
-            {found ? <Cell {...found} /> : <span class="cell-none">{t('monitoring.notInstalled')}</span>}
+            {found ? <KeptCell {...found} /> : <span class="cell-none">{t('monitoring.notInstalled')}</span>}
           </td>
         );
       })}
@@ -60,14 +62,19 @@ function Row({ module }: { module: ModuleView }) {
   );
 }
 
+/** Drawn again only when this node has told something new. */
+function KeptCell({ node, module }: ModuleView['on'][number]) {
+  return useMemo(() => <Cell node={node} module={module} />, [node, module]);
+}
+
 function ModuleHead({ module }: { module: ModuleView }) {
-  const items = moduleMenu(module.name);
+  const acting = may('Control') && module.on.some((x) => x.node.reachable && x.module.configured);
   const first = module.on[0]!.module;
   return (
     <div class="module-head">
       <div class="module-name">
         <strong>{module.name}</strong>
-        {items.length > 0 && <Menu label={t('monitoring.moduleMenu', { module: module.name })} items={items} />}
+        {acting && <Menu label={t('monitoring.moduleMenu', { module: module.name })} items={() => moduleMenu(module.name)} />}
       </div>
       <div class="module-facts">
         <ServiceBadge service={serviceOf(module.on)} />

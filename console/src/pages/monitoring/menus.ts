@@ -69,14 +69,13 @@ export function logHref(module: string, node: string, all: boolean): string {
   return api.logText(through(node), module, { all, lang: lang.value, count: 10_000 });
 }
 
-/** Actions on all nodes of a module; empty when there is none. */
+/** Actions on all nodes of a module. */
 export function moduleMenu(module: string): MenuItem[] {
-  if (!may('Control')) return [];
   const spots = spotsOf(module);
   const possible = FOR_ALL.filter((c) => targets(c, spots).length > 0);
   const make = (c: ControlCommand) => item(c, c === 'stop' || c === 'forcestop', () => void runOnAll(c, module));
   const main = possible.filter((c) => MAIN.includes(c)).map(make);
   const settings = possible.filter((c) => !MAIN.includes(c)).map(make);
-  if (main.length + settings.length === 0) return [];
+  if (main.length + settings.length === 0) return [{ label: t('command.none'), disabled: true, onSelect: () => {} }];
   return [{ kind: 'heading', label: t('monitoring.allNodes') }, ...main, ...section(t('command.settings'), settings)];
 }
