@@ -115,7 +115,9 @@ function take(event: NodeEvent): void {
   if (name !== '') next.delete('');
   views.value = next;
   const changed = before?.overview?.cluster?.signature !== overview?.cluster?.signature;
-  if (before && changed) void loadRows();
+  // A node of a cluster that was not there, as after the first configuration.
+  const joined = event.node !== '' && !rows.peek().some((row) => row.node === name);
+  if ((before && changed) || joined) void loadRows();
 }
 
 /** Reads cluster.xml's nodes and forgets those that are no more. */

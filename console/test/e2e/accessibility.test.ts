@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
+import { axeFaults } from './axe';
 import { MonitoringPage } from './pages/monitoring';
 import { world } from './setup';
 
 const w = world();
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PAGES = [
   '/console/en/monitoring',
   '/console/en/monitoring/modules/postgresql/nodes/node1/logs',
@@ -18,16 +16,7 @@ const PAGES = [
   '/console/en/access',
 ];
 
-/** What axe finds wrong by WCAG 2.2 A and AA, in few words. */
-async function faults(): Promise<string[]> {
-  // By the debugger: the policy of the page forbids scripts of elsewhere.
-  await w.page.evaluate(AXE);
-  return w.page.evaluate(async () => {
-    const axe = (window as unknown as { axe: { run: (o: object) => Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> } }).axe;
-    const { violations } = await axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] });
-    return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 160)} ${n.failureSummary.slice(0, 260)}`));
-  });
-}
+const faults = (): Promise<string[]> => axeFaults(w.page);
 
 test.each(['light', 'dark'] as const)('every page is accessible, in the %s theme', async (scheme) => {
   await w.page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });

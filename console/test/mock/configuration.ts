@@ -36,7 +36,8 @@ async function outcome(call: Call, node: MockNode, said: string[], effect: () =>
 
 function clusterOf(call: Call): Cluster {
   const { xml, applied, locked } = configurationOf(call.cluster);
-  const { signature, date: at } = applied.get(call.cluster.here) ?? { signature: '', date: '' };
+  const at = applied.get(call.cluster.here)?.date ?? '';
+  const signature = xml === null ? '' : signatureOf(xml);
   const nodes = xml === null ? [] : nodeNames(readCluster(xml));
   return { configured: xml !== null, xml: xml ?? '', signature, date: at, lock: locked, nodes, trouble: null };
 }

@@ -108,6 +108,7 @@ function Edit({ draft: edited, reload, onApply }: {
 }) {
   const [view, setView] = useState<'form' | 'xml'>('form');
   const [strict, setStrict] = useState(false);
+  const [busy, setBusy] = useState(false);
   const [goTo, setGoTo] = useState<{ line: number } | null>(null);
   const probes = useProbes();
   const { text, base } = edited;
@@ -122,9 +123,12 @@ function Edit({ draft: edited, reload, onApply }: {
   const again = async () => {
     if (!dirty.value || (await askToReload())) reload();
   };
-  const apply = () => {
+  const apply = async () => {
     setStrict(true);
-    if (errors.length === 0 && !(form instanceof XmlFault)) onApply(text, base?.signature ?? '');
+    setBusy(true);
+    const good = await checked.passes();
+    setBusy(false);
+    if (good) onApply(text, base?.signature ?? '');
   };
   return (
     <Form.Provider value={state}>
@@ -145,7 +149,7 @@ function Edit({ draft: edited, reload, onApply }: {
         <Button icon="restart" onClick={() => void again()}>{t('configuration.reload')}</Button>
         <span class="grow" />
         {strict && errors.length > 0 && <span class="foot-error"><Icon name="warning" size={16} /> {t('configuration.correct')}</span>}
-        <Button variant="primary" icon="check" onClick={apply}>{t('cluster.apply')}</Button>
+        <Button variant="primary" icon="check" onClick={() => void apply()} busy={busy}>{t('cluster.apply')}</Button>
       </footer>
     </Form.Provider>
   );

@@ -72,7 +72,7 @@ function extensions(options: EditorOptions): Extension[] {
     EditorState.readOnly.of(options.readOnly),
     // Tab leaves the editor, as everywhere in the page.
     keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap]),
-    EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false' }),
+    EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false', tabindex: '0' }),
     EditorView.updateListener.of((update) => {
       const typed = update.docChanged && !update.transactions.some((one) => one.annotation(fromOutside));
       if (typed) options.onText(update.state.doc.toString());

@@ -11,6 +11,31 @@ import { Restore, Unconfigure, Uninstall, Upload } from './actions';
 
 /** Modules home (WEB-29); the page of a new module where there is none. */
 export function ModulesHome() {
+  const [acting, setActing] = useState<Acting | null>(null);
+  return (
+    <>
+      <Home act={setActing} />
+      {/* Outside of the list: a module that is uninstalled disappears from it before the action has ended. */}
+      {acting && <ActionOf acting={acting} onClose={() => setActing(null)} />}
+    </>
+  );
+}
+
+interface Acting {
+  what: 'upload' | 'restore' | 'unconfigure' | 'uninstall';
+  module: ModuleView;
+}
+
+function ActionOf({ acting, onClose }: { acting: Acting; onClose: () => void }) {
+  const { what, module } = acting;
+  const toWizard = () => void go(pathOf('configuration', 'modules', module.name, 'config'));
+  if (what === 'upload') return <Upload module={module.name} onClose={onClose} onDone={toWizard} />;
+  if (what === 'restore') return <Restore module={module.name} onClose={onClose} onDone={toWizard} />;
+  if (what === 'unconfigure') return <Unconfigure module={module} onClose={onClose} />;
+  return <Uninstall module={module} onClose={onClose} />;
+}
+
+function Home({ act }: { act: (acting: Acting) => void }) {
   if (!known.value) return <Spinner />;
   if (rows.value.length === 0) return <NoCluster />;
   if (modules.value.length === 0) return <NewModule />;
@@ -22,7 +47,7 @@ export function ModulesHome() {
         actions={<LinkButton variant="primary" icon="plus" href={href('/configuration/modules/new')}>{t('modules.new')}</LinkButton>}
       />
       <div class="stack">
-        {modules.value.map((module) => <ModuleCard key={module.name} module={module} />)}
+        {modules.value.map((module) => <ModuleCard key={module.name} module={module} act={(what) => act({ what, module })} />)}
       </div>
     </>
   );
@@ -40,11 +65,7 @@ export function NoCluster() {
   );
 }
 
-type Action = 'upload' | 'restore' | 'unconfigure' | 'uninstall';
-
-function ModuleCard({ module }: { module: ModuleView }) {
-  const [action, setAction] = useState<Action | null>(null);
-  const close = () => setAction(null);
+function ModuleCard({ module, act }: { module: ModuleView; act: (what: Acting['what']) => void }) {
   const first = module.on[0]!.module;
   const mine = module.on.find((on) => on.node.name === here.value)?.module ?? null;
   const wizard = pathOf('configuration', 'modules', module.name, 'config');
@@ -64,7 +85,7 @@ function ModuleCard({ module }: { module: ModuleView }) {
       actions={
         <>
           {mine && <LinkButton icon="edit" href={href(wizard)}>{t('modules.modify')}</LinkButton>}
-          <Menu label={t('modules.actions', { module: module.name })} items={items(module, mine, setAction)} />
+          <Menu label={t('modules.actions', { module: module.name })} items={items(module, mine, act)} />
         </>
       }
     >
@@ -86,15 +107,11 @@ function ModuleCard({ module }: { module: ModuleView }) {
           </li>
         ))}
       </ul>
-      {action === 'upload' && <Upload module={module.name} onClose={close} onDone={() => void go(wizard)} />}
-      {action === 'restore' && <Restore module={module.name} onClose={close} onDone={() => void go(wizard)} />}
-      {action === 'unconfigure' && <Unconfigure module={module} onClose={close} />}
-      {action === 'uninstall' && <Uninstall module={module} onClose={close} />}
     </Card>
   );
 }
 
-function items(module: ModuleView, mine: ModuleOverview | null, act: (action: Action) => void) {
+function items(module: ModuleView, mine: ModuleOverview | null, act: (what: Acting['what']) => void) {
   const local = mine
     ? [
         { kind: 'link' as const, label: t('modules.download'), icon: 'download' as const, hint: t('modules.download.hint'), href: configuration.archive(module.name), download: true },

@@ -56,22 +56,20 @@ function Templates({ kind, rows: shown, chosen, onRow }: {
   return (
     <Card title={t(`new.${kind}`)} icon={kind === 'backup' ? 'archive' : kind === 'other' ? 'bulb' : 'cube'} flush>
       <p class="card-note">{t(`new.${kind}.text`)}</p>
-      <ul class="choice-list" role="radiogroup" aria-label={t(`new.${kind}`)}>
+      <div class="choice-list" role="radiogroup" aria-label={t(`new.${kind}`)}>
         {shown.map((row) => (
-          <li key={row.file}>
-            <label class={`choice ${chosen === row.file ? 'chosen' : ''}`}>
-              <input type="radio" name="template" checked={chosen === row.file} onChange={() => onRow(row)} />
-              <span class="choice-text">
-                <span class="row">
-                  <strong>{row.name}</strong>
-                  {row.mode && <Badge tone="info">{t(`mode.${row.mode}`)}</Badge>}
-                </span>
-                {row.description && <small>{row.description}</small>}
+          <label key={row.file} class={`choice ${chosen === row.file ? 'chosen' : ''}`}>
+            <input type="radio" name="template" checked={chosen === row.file} onChange={() => onRow(row)} />
+            <span class="choice-text">
+              <span class="row">
+                <strong>{row.name}</strong>
+                {row.mode && <Badge tone="info">{t(`mode.${row.mode}`)}</Badge>}
               </span>
-            </label>
-          </li>
+              {row.description && <small>{row.description}</small>}
+            </span>
+          </label>
         ))}
-      </ul>
+      </div>
     </Card>
   );
 }
@@ -86,7 +84,7 @@ function proposed(source: Source | null, taken: string[]): string {
   return freeName(isModuleName(plain) ? plain : 'module', taken);
 }
 
-function Name({ source, }: { source: Source | null }) {
+function Name({ source }: { source: Source | null }) {
   const taken = modules.value.map((module) => module.name);
   const first = useMemo(() => proposed(source, taken), []);
   const [name, setName] = useState(first);

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { asProblem } from '../../../api/problem';
 import type { Fault } from '../../../api/types';
 
@@ -11,11 +11,17 @@ export interface Checked {
   checking: boolean;
   /** The server could not be asked. */
   problem: unknown;
+  /** Asks without a pause: whether the text has no error. */
+  passes: () => Promise<boolean>;
 }
+
+type Found = Omit<Checked, 'passes'>;
 
 /** The faults that the parser of the server finds in a text, while it is edited. */
 export function useCheck(text: string, ask: (text: string, signal: AbortSignal) => Promise<{ faults: Fault[] }>): Checked {
-  const [found, setFound] = useState<Checked>({ faults: [], checking: true, problem: null });
+  const [found, setFound] = useState<Found>({ faults: [], checking: true, problem: null });
+  const latest = useRef(text);
+  latest.current = text;
   useEffect(() => {
     const abort = new AbortController();
     setFound((before) => ({ ...before, checking: true }));
@@ -30,5 +36,15 @@ export function useCheck(text: string, ask: (text: string, signal: AbortSignal) 
       abort.abort();
     };
   }, [text]);
-  return found;
+  const passes = async () => {
+    try {
+      const { faults } = await ask(text, new AbortController().signal);
+      if (latest.current === text) setFound({ faults, checking: false, problem: null });
+      return !faults.some((fault) => !fault.warning);
+    } catch (error) {
+      setFound({ faults: [], checking: false, problem: asProblem(error) });
+      return false;
+    }
+  };
+  return { ...found, passes };
 }

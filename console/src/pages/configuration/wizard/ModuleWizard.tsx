@@ -115,9 +115,9 @@ function Steps({ module, step, show, act, reload }: {
   const mode = form instanceof XmlFault ? null : form.mode;
   const errors = checked.faults.filter((fault) => !fault.warning).length;
   const at = STEPS.indexOf(step);
-  const next = () => {
+  const next = async () => {
     setStrict(true);
-    if (step !== 'edit' || errors === 0) show(STEPS[at + 1]!);
+    if (step !== 'edit' || (await checked.passes())) show(STEPS[at + 1]!);
   };
   const foot = (
     <>
@@ -125,7 +125,7 @@ function Steps({ module, step, show, act, reload }: {
       <span class="grow" />
       {step === 'edit' && strict && errors > 0 && <span class="foot-error">{t('configuration.correct')}</span>}
       {at > 0 && <Button icon="arrowLeft" onClick={() => show(STEPS[at - 1]!)}>{t('configuration.back')}</Button>}
-      {step !== 'apply' && <Button variant="primary" icon="arrowRight" onClick={next}>{t('wizard.next')}</Button>}
+      {step !== 'apply' && <Button variant="primary" icon="arrowRight" onClick={() => void next()}>{t('wizard.next')}</Button>}
     </>
   );
   if (step === 'edit') return <EditStep form={form} text={text} checked={checked} strict={strict} foot={foot} />;

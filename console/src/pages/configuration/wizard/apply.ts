@@ -92,7 +92,7 @@ export function checkStages({ module, here, key }: Plan): Stage[] {
 
 function checked(report: CheckReport, node: string): Outcome {
   const errors = report.faults.filter((fault) => !fault.warning);
-  if (errors.length > 0) throw new Problem(422, t('apply.faults'), '', { faults: report.faults, output: report.output });
+  if (errors.length > 0) throw new Problem(422, 'faults', t('apply.faults'), { faults: report.faults, output: report.output });
   const warnings = report.faults.map((fault) => `${fault.file}:${fault.line}: ${fault.what}`);
   return { node, code: 0, output: [...warnings, ...report.output], errors: [] };
 }
