@@ -60,6 +60,7 @@ function UserMenu() {
   const items: MenuItem[] = [
     { kind: 'link', label: t('user.guide'), icon: 'help', href: GUIDE, external: true },
     { kind: 'link', label: t('user.api'), icon: 'code', href: '/swagger-ui/index.html', external: true },
+    { kind: 'link', label: t('user.licenses'), icon: 'file', href: '/console/3rdpartylicenses.txt', external: true },
     { kind: 'heading', label: t('user.language') },
     language('en', 'English'),
     language('fr', 'Français'),

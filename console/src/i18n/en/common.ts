@@ -26,6 +26,7 @@ export const common = {
 
   'user.guide': 'User’s guide',
   'user.api': 'API documentation',
+  'user.licenses': 'Licenses',
   'user.language': 'Language',
   'user.theme': 'Appearance',
   'user.theme.system': 'As the system',

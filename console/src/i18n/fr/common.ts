@@ -27,6 +27,7 @@ export const common: Record<keyof typeof en, string> = {
 
   'user.guide': 'Guide de l’utilisateur',
   'user.api': 'Documentation de l’API',
+  'user.licenses': 'Licences',
   'user.language': 'Langue',
   'user.theme': 'Apparence',
   'user.theme.system': 'Comme le système',

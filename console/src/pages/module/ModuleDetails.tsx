@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { ModuleOverview } from '../../api/types';
 import { shortDate, today } from '../../format';
 import { t } from '../../i18n';
@@ -6,9 +6,10 @@ import { href } from '../../router';
 import { spotsOf } from '../../state/activity';
 import { known, moduleOn, modules, rows, stale, type NodeView } from '../../state/cluster';
 import { READINESS_TONE, stateIcon } from '../../state/service';
-import { Empty, Icon, LinkButton, Menu, Notice, PageHead, Spinner, Tabs, type Tab } from '../../ui';
+import { Empty, Icon, IconButton, LinkButton, Menu, Notice, PageHead, Spinner, Tabs, type Tab } from '../../ui';
 import { Announcer } from '../monitoring/Announcer';
 import { Unreachable } from '../monitoring/Cell';
+import { Legend } from '../monitoring/Legend';
 import { detailsHref, nodeMenu } from '../monitoring/menus';
 import { DataLine, Reintegration, Shares, StateBadge } from '../monitoring/State';
 import { Explain } from './Explain';
@@ -48,12 +49,14 @@ function Details({ view, module, tab }: { view: NodeView; module: ModuleOverview
   const old = !view.reachable || stale.value;
   const menu = () => nodeMenu({ node: view.name, module }, spotsOf(name).filter((s) => s.node !== view.name), !old);
   const ids = tabsOf(module);
+  const [legend, setLegend] = useState(false);
   const current = ids.find((id) => id === tab) ?? 'logs';
   return (
     <>
       <PageHead
         crumbs={[{ label: t('monitoring.title'), href: href('/monitoring') }, { label: name }]}
         title={t('details.title', { module: name, node: view.name })}
+        titleEnd={<IconButton icon="help" label={t('legend.open')} onClick={() => setLegend(true)} />}
         actions={
           <>
             <Siblings module={name} current={view.name} tab={current} />
@@ -73,6 +76,7 @@ function Details({ view, module, tab }: { view: NodeView; module: ModuleOverview
       />
       <SubPage key={current} tab={current} view={view} module={module} />
       <Announcer />
+      {legend && <Legend onClose={() => setLegend(false)} />}
     </>
   );
 }

@@ -1,7 +1,8 @@
+import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { lang, t } from '../../i18n';
 import { href, query, setQuery } from '../../router';
-import { may } from '../../session';
+import { may, session } from '../../session';
 import { known, modules, nodes, type ModuleView } from '../../state/cluster';
 import { serviceOf } from '../../state/service';
 import { Empty, Icon, IconButton, LinkButton, Notice, PageHead, SearchInput, Segmented, Spinner } from '../../ui';
@@ -74,13 +75,26 @@ function NoModule() {
   );
 }
 
+/** Warnings about the security of the service, until the page is loaded anew. */
+const dismissed = signal<ReadonlySet<string>>(new Set());
+
+function dismiss(warning: string): void {
+  dismissed.value = new Set([...dismissed.value, warning]);
+}
+
 /** What concerns the whole cluster: configurations that differ (7.13), a node that takes no part. */
 function ClusterNotices() {
   const heard = nodes.value.filter((n) => n.reachable && n.overview?.cluster);
   const signatures = new Set(heard.map((n) => n.overview!.cluster!.signature));
   const trouble = heard.filter((n) => n.overview!.cluster!.trouble);
+  const warnings = may('Admin') ? (session.value?.warnings ?? []).filter((w) => !dismissed.value.has(w)) : [];
   return (
     <div class="notices">
+      {warnings.map((warning) => (
+        <Notice key={warning} tone="warning" actions={<IconButton icon="x" label={t('ui.dismiss')} onClick={() => dismiss(warning)} />}>
+          {warning}
+        </Notice>
+      ))}
       {signatures.size > 1 && (
         <Notice tone="warning">{t('monitoring.clusterDiffers', { nodes: heard.map((n) => n.name).join(', ') })}</Notice>
       )}
