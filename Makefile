@@ -2,6 +2,7 @@
 # make demo-farm three nodes share the clients of one address while nodes leave and return (root)
 # make console   the web console: installs its packages (npm), checks, tests and builds it into console/dist
 # make test-console    every page and role of the console in Chromium
+# make demo-console    pictures of every page of the console into docs/images
 # make check     format, lints
 # make test      check, all tests, licenses and sources of dependencies (root)
 # make nightly   the same with many more cases, and advisories (network)
@@ -20,7 +21,7 @@ DENY_CHECKS = bans licenses sources
 # a million files.
 DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000 SAFEKIT_FILES=1000000
 
-.PHONY: demo demo-farm console test-console check test nightly fuzz bench bench-farm bench-membership bench-replication deny
+.PHONY: demo demo-farm console test-console demo-console check test nightly fuzz bench bench-farm bench-membership bench-replication deny
 
 demo:
 	scripts/demo.sh
@@ -37,6 +38,9 @@ console: console/node_modules
 
 test-console: console
 	cd console && npm run e2e
+
+demo-console: console
+	cd console && npm run screenshots
 
 check:
 	$(CARGO) fmt --check
