@@ -11,23 +11,25 @@ import { ServiceBadge } from './State';
 /** Modules as rows, nodes as columns; on a phone a card a module. */
 export function Matrix({ modules }: { modules: ModuleView[] }) {
   return (
-    <table class="matrix" aria-label={t('monitoring.title')} style={{ '--nodes': nodes.value.length }}>
-      <thead>
-        <tr>
-          <th scope="col" class="matrix-corner">
-            <span class="hidden-text">{t('monitoring.module')}</span>
-          </th>
-          {nodes.value.map((node) => (
-            <NodeHead key={node.name} node={node} />
+    <div class="matrix-frame">
+      <table class="matrix" aria-label={t('monitoring.title')} style={{ '--nodes': nodes.value.length }}>
+        <thead>
+          <tr>
+            <th scope="col" class="matrix-corner">
+              <span class="hidden-text">{t('monitoring.module')}</span>
+            </th>
+            {nodes.value.map((node) => (
+              <NodeHead key={node.name} node={node} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {modules.map((module) => (
+            <Row key={module.name} module={module} />
           ))}
-        </tr>
-      </thead>
-      <tbody>
-        {modules.map((module) => (
-          <Row key={module.name} module={module} />
-        ))}
-      </tbody>
-    </table>
+        </tbody>
+      </table>
+    </div>
   );
 }
 
