@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { lang, t, tn } from '../../src/i18n';
 import { en } from '../../src/i18n/en';
 import { fr } from '../../src/i18n/fr';
+import { labelOf, told } from '../../src/i18n/told';
 
 beforeEach(() => {
   lang.value = 'en';
@@ -41,4 +42,12 @@ test('none is plural in English and singular in French', () => {
   expect([tn('ui.rows', 0), tn('ui.rows', 1), tn('ui.rows', 2)]).toEqual(['0 rows', '1 row', '2 rows']);
   lang.value = 'fr';
   expect([tn('ui.rows', 0), tn('ui.rows', 1), tn('ui.rows', 2)]).toEqual(['0 ligne', '1 ligne', '2 lignes']);
+});
+
+test('sentences and labels of the server are in the language of the page', () => {
+  expect(told('connections are not encrypted: HTTPS is not configured')).toBe('Connections are not encrypted: HTTPS is not configured');
+  lang.value = 'fr';
+  expect(told('no login is needed: everybody has the role Monitor (httpd.conf)')).toContain('tout le monde a le rôle Monitor');
+  expect(told('something new')).toBe('Something new');
+  expect(labelOf({ resource: 'state.local', value: '', date: null, label: 'Local state' })).toBe('État local');
 });

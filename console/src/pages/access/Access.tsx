@@ -2,6 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { api } from '../../api/api';
 import type { Access as Report, Certificate } from '../../api/types';
 import { lang, t, tn } from '../../i18n';
+import { told } from '../../i18n/told';
 import { session } from '../../session';
 import { nodes, through } from '../../state/cluster';
 import { Badge, Card, ErrorBox, Facts, Notice, PageHead, Spinner, Table, useLoad, type Tone } from '../../ui';
@@ -16,7 +17,7 @@ export function Access() {
     <>
       <PageHead title={t('nav.access')} subtitle={t('access.subtitle')} />
       <div class="stack">
-        {session.value?.warnings.map((warning) => <Notice key={warning} tone="warning">{warning}</Notice>)}
+        {session.value?.warnings.map((warning) => <Notice key={warning} tone="warning">{told(warning)}</Notice>)}
         <div class="columns">
           <Card title={t('access.login')} icon="user">
             <Login />

@@ -4,7 +4,7 @@ import { t } from '../../i18n';
 import { through } from '../../state/cluster';
 import { seriesOf } from '../../state/resources';
 import { Empty, ErrorBox, IconButton, Spinner, Table, useLoad } from '../../ui';
-import { labelOf } from './labels';
+import { labelOf } from '../../i18n/told';
 import { Plot } from './Plot';
 import { ResourceValue } from './Resources';
 import { useReveal } from './useReveal';

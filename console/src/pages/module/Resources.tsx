@@ -3,7 +3,7 @@ import type { ResourceRow, StateReport } from '../../api/types';
 import { t } from '../../i18n';
 import { query, setQuery } from '../../router';
 import { filterResources, GROUPS, split, valueTone, type Group } from '../../state/resources';
-import { labelOf } from './labels';
+import { labelOf } from '../../i18n/told';
 import { Badge, Empty, Pager, SearchInput, Segmented, sorted, Table, type Column, type Sort } from '../../ui';
 import { History } from './History';
 

@@ -1,10 +1,12 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { lang, t } from '../../i18n';
+import { told } from '../../i18n/told';
 import { href, query, setQuery } from '../../router';
 import { may, session } from '../../session';
 import { known, modules, nodes, type ModuleView } from '../../state/cluster';
 import { serviceOf } from '../../state/service';
+import { recall, remember } from '../../theme';
 import { Empty, Icon, IconButton, LinkButton, Notice, PageHead, SearchInput, Segmented, Spinner } from '../../ui';
 import { Announcer } from './Announcer';
 import { Legend } from './Legend';
@@ -75,11 +77,14 @@ function NoModule() {
   );
 }
 
-/** Warnings about the security of the service, until the page is loaded anew. */
-const dismissed = signal<ReadonlySet<string>>(new Set());
+const KEY = 'safekit.dismissed';
+
+/** Warnings about the security of the service that this browser shows no more. */
+const dismissed = signal<ReadonlySet<string>>(new Set((recall(KEY) ?? '').split('\n')));
 
 function dismiss(warning: string): void {
   dismissed.value = new Set([...dismissed.value, warning]);
+  remember(KEY, [...dismissed.value].join('\n'));
 }
 
 /** What concerns the whole cluster: configurations that differ (7.13), a node that takes no part. */
@@ -92,7 +97,7 @@ function ClusterNotices() {
     <div class="notices">
       {warnings.map((warning) => (
         <Notice key={warning} tone="warning" actions={<IconButton icon="x" label={t('ui.dismiss')} onClick={() => dismiss(warning)} />}>
-          {warning}
+          {told(warning)}
         </Notice>
       ))}
       {signatures.size > 1 && (

@@ -1,5 +1,5 @@
-import type { ResourceRow } from '../../api/types';
-import { lang } from '../../i18n';
+import type { ResourceRow } from '../api/types';
+import { lang } from '.';
 
 /** Labels as the daemon gives them, in French. */
 const FRENCH: Record<string, string> = {
@@ -26,7 +26,19 @@ const FRENCH: Record<string, string> = {
   'Load share': 'Part de charge',
 };
 
+/** Sentences of the web service in French, with what they name. */
+const SENTENCES: [RegExp, string][] = [
+  [/^connections are not encrypted: HTTPS is not configured$/, 'Les connexions ne sont pas chiffrées : HTTPS n’est pas configuré.'],
+  [/^no login is needed: everybody has the role (\w+) .*$/, 'Aucune connexion n’est demandée : tout le monde a le rôle $1 (httpd.conf).'],
+];
+
 /** Label of a resource in the language of the page. */
 export function labelOf(row: ResourceRow): string {
   return lang.value === 'fr' ? (FRENCH[row.label] ?? row.label) : row.label;
+}
+
+/** A sentence of the web service in the language of the page, where it is known. */
+export function told(sentence: string): string {
+  const known = lang.value === 'fr' ? SENTENCES.find(([text]) => text.test(sentence)) : undefined;
+  return known ? sentence.replace(known[0], known[1]) : sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
