@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { json, path, request, setCsrf, url, whenUnauthenticated } from '../../src/api/client';
+import { Problem } from '../../src/api/problem';
+
+let sent: { url: string; init: RequestInit }[];
+let answer: () => Promise<Response>;
+
+beforeEach(() => {
+  sent = [];
+  answer = () => Promise.resolve(new Response('{"ok":true}'));
+  vi.stubGlobal('fetch', (target: string, init: RequestInit) => {
+    sent.push({ url: target, init });
+    return answer();
+  });
+  setCsrf('token');
+});
+
+afterEach(() => vi.unstubAllGlobals());
+
+const problem = (promise: Promise<unknown>): Promise<Problem> => promise.then(() => Promise.reject(new Error('it succeeded')), (e: Problem) => e);
+
+test('addresses: through a node or not, every part escaped', () => {
+  expect(url('/modules')).toBe('/api/v1/modules');
+  expect(url('/log', { node: 'a/b', query: { count: 3, all: true, lang: null, before: undefined } })).toBe('/api/v1/nodes/a%2Fb/log?count=3&all=true');
+  expect(path`/modules/${'../x'}/resources/${'ip.fe80::1/64'}/history`).toBe('/modules/..%2Fx/resources/ip.fe80%3A%3A1%2F64/history');
+});
+
+test('what changes something carries the token, what only reads does not', async () => {
+  await json('/modules', { method: 'POST', json: { a: 1 } });
+  await json('/modules');
+  const headers = sent.map((s) => new Headers(s.init.headers));
+  expect(headers.map((h) => h.get('X-SafeKit-CSRF'))).toEqual(['token', null]);
+  expect(sent[0]!.init.body).toBe('{"a":1}');
+  expect(headers[0]!.get('Content-Type')).toBe('application/json');
+});
+
+test('a problem document is told with all its members', async () => {
+  const body = { title: 'Unprocessable', detail: 'it runs', output: ['a'], faults: [{ what: 'x' }], node: 'node2', signature: 'ff' };
+  answer = () => Promise.resolve(new Response(JSON.stringify(body), { status: 422 }));
+  const found = await problem(request('/modules/m/config'));
+  expect(found).toMatchObject({ status: 422, title: 'Unprocessable', detail: 'it runs', output: ['a'], node: 'node2', unreachable: false });
+  expect(found.body['signature']).toBe('ff');
+});
+
+test('an answer that is no problem document is one all the same', async () => {
+  answer = () => Promise.resolve(new Response('<html>bad gateway', { status: 502, statusText: 'Bad Gateway' }));
+  expect(await problem(request('/x'))).toMatchObject({ status: 502, title: '502 Bad Gateway', output: [] });
+});
+
+test('how long to wait comes from the header', async () => {
+  answer = () => Promise.resolve(new Response('{}', { status: 429, headers: { 'Retry-After': '17' } }));
+  expect((await problem(request('/session', { method: 'POST' }))).retryAfter).toBe(17);
+});
+
+test('no answer is unreachable, a late one a timeout', async () => {
+  answer = () => Promise.reject(new TypeError('failed to fetch'));
+  expect(await problem(request('/x'))).toMatchObject({ status: 0, title: 'unreachable', unreachable: true });
+  answer = () => new Promise((_, reject) => sent.at(-1)!.init.signal!.addEventListener('abort', () => reject(new Error('aborted'))));
+  expect(await problem(request('/x', { timeoutMs: 20 }))).toMatchObject({ status: 0, title: 'timeout' });
+});
+
+test('the end of a session is told, a wrong password is not one', async () => {
+  const ended = vi.fn();
+  whenUnauthenticated(ended);
+  answer = () => Promise.resolve(new Response('{}', { status: 401 }));
+  await problem(request('/session', { method: 'POST' }));
+  expect(ended).not.toHaveBeenCalled();
+  await problem(request('/nodes'));
+  expect(ended).toHaveBeenCalledOnce();
+});
+
+test('an empty answer is nothing, a broken one a problem', async () => {
+  answer = () => Promise.resolve(new Response(null, { status: 204 }));
+  expect(await json('/x')).toBeUndefined();
+  answer = () => Promise.resolve(new Response('not json'));
+  expect(await problem(json('/x'))).toMatchObject({ title: 'not JSON' });
+});
