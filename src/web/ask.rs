@@ -1,13 +1,17 @@
 //! Asking a node on behalf of a user: this one by its local socket, another one by its web service.
 
+use crate::config::paths::Paths;
 use crate::control::async_client::{self, Answer};
 use crate::control::client::ClientError;
-use crate::control::{Behalf, Request};
+use crate::control::{Behalf, NodeRow, Reply, Request};
 use crate::ids::NodeName;
+use crate::web::remote::deploy::Reach;
+use crate::web::remote::target::Service;
+use crate::web::remote::way::Way;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// Requests that end by themselves, at the same time. Together with the long ones they leave room for
@@ -15,6 +19,8 @@ use tokio::time::timeout;
 const SHORT: usize = 24;
 /// Requests that go on until somebody hangs up, at the same time.
 const LONG: usize = 24;
+/// Requests of other nodes at the same time.
+const FAR: usize = 128;
 /// How long a request waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
 
@@ -37,11 +43,11 @@ pub enum AskError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// Another node did not answer.
-    #[error("{node} does not answer: {why}")]
+    #[error("{why}")]
     Node {
         /// The node.
         node: NodeName,
-        /// Why.
+        /// Why; names the node and says what to do.
         why: String,
     },
 }
@@ -53,15 +59,30 @@ pub struct Asker(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     socket: PathBuf,
+    /// To other nodes, or why there is none.
+    way: Result<Way, String>,
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    far: Arc<Semaphore>,
 }
 
 impl Asker {
-    /// One that asks this node by the socket of its safeadmin.
-    pub fn new(socket: PathBuf) -> Asker {
+    /// One that asks this node by the socket of its safeadmin, and others by their web services, which
+    /// are reached as that of this node.
+    pub fn new(paths: &Paths, service: Service) -> Asker {
         let room = |n| Arc::new(Semaphore::new(n));
-        Asker(Arc::new(Inner { socket, short: room(SHORT), long: room(LONG) }))
+        Asker(Arc::new(Inner {
+            socket: paths.admin_socket(),
+            way: Way::new(paths, service).map_err(|e| e.to_string()),
+            short: room(SHORT),
+            long: room(LONG),
+            far: room(FAR),
+        }))
+    }
+
+    /// A node, asked on behalf of a user.
+    pub fn at(&self, place: Place, behalf: Behalf) -> At {
+        At { asker: self.clone(), place, behalf }
     }
 
     /// Asks one request; the answer comes piece by piece. A dropped answer hangs up.
@@ -74,23 +95,80 @@ impl Asker {
     ) -> Result<Answer, AskError> {
         match place {
             Place::Here => self.here(behalf, &request, attachment).await,
-            Place::Node(node) => {
-                Err(AskError::Node { node: node.clone(), why: "it cannot be reached from here".to_owned() })
-            }
+            Place::Node(node) => match self.row(node, behalf.clone()).await? {
+                row if row.me => self.here(behalf, &request, attachment).await,
+                row => self.far(&row, behalf, &request, attachment).await,
+            },
         }
+    }
+
+    /// What the cluster knows of a node.
+    async fn row(&self, node: &NodeName, behalf: Behalf) -> Result<NodeRow, AskError> {
+        let known = self.here(behalf, &Request::Nodes, Vec::new()).await?.finish().await?;
+        let rows = known.replies.into_iter().filter_map(|reply| match reply {
+            Reply::Nodes(rows) => Some(rows),
+            _ => None,
+        });
+        let why = || format!("{node} is not a node of the cluster");
+        rows.flatten()
+            .find(|row| row.node == *node)
+            .ok_or_else(|| AskError::Node { node: node.clone(), why: why() })
+    }
+
+    async fn far(
+        &self,
+        row: &NodeRow,
+        behalf: Behalf,
+        request: &Request,
+        attachment: Vec<u8>,
+    ) -> Result<Answer, AskError> {
+        let turn = turn(&self.0.far).await?;
+        let failed = |why| AskError::Node { node: row.node.clone(), why };
+        let way = self.0.way.as_ref().map_err(|why| failed(why.clone()))?;
+        let answer = way.ask(row, behalf, request, attachment).await.map_err(|e| failed(e.to_string()))?;
+        Ok(answer.holding(turn))
     }
 
     async fn here(&self, behalf: Behalf, request: &Request, attachment: Vec<u8>) -> Result<Answer, AskError> {
         let room = if endless(request) { &self.0.long } else { &self.0.short };
-        // The semaphores are never closed: only the time can end this wait.
-        let turn = timeout(TURN, room.clone().acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return Err(AskError::Busy) };
+        let turn = turn(room).await?;
         let answer = async_client::call(&self.0.socket, Some(behalf), request, attachment).await?;
         Ok(answer.holding(turn))
     }
 }
 
+/// A place among the requests that may go on at the same time.
+async fn turn(room: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, AskError> {
+    // The semaphores are never closed: only the time can end this wait.
+    match timeout(TURN, room.clone().acquire_owned()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        Ok(Err(_)) | Err(_) => Err(AskError::Busy),
+    }
+}
+
+/// A node, and the user who asks it.
+#[derive(Clone, Debug)]
+pub struct At {
+    asker: Asker,
+    place: Place,
+    behalf: Behalf,
+}
+
+impl Reach for At {
+    fn name(&self) -> String {
+        match &self.place {
+            Place::Here => "this node".to_owned(),
+            Place::Node(node) => node.to_string(),
+        }
+    }
+
+    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, String> {
+        let asked = self.asker.ask(&self.place, self.behalf.clone(), request, attachment).await;
+        asked.map_err(|e| e.to_string())
+    }
+}
+
 /// Whether a request may go on for as long as somebody listens.
 fn endless(request: &Request) -> bool {
-    matches!(request, Request::Log { follow: true, .. } | Request::Wait { .. })
+    matches!(request, Request::Log { follow: true, .. } | Request::Wait { .. } | Request::Watch { .. })
 }

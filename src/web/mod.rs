@@ -28,6 +28,7 @@ use ask::Asker;
 use auth::Auth;
 use auth::limit::Limits;
 use here::Here;
+use remote::target::Service;
 use sessions::{Secret, Sessions};
 use settings::Settings;
 use std::sync::Arc;
@@ -59,7 +60,8 @@ impl Web {
     /// The state of a server with these settings.
     pub fn new(paths: Paths, settings: Settings, https: bool) -> Result<Web, WebError> {
         let auth = Auth::new(&paths, &settings)?;
-        let asker = Asker::new(paths.admin_socket());
+        let port = if https { settings.https_port } else { settings.http_port };
+        let asker = Asker::new(&paths, Service { https, port });
         Ok(Web {
             paths: Arc::new(paths),
             settings: Arc::new(settings),

@@ -110,7 +110,7 @@ pub fn server(
 ) -> io::Result<Server> {
     web.here.keep(&web.asker);
     let access = logs::shared(&web, access);
-    let remote = web::Data::new(Remote::new(Paths::clone(&web.paths)));
+    let remote = web::Data::new(Remote::new(Paths::clone(&web.paths), web.asker.clone()));
     let server = HttpServer::new(move || {
         let app = App::new()
             .app_data(web::Data::new(web.clone()))
@@ -137,6 +137,8 @@ pub fn server(
     })
     .workers(WORKERS)
     .max_connections(CONNECTIONS)
+    // Who hangs up is not waited for: the answer may be a stream of hours.
+    .h1_allow_half_closed(false)
     .client_request_timeout(HEAD)
     .client_disconnect_timeout(Duration::from_secs(2))
     .keep_alive(KEPT)

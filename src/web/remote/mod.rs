@@ -2,12 +2,15 @@
 //!
 //! The local protocol travels sealed in the HTTP or HTTPS of the web service: [`channel`] is the seal,
 //! [`server`] and [`client`] are its ends, [`table`] has the limits. Who knows the secret of
-//! `rcmdadmin` ([`secret`]) may use it; [`target`] says which nodes are meant.
+//! `rcmdadmin` ([`secret`]) may use it; [`target`] says which nodes are meant, [`deploy`] gives them what
+//! this node has.
 
 pub mod channel;
 pub mod client;
+pub mod deploy;
 mod opened;
 pub mod secret;
 pub mod server;
 mod table;
 pub mod target;
+pub mod way;

@@ -5,9 +5,10 @@ use super::opened::Opened;
 use super::secret::{Secret, SecretError};
 use super::table::{ChannelId, Full, Table};
 use crate::config::paths::Paths;
-use crate::control::async_client::{self, Answer, Piece};
+use crate::control::async_client::{Answer, Piece};
 use crate::control::frame::{self, FrameError, Hello, Kind, MAX_ATTACHMENT, MAX_FRAME};
 use crate::control::{Access, Behalf, PROTOCOL, Reply, Request};
+use crate::web::ask::{Asker, Place};
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
@@ -40,6 +41,7 @@ const ALIVE: Duration = Duration::from_secs(5);
 /// What the handlers share.
 pub struct Remote {
     paths: Paths,
+    asker: Asker,
     table: Arc<Mutex<Table>>,
     uploads: Arc<Semaphore>,
 }
@@ -99,9 +101,9 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 impl Remote {
-    /// For the node with these paths.
-    pub fn new(paths: Paths) -> Self {
-        Remote { paths, table: Arc::default(), uploads: Arc::new(Semaphore::new(UPLOADS)) }
+    /// For the node with these paths, which `asker` asks.
+    pub fn new(paths: Paths, asker: Asker) -> Self {
+        Remote { paths, asker, table: Arc::default(), uploads: Arc::new(Semaphore::new(UPLOADS)) }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -171,8 +173,8 @@ async fn exchange(
         Ok(Received { behalf, request, attachment, room: _room }) => {
             let behalf =
                 behalf.unwrap_or_else(|| Behalf { user: format!("rcmdadmin@{peer}"), access: Access::Admin });
-            let socket = remote.paths.admin_socket();
-            async_client::call(&socket, Some(behalf), &request, attachment).await.map_err(|e| e.to_string())
+            let asked = remote.asker.ask(&Place::Here, behalf, request, attachment).await;
+            asked.map_err(|e| e.to_string())
         }
         Err(text) => Err(text),
     };

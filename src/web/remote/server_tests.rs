@@ -6,7 +6,7 @@ use crate::control::server::{Backend, Call};
 use crate::control::{InstallSource, server};
 use crate::web::remote::channel::{Channel, Offer};
 use crate::web::remote::client::{Client, RemoteError};
-use crate::web::remote::target::Target;
+use crate::web::remote::target::{Service, Target};
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
 use std::rc::Rc;
@@ -45,7 +45,8 @@ async fn node() -> Node {
     std::fs::create_dir_all(paths.run()).unwrap();
     let listener = server::bind(&paths.admin_socket()).unwrap();
     actix_web::rt::spawn(server::serve(listener, Rc::new(Echo)));
-    let remote = Data::new(Remote::new(paths.clone()));
+    let remote =
+        Data::new(Remote::new(paths.clone(), Asker::new(&paths, Service { https: false, port: 9010 })));
     let shared = remote.clone();
     let server = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
         .h1_allow_half_closed(false)
@@ -238,6 +239,54 @@ async fn what_is_no_safekit_is_told() {
     let text =
         client.call(&target, &node.secret, None, &Request::Ping, Vec::new()).await.unwrap_err().to_string();
     assert!(text.contains("is not the web service of a SafeKit node") && text.contains("404"), "{text}");
+    handle.stop(false).await;
+    node.web.stop(false).await;
+}
+
+/// A certification authority, and a certificate of it for 127.0.0.1, ready to serve.
+fn authority() -> (String, rustls::ServerConfig) {
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let issuer = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let chain = vec![params.signed_by(&key, &issuer).unwrap().der().clone()];
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key.into())
+        .unwrap();
+    (issuer.pem(), config)
+}
+
+#[actix_web::test]
+async fn with_https_the_certificate_must_be_of_our_authority() {
+    let node = node().await;
+    let (ours, config) = authority();
+    let (another, _) = authority();
+    let shared = node.remote.clone();
+    let server = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
+        .workers(1)
+        .disable_signals()
+        .bind_rustls_0_23(("127.0.0.1", 0), config)
+        .unwrap();
+    let target = Target { https: true, port: server.addrs()[0].port(), ..node.target.clone() };
+    let running = server.run();
+    let handle = running.handle();
+    actix_web::rt::spawn(running);
+    let file = node.root.path().join("safe/web/conf/cacert.crt");
+    for (pem, good) in [(another, false), (ours, true)] {
+        std::fs::write(&file, pem).unwrap();
+        let client = Client::new(&node.paths).unwrap();
+        let asked = client.call(&target, &node.secret, None, &Request::Ping, Vec::new()).await;
+        match asked {
+            Ok(answer) => assert!(good && answer.finish().await.unwrap().code == 7),
+            Err(error) => assert!(!good && error.to_string().contains("certificate"), "{error}"),
+        }
+    }
     handle.stop(false).await;
     node.web.stop(false).await;
 }

@@ -1,7 +1,9 @@
 //! Nodes to reach: what `-H` says (CLI-010 to CLI-013).
 
 use crate::config::cluster::ClusterConfig;
+use crate::config::paths::Paths;
 use crate::ids::NodeName;
+use crate::web::settings::{Settings, SettingsError};
 use std::fmt;
 
 /// Port of the web service over HTTP.
@@ -18,6 +20,16 @@ pub struct Service {
     pub https: bool,
     /// The port.
     pub port: u16,
+}
+
+impl Service {
+    /// That of this node, which all nodes have (CLI-011): HTTPS if its switch is there, and the ports of
+    /// httpd.conf.
+    pub fn here(paths: &Paths) -> Result<Service, SettingsError> {
+        let settings = Settings::read(&paths.httpd_conf())?;
+        let https = paths.https_switch().exists();
+        Ok(Service { https, port: if https { settings.https_port } else { settings.http_port } })
+    }
 }
 
 /// A node to reach.

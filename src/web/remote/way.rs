@@ -1,0 +1,50 @@
+//! From this web service to another node, by its name.
+
+use super::client::{Client, RemoteError};
+use super::secret::Secret;
+use super::target::{Service, Target};
+use crate::config::paths::Paths;
+use crate::control::async_client::Answer;
+use crate::control::{Behalf, NodeRow, Request};
+
+/// Asks nodes by what the cluster knows of them.
+#[derive(Clone, Debug)]
+pub struct Way {
+    paths: Paths,
+    service: Service,
+    client: Client,
+}
+
+/// Why a node cannot be asked; the text names it and says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoWay(String);
+
+impl Way {
+    /// From the node with these paths, whose own web service is reached like this; all have the same.
+    pub fn new(paths: &Paths, service: Service) -> Result<Way, RemoteError> {
+        Ok(Way { paths: paths.clone(), service, client: Client::new(paths)? })
+    }
+
+    /// Asks the node of this row.
+    pub async fn ask(
+        &self,
+        row: &NodeRow,
+        behalf: Behalf,
+        request: &Request,
+        attachment: Vec<u8>,
+    ) -> Result<Answer, NoWay> {
+        let node = &row.node;
+        if row.command.is_empty() {
+            let why = "it has no address on the network of distributed commands (cluster.xml)";
+            return Err(NoWay(format!("{node}: {why}")));
+        }
+        let target = Target::node(node, row.command.trim_matches(['[', ']']), self.service);
+        let paths = self.paths.clone();
+        // The password may have been set again since the last time.
+        let secret = tokio::task::spawn_blocking(move || Secret::load(&paths)).await;
+        let secret = secret.map_err(|e| NoWay(format!("{node}: {e}")))?.map_err(|e| NoWay(e.to_string()))?;
+        let asked = self.client.call(&target, &secret, Some(behalf), request, attachment).await;
+        asked.map_err(|e| NoWay(e.to_string()))
+    }
+}
