@@ -8,6 +8,7 @@ use super::log::LogCommand;
 use super::module::ModuleFamily;
 use super::monitor::MonitorCommand;
 use super::node::NodeCommand;
+use super::remote::{self, Remote};
 use super::rescue::RescueCommand;
 use super::rfs::RfsCommand;
 use super::sandbox::SandboxCommand;
@@ -22,6 +23,8 @@ Examples:
   safekit start -m mirror
   safekit explain -m mirror
   safekit logview -m mirror
+  safekit -H \"*\" level
+  safekit -H \"node1,node2\" -E mirror
 
 Exit status: 0 success, 1 failure, 2 wrong command line; state -lq: see its help.";
 
@@ -45,15 +48,18 @@ pub struct Cli {
     /// Print the environment: SAFE, SAFEVAR, SAFEBIN
     #[arg(short = 'p')]
     environment: bool,
-    /// Nodes to run the command on.
-    #[arg(short = 'H', global = true, hide = true, value_name = "URLS")]
+    /// Run the command on these nodes: names, URLs, or "*" for all
+    #[arg(short = 'H', global = true, value_name = "NODES", help_heading = "Other nodes")]
     hosts: Option<String>,
-    /// Deploy the cluster configuration.
-    #[arg(short = 'G', hide = true)]
+    /// Give the cluster configuration of this node to others
+    #[arg(short = 'G', help_heading = "Other nodes", conflicts_with = "deploy_module")]
     deploy_cluster: bool,
-    /// Deploy a module.
-    #[arg(short = 'E', hide = true, value_name = "MODULE")]
+    /// Give a module of this node to others
+    #[arg(short = 'E', value_name = "AM", help_heading = "Other nodes")]
     deploy_module: Option<ModuleName>,
+    /// Print the results of -G and -E as JSON
+    #[arg(long, hide = true)]
+    json: bool,
     #[command(subcommand)]
     family: Option<Family>,
 }
@@ -89,27 +95,48 @@ enum Family {
 impl Cli {
     /// The job of this command line.
     pub fn job(self, context: &Context) -> Result<Job, CliError> {
+        let Cli { environment, hosts, deploy_cluster, deploy_module, json, family } = self;
+        let Some(family) = family else {
+            return match (deploy_cluster, deploy_module, environment) {
+                (true, None, false) => Ok(Job::Remote(Remote::Cluster { hosts, json })),
+                (false, Some(module), false) => Ok(Job::Remote(Remote::Module { hosts, module, json })),
+                (false, None, true) => on(hosts, Job::Environment),
+                (false, None, false) => Err(CliError::usage("no command: see safekit --help")),
+                _ => Err(CliError::usage("-p, -G and -E cannot be used together")),
+            };
+        };
         for (given, option) in
-            [(self.hosts.is_some(), "-H"), (self.deploy_cluster, "-G"), (self.deploy_module.is_some(), "-E")]
+            [(environment, "-p"), (deploy_cluster, "-G"), (deploy_module.is_some(), "-E"), (json, "--json")]
         {
             if given {
-                return Err(CliError::NotYet(option.to_owned()));
+                return Err(CliError::usage(format!("{option} cannot be used with a command behind it")));
             }
         }
-        match self.family {
-            Some(_) if self.environment => Err(CliError::usage("-p cannot be used with a command")),
-            None if self.environment => Ok(Job::Environment),
-            None => Err(CliError::usage("no command: see safekit --help")),
-            Some(Family::Control(c)) => c.job(context),
-            Some(Family::Rfs(c)) => c.job(context),
-            Some(Family::Rescue(c)) => c.job(context),
-            Some(Family::Farm(c)) => c.job(context),
-            Some(Family::Monitor(c)) => c.job(context),
-            Some(Family::Log(c)) => c.job(context),
-            Some(Family::Module(c)) => c.job(context),
-            Some(Family::Cluster(c)) => c.job(),
-            Some(Family::Node(c)) => c.job(context),
-            Some(Family::Sandbox(c)) => Ok(Job::Sandbox(c)),
+        on(hosts, family.job(context)?)
+    }
+}
+
+/// The job, on other nodes if they are named.
+fn on(hosts: Option<String>, job: Job) -> Result<Job, CliError> {
+    match hosts {
+        None => Ok(job),
+        Some(hosts) => remote::distribute(hosts, job),
+    }
+}
+
+impl Family {
+    fn job(self, context: &Context) -> Result<Job, CliError> {
+        match self {
+            Family::Control(c) => c.job(context),
+            Family::Rfs(c) => c.job(context),
+            Family::Rescue(c) => c.job(context),
+            Family::Farm(c) => c.job(context),
+            Family::Monitor(c) => c.job(context),
+            Family::Log(c) => c.job(context),
+            Family::Module(c) => c.job(context),
+            Family::Cluster(c) => c.job(),
+            Family::Node(c) => c.job(context),
+            Family::Sandbox(c) => Ok(Job::Sandbox(c)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a command line asks for, and what can be wrong with it.
 
+use super::remote::Remote;
 use super::sandbox::SandboxCommand;
 use crate::config::paths::BadRoot;
 use crate::control::Request;
@@ -7,6 +8,9 @@ use crate::control::client::ClientError;
 use crate::control::frame::MAX_ATTACHMENT;
 use crate::net::NetError;
 use crate::sandbox::SandboxError;
+use crate::web::remote::client::RemoteError;
+use crate::web::remote::secret::SecretError;
+use crate::web::remote::target::TargetError;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -30,6 +34,8 @@ impl Context {
 pub enum Job {
     /// Ask `safeadmin`.
     Ask(Ask),
+    /// Ask other nodes: `-H`, `-G`, `-E`.
+    Remote(Remote),
     /// `safekit -p` (CLI-109).
     Environment,
     /// `safekit -r` (CLI-108): the special command and its arguments.
@@ -102,6 +108,21 @@ pub enum CliError {
     /// The daemon did not answer.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The nodes of `-H`.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The secret of distributed commands.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The way to other nodes.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// This node does not give what is to be given to others, or does not know where they are.
+    #[error("{0}")]
+    Here(String),
+    /// The system gives no event queue or thread.
+    #[error("cannot ask other nodes: {0}")]
+    Runtime(io::Error),
     /// The network of this node.
     #[error(transparent)]
     Net(#[from] NetError),
@@ -146,7 +167,7 @@ impl CliError {
             }
             other => {
                 eprintln!("Error: {other}");
-                if matches!(other, CliError::Usage(_)) { 2 } else { 1 }
+                if matches!(other, CliError::Usage(_) | CliError::Target(_)) { 2 } else { 1 }
             }
         }
     }

@@ -14,6 +14,7 @@ mod module;
 mod monitor;
 mod node;
 mod print;
+mod remote;
 mod rescue;
 mod rfs;
 pub mod sandbox;
@@ -54,6 +55,9 @@ pub fn parse(args: &[OsString], context: &Context) -> Result<Job, CliError> {
     if args.first().is_some_and(|program| vip_if_ctrl::is_name(program)) {
         return vip_if_ctrl::job(args, context);
     }
+    if remote::is_special(args) {
+        return remote::distribute(String::new(), Job::Special(Vec::new()));
+    }
     // What follows -r belongs to the special command, whatever it looks like (CLI-108).
     if args.get(1).is_some_and(|a| a == "-r") {
         return match &args[2..] {
@@ -67,6 +71,7 @@ pub fn parse(args: &[OsString], context: &Context) -> Result<Job, CliError> {
 fn perform(job: Job) -> Result<i32, CliError> {
     match job {
         Job::Ask(ask) => answer(&ask),
+        Job::Remote(remote) => remote::run(remote),
         Job::Environment => local::environment(),
         Job::Special(words) => local::special(&words),
         Job::Interfaces => vip_if_ctrl::interfaces(),

@@ -171,10 +171,6 @@ fn wrong_lines() {
         ("rfssync full", 2, "which module?"),
         ("webserver restart", 1, "not supported yet: safekit webserver restart"),
         ("boot webstatus", 1, "not supported yet: safekit boot webstatus"),
-        ("-H \"*\" level", 1, "not supported yet: safekit -H"),
-        ("config -H \"node1,node2\" -m mirror", 1, "not supported yet: safekit -H"),
-        ("-E mirror", 1, "not supported yet: safekit -E"),
-        ("-G", 1, "not supported yet: safekit -G"),
         ("boot snmpstatus", 1, "not supported on Linux: safekit boot snmpstatus"),
         ("safeagent start", 1, "not supported on Linux: safekit safeagent"),
     ] {
