@@ -28,12 +28,11 @@ export const configuration = {
   configurations: () => json<T.ConfigurationRow[]>('/configurations'),
   create: (module: string, template: string) =>
     request('/modules', { method: 'POST', json: { module, template }, timeoutMs: APPLY_MS }),
-  /** Installs a local .safe; `reinstall` replaces the files of a module that is there. */
-  upload: (module: string, file: Blob, reinstall: boolean) =>
+  /** Installs a new module from a local .safe. */
+  upload: (module: string, file: Blob) =>
     request(path`/modules/${module}/archive`, {
       method: 'PUT',
       body: file.slice(0, file.size, 'application/zip'),
-      query: { reinstall },
       timeoutMs: APPLY_MS,
     }),
   archive: (module: string) => url(path`/modules/${module}/archive`),

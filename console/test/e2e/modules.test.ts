@@ -63,11 +63,18 @@ test('a local .safe is a new module, or other files of one that is there', async
   await page.choose('Actions on the configuration of shop', /local .safe/);
   await input.setInputFiles({ name: 'bad.safe', mimeType: '', buffer: Buffer.from('no zip') });
   await page.confirm().click();
-  // The server's own words.
-  await page.dialog().getByText('the file is no zip archive').waitFor();
-  await input.setInputFiles({ name: 'good.safe', mimeType: '', buffer: moduleFor(delivered('mirror')) });
+  await page.dialog().getByText('it is not a zip archive').waitFor();
+  const other = delivered('mirror').map((file) => (file.path === 'bin/stop_prim' ? { ...file, text: 'echo other\n' } : file));
+  await input.setInputFiles({ name: 'good.safe', mimeType: '', buffer: moduleFor(other) });
   await page.confirm().click();
+  // Nothing is saved before the wizard does it.
   await w.page.waitForURL('**/configuration/modules/shop/config');
+  const wizard = new WizardPage(w.page);
+  await wizard.step('Apply').click();
+  expect(await wizard.section('Changes').locator('.chip code').allTextContents()).toEqual(['bin/stop_prim']);
+  await wizard.button('Save and check').click();
+  await wizard.notice('saved and correct').waitFor();
+  expect(state().files.get('shop')!.find((file) => file.path === 'bin/stop_prim')!.text).toBe('echo other\n');
 });
 
 test('one of the last three configurations comes back into the wizard', async () => {

@@ -87,7 +87,11 @@ function first(cluster: MockCluster): Configuration {
     xml: configured ? CLUSTER_XML : null,
     applied: new Map(configured ? [...cluster.nodes.keys()].map((name) => [name, stamp]) : []),
     locked: false,
-    hosts: new Map([...cluster.nodes.values()].map((node) => [node.address, `${node.name}.example.com`])),
+    hosts: new Map([
+      ...[...cluster.nodes.values()].map((node): [string, string] => [node.address, `${node.name}.example.com`]),
+      ['10.1.0.107', 'node1.example.com'],
+      ['10.1.0.108', 'node2.example.com'],
+    ]),
     files: new Map(),
     kept: ['2026-02-03_174020', '2026-02-19_101112', '2026-03-02_101245'].map((at) => ({
       module: 'postgresql', name: `postgresql_${at}`, date: `${at.slice(0, 10)} ${at.slice(11, 13)}:${at.slice(13, 15)}:${at.slice(15)}`,

@@ -1,15 +1,17 @@
-// Pictures of the configuration pages, to be looked at: test/screenshots/out by default.
+// Pictures of the configuration pages for docs/images: two widths, two themes. SHOTS=name,name only these,
+// LOOK=1280-light only so.
 
-import { mkdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, it } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import { launch, openPage } from '../e2e/browser';
 import { LoginPage } from '../e2e/pages/login';
 import { startMock, type MockServer } from '../mock/server';
 import { production } from '../mock/sample';
-import { configurationOf, fresh } from '../mock/state';
+import { configurationOf, filesOf, fresh } from '../mock/state';
 
-const OUT = process.env['SCREENSHOTS'] ?? new URL('../../../target/screenshots/', import.meta.url).pathname;
+const OUT = new URL('../../../docs/images/', import.meta.url).pathname;
+const ONLY = process.env['SHOTS']?.split(',');
 const LOOKS = [
   { name: '1280-light', width: 1280, height: 860, scheme: 'light' as const },
   { name: '1280-dark', width: 1280, height: 860, scheme: 'dark' as const },
@@ -68,12 +70,21 @@ const SHOTS: Shot[] = [
     await page.getByRole('button', { name: 'Save and apply' }).click();
     await page.locator('.run.bad').waitFor();
   }],
+  ['module-conflict', '/configuration/modules/postgresql/config', async (page, mock) => {
+    stopped(mock);
+    await page.getByLabel('Failure detected after').fill('10s');
+    const node = mock.api.cluster.node('node1');
+    const files = filesOf(mock.api.cluster, node.modules.get('postgresql')!);
+    configurationOf(mock.api.cluster).files.set('postgresql', files.map((file) => ({ ...file, text: file.text!.replace('maxloop="3"', 'maxloop="9"') })));
+    await page.getByRole('navigation', { name: 'Steps' }).getByRole('button', { name: 'Apply' }).click();
+    await page.getByRole('button', { name: 'Save and apply' }).click();
+    await page.getByRole('dialog').waitFor();
+  }],
 ];
 
 let browser: Browser;
 
 beforeAll(async () => {
-  mkdirSync(OUT, { recursive: true });
   browser = await launch();
 });
 afterAll(() => browser.close());
@@ -84,28 +95,33 @@ async function take(page: Page, name: string): Promise<void> {
   const whole = await page.evaluate(() => document.documentElement.scrollHeight);
   await page.setViewportSize({ width, height: Math.max(height, Math.min(whole, 4000)) });
   await page.waitForTimeout(350);
-  await page.screenshot({ path: `${OUT}/${name}.png` });
+  const path = `${OUT}console-${name}.png`;
+  await page.screenshot({ path });
+  // Smaller by a palette, where the tool is installed.
+  spawnSync('pngquant', ['--force', '--skip-if-larger', '--quality', '70-95', '--ext', '.png', path]);
   await page.setViewportSize({ width, height });
 }
 
 for (const look of LOOKS) {
-  it(`configuration ${look.name}`, async () => {
+  test(`configuration ${look.name}`, async () => {
     const mock = await startMock();
     const { context, page } = await openPage(browser, mock.url, look);
     await new LoginPage(page).login('admin', 'pwd');
     for (const [name, address, prepare] of SHOTS) {
-      if (process.env['ONLY'] && !name.includes(process.env['ONLY'])) continue;
+      if (ONLY && !ONLY.includes(name)) continue;
       mock.api.use(production());
       await page.goto(`/console/en${address}`);
       await page.locator('#content h1, #content .empty').first().waitFor();
       await page.waitForTimeout(500);
-      await prepare?.(page, mock).catch((error: unknown) => console.error(`${name}: ${String(error)}`));
+      await prepare?.(page, mock);
       await take(page, `${name}-${look.name}`);
     }
-    mock.api.use(fresh());
-    await page.goto('/console/en/configuration/cluster');
-    await page.locator('.lan-card').waitFor();
-    await take(page, `cluster-first-${look.name}`);
+    if (!ONLY || ONLY.includes('cluster-first')) {
+      mock.api.use(fresh());
+      await page.goto('/console/en/configuration/cluster');
+      await page.locator('.lan-card').waitFor();
+      await take(page, `cluster-first-${look.name}`);
+    }
     await context.close();
     await mock.close();
   });

@@ -96,7 +96,7 @@ function Name({ source }: { source: Source | null }) {
     setBusy(true);
     setError(null);
     try {
-      if (source.kind === 'file') await configuration.upload(name, source.file, false);
+      if (source.kind === 'file') await configuration.upload(name, source.file);
       else await configuration.create(name, source.row.file);
       await go(pathOf('configuration', 'modules', name, 'config'));
     } catch (problem) {

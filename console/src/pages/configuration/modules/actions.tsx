@@ -1,12 +1,14 @@
 import { useState } from 'preact/hooks';
 import { configuration } from '../../../api/configuration';
 import type { Outcome } from '../../../api/types';
+import { BadArchive, readArchive } from '../../../config/zip';
 import { t } from '../../../i18n';
 import { here, through, type ModuleView } from '../../../state/cluster';
-import { Button, Dialog, Empty, ErrorBox, Spinner, useLoad } from '../../../ui';
+import { Button, Dialog, Empty, ErrorBox, Notice, Spinner, useLoad } from '../../../ui';
 import { ActionDialog, type NodeChoice } from '../parts/ActionDialog';
 import type { Stage } from '../parts/runs';
 import { serverDate } from '../parts/text';
+import { loadDraftWith } from '../wizard/draft';
 import { FilePick } from './FilePick';
 
 interface Props {
@@ -16,7 +18,7 @@ interface Props {
   onDone: () => void;
 }
 
-/** Replaces the files of a module by those of a local .safe. */
+/** Opens the wizard with the files of a local .safe; nothing is saved yet, and the keys of the module stay. */
 export function Upload({ module, onClose, onDone }: Props) {
   const [file, setFile] = useState<File | null>(null);
   const [busy, setBusy] = useState(false);
@@ -26,7 +28,8 @@ export function Upload({ module, onClose, onDone }: Props) {
     setBusy(true);
     setError(null);
     try {
-      await configuration.upload(module, file, true);
+      const files = await readArchive(new Uint8Array(await file.arrayBuffer()));
+      await loadDraftWith(module, files);
       onDone();
     } catch (problem) {
       setError(problem);
@@ -47,8 +50,8 @@ export function Upload({ module, onClose, onDone }: Props) {
       <div class="stack">
         <p>{t('modules.upload.effect', { module })}</p>
         <FilePick file={file} onFile={setFile} />
-        {busy && <Spinner text={t('modules.upload.busy')} />}
-        {error !== null && <ErrorBox error={error} />}
+        {error instanceof BadArchive && <Notice tone="bad">{[t(error.key), error.path].filter(Boolean).join(': ')}</Notice>}
+        {error !== null && !(error instanceof BadArchive) && <ErrorBox error={error} />}
       </div>
     </Dialog>
   );

@@ -51,11 +51,17 @@ function keyStep(module: string, on: boolean, id = 'key'): Step {
     label: t(on ? 'apply.keyOn' : 'apply.keyOff'),
     task: async () => {
       const outcome = await configuration.key(module, on);
-      setEncrypt(null);
       await refresh(module);
       return outcome;
     },
   };
+}
+
+async function applyHere(module: string): Promise<Outcome> {
+  const outcome = await configuration.apply(module);
+  // What was wished for is there now.
+  if (outcome.code === 0) setEncrypt(null);
+  return outcome;
 }
 
 /** Here first: what is refused here is not sent anywhere. */
@@ -63,8 +69,7 @@ function applyOn(module: string, here: string, nodes: string[], prefix = 'node')
   const step = (node: string): Step => ({
     id: `${prefix}:${node}`,
     label: prefix === 'node' ? node : t(prefix === 'off' ? 'apply.withoutKeys' : 'apply.withKeys', { node }),
-    task: async () =>
-      node === here ? configuration.apply(module) : outcomeOf((await configuration.deploy(module, [node])).results, node),
+    task: async () => (node === here ? applyHere(module) : outcomeOf((await configuration.deploy(module, [node])).results, node)),
   });
   const others = nodes.filter((node) => node !== here);
   return others.length > 0 ? [[step(here)], others.map(step)] : [[step(here)]];
@@ -84,10 +89,10 @@ export function applyStages({ module, here, nodes, key }: Plan): Stage[] {
   return [...saveStage(here), ...keys, ...applyOn(module, here, nodes)];
 }
 
-export function checkStages({ module, here, key }: Plan): Stage[] {
-  const keys = key === null ? [] : [[keyStep(module, key)]];
+/** Keys are made or removed by applying only: so those that are saved are always those that run. */
+export function checkStages({ module, here }: Plan): Stage[] {
   const step: Step = { id: 'check', label: t('apply.checking', { node: here }), task: async () => checked(await configuration.check(module), here) };
-  return [...saveStage(here), ...keys, [step]];
+  return [...saveStage(here), [step]];
 }
 
 function checked(report: CheckReport, node: string): Outcome {

@@ -27,6 +27,12 @@ export async function loadDraft(module: string): Promise<void> {
   draft.value = { module, base, files: base.files, encrypt: null };
 }
 
+/** Loads the module, then other files for it, which are not saved yet. */
+export async function loadDraftWith(module: string, files: ModuleFile[]): Promise<void> {
+  await loadDraft(module);
+  change({ files });
+}
+
 export function dropDraft(): void {
   draft.value = null;
 }
