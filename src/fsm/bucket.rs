@@ -3,7 +3,7 @@
 use super::membership::Node;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::ops::{BitAnd, BitOr};
+use std::ops::{BitAnd, BitOr, Sub};
 
 /// Number of buckets, and of the most nodes that can own some.
 pub const BUCKETS: usize = 256;
@@ -65,6 +65,15 @@ impl BitOr for Bitmap {
 
     fn bitor(self, other: Bitmap) -> Bitmap {
         Bitmap(std::array::from_fn(|n| self.0[n] | other.0[n]))
+    }
+}
+
+/// What is in the first and not in the second.
+impl Sub for Bitmap {
+    type Output = Bitmap;
+
+    fn sub(self, other: Bitmap) -> Bitmap {
+        Bitmap(std::array::from_fn(|n| self.0[n] & !other.0[n]))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Loading, leaving and finding again: what is in the kernel outlives the process, and goes when it should.
 
-use crate::requests::{From, datagrams};
+use crate::requests::{From, datagrams, open, settle};
+use crate::serve::source;
 use crate::support::{Space, at, pair, wait_for};
 use crate::world::{VIPS, World, rules, share};
 use safekit::config::module::Filter;
@@ -8,6 +9,7 @@ use safekit::farm::nft::{self, Nft};
 use safekit::farm::{Backend, FarmError, Layout, LayoutVip};
 use safekit::fsm::bucket::{Bitmap, Owners, Reach, Share};
 use safekit::ids::ModuleName;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 /// A layout of a module on `skt-a` of a pair.
@@ -124,6 +126,14 @@ fn what_the_guard_withdraws_stays_withdrawn_until_the_module_is_loaded_again() {
             world.nodes[0].space.run(|| nft::withdraw(&"farm".parse().unwrap()).unwrap());
             assert_eq!(world.shown(0, 1).unwrap(), [Bitmap::EMPTY]);
         }
+        settle(&world);
+        world.served();
+        for vip in VIPS.map(at) {
+            let from = SocketAddr::new(source(vip, 1), 0);
+            world.client.run(move || open(vip, from).send(b"?").unwrap());
+        }
+        settle(&world);
+        assert_eq!(world.served(), [0; 3], "{reach:?}: what was its own is nobody's now");
         let error = world.filter(0, |nft| nft.switch(&[share([1, 0, 0])])).unwrap_err();
         assert!(matches!(error, FarmError::Withdrawn { .. }), "{error}");
         let error = world.filter(0, |nft| nft.peers(&[])).unwrap_err();

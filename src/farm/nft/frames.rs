@@ -4,7 +4,7 @@
 use super::expression::{Hash, Header, Rule, Then};
 use super::message::At;
 use super::program::{Program, balanced};
-use super::sets::{MOVED, OWN, mac_map, peer_set, row};
+use super::sets::{MOVED, OWN, SETTLED, mac_map, peer_set, row};
 use super::{Device, Table};
 use crate::config::module::Proto;
 use crate::farm::{Layout, LayoutVip};
@@ -70,10 +70,14 @@ impl Frames<'_> {
         program.chain(&ask, At::Called);
         program.chain(&all, At::Called);
         let entry = format!("in{}", self.k);
-        for rule in self.requests(&ask) {
-            program.rule(&entry, rule);
-        }
-        program.rule(&entry, Rule::new().to(self.vip.addr).then(Then::Goto(&all)));
+        // Neighbour discovery is IPv6 and may go to the address itself; ARP is no IP.
+        let packets = Rule::new().to(self.vip.addr).then(Then::Goto(&all));
+        let (first, last) = if self.vip.addr.is_ipv4() {
+            (vec![packets], self.requests(&ask))
+        } else {
+            (self.requests(&ask), vec![packets])
+        };
+        first.into_iter().chain(last).for_each(|rule| program.rule(&entry, rule));
         self.answer_requests(program, &ask);
         match self.vip.reach {
             Reach::Every => {
@@ -159,10 +163,10 @@ impl Frames<'_> {
 
     /// Every node sees the packet: it takes what is its own, and all take what no rule is for.
     fn every(&self, program: &mut Program<'_>, all: &str) {
-        // Ports are not in all fragments: the stack decides when the datagram is whole.
-        program.rule(all, Rule::new().fragment(self.vip.addr).then(Then::Goto(TAKE)));
         for (chain, rule, hash) in balanced(program, self.layout, self.i, all) {
             program.rule(&chain, Rule::new().hashed_in(hash, OWN).then(Then::Goto(TAKE)));
+            // Ports are not in all fragments: the stack decides when the datagram is whole.
+            program.rule(&chain, Rule::new().fragment(self.vip.addr).then(Then::Goto(TAKE)));
             if self.layout.keep && rule.proto == Proto::Tcp {
                 let other = Rule::new().not_first_of_tcp().hashed_in(hash, MOVED);
                 program.rule(&chain, other.then(Then::Goto(TAKE)));
@@ -178,13 +182,8 @@ impl Frames<'_> {
         // A copy that the switch floods, or that a capture lets in, is for somebody else.
         program.rule(all, Rule::new().not_for_this_host().then(Then::Drop));
         program.rule(all, Rule::new().fragment(self.vip.addr).then(Then::Goto(&spread)));
-        let (protocol, errors) =
-            if self.vip.addr.is_ipv4() { (ICMP, &ICMP_ERRORS[..]) } else { (ICMPV6, &ICMPV6_ERRORS[..]) };
-        for kind in errors {
-            let error = Rule::new().protocol(protocol).field(Header::Transport, 0, &[*kind]);
-            program.rule(all, error.then(Then::Goto(&spread)));
-        }
         for (chain, rule, hash) in balanced(program, self.layout, self.i, all) {
+            program.rule(&chain, Rule::new().hashed_in(hash, SETTLED).then(Then::Accept));
             // Passed on already: the stack takes it or nobody does.
             program.rule(&chain, Rule::new().sent_by(&peer_set(self.k)).then(Then::Accept));
             if self.layout.keep && rule.proto == Proto::Tcp {
@@ -195,6 +194,12 @@ impl Frames<'_> {
             let there = Rule::new().readdress_by(hash, &mac_map(self.k));
             program.rule(&chain, there.resend(self.device.mac).forward(self.device.index));
             program.rule(&chain, Rule::new().then(Then::Drop));
+        }
+        let (protocol, errors) =
+            if self.vip.addr.is_ipv4() { (ICMP, &ICMP_ERRORS[..]) } else { (ICMPV6, &ICMPV6_ERRORS[..]) };
+        for kind in errors {
+            let error = Rule::new().protocol(protocol).field(Header::Transport, 0, &[*kind]);
+            program.rule(all, error.then(Then::Goto(&spread)));
         }
         program.rule(all, Rule::new().then(Then::Accept));
     }

@@ -246,7 +246,8 @@ fn devices(layout: &Layout) -> Result<Vec<Device>, FarmError> {
 pub fn withdraw(module: &ModuleName) -> Result<(), FarmError> {
     let tables = Tables::of(module);
     let mut changes = vec![sets::mark_withdrawn(&tables.frames)];
-    changes.extend(tables.both().into_iter().flat_map(|t| [t.empty(sets::OWN), t.empty(sets::MOVED)]));
+    let accepting = [sets::OWN, sets::MOVED, sets::SETTLED];
+    changes.extend(tables.both().into_iter().flat_map(|t| accepting.map(|set| t.empty(set))));
     match Kernel::open(module)?.commit(changes) {
         Err(FarmError::Gone { .. } | FarmError::Withdrawn { .. }) => Ok(()),
         other => other,

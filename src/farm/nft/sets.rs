@@ -7,10 +7,13 @@ use crate::fsm::bucket::{BUCKETS, Bitmap, Reach, Share};
 use crate::net::MacAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Keys of what this node accepts. The guard knows this name and the next two, and nothing else.
+/// Keys of what this node accepts. The guard knows this name and the next three, and nothing else.
 pub(super) const OWN: &str = "own";
 /// Keys that moved of late: established connections may be anywhere.
 pub(super) const MOVED: &str = "moved";
+/// Those of [`OWN`] that are not of [`MOVED`]: nothing else need be asked about their packets, which are nearly
+/// all, so that this is looked into first.
+pub(super) const SETTLED: &str = "settled";
 
 /// Holds one element when the guard has withdrawn the buckets. Not a chain: to make and remove one costs a
 /// grace period of the kernel, tens of milliseconds.
@@ -81,19 +84,22 @@ pub(super) fn unmark_withdrawn(table: &Table) -> Change {
 
 /// What the stack looks into: whatever is accepted, from clients or from fellow nodes.
 pub(super) fn accepted(layout: &Layout, shares: &[Share]) -> Vec<Filled> {
-    let own = |share: &Share, reach| share.own(layout.me, reach);
-    vec![keys(OWN, layout, shares, own), moved(layout, shares)]
+    accepting(layout, shares, |share, reach| share.own(layout.me, reach))
 }
 
 /// What is looked into for frames that come from clients.
 pub(super) fn taken(layout: &Layout, shares: &[Share]) -> Vec<Filled> {
-    let taken = |share: &Share, reach| share.taken(layout.me, reach);
-    vec![keys(OWN, layout, shares, taken), moved(layout, shares)]
+    accepting(layout, shares, |share, reach| share.taken(layout.me, reach))
 }
 
-fn moved(layout: &Layout, shares: &[Share]) -> Filled {
-    let moved = |share: &Share, _| if layout.keep { share.moved() } else { Bitmap::EMPTY };
-    keys(MOVED, layout, shares, moved)
+fn accepting(layout: &Layout, shares: &[Share], own: impl Fn(&Share, Reach) -> Bitmap) -> Vec<Filled> {
+    let moved = |share: &Share| if layout.keep { share.moved() } else { Bitmap::EMPTY };
+    let settled = |share: &Share, reach| own(share, reach) - moved(share);
+    vec![
+        keys(SETTLED, layout, shares, settled),
+        keys(MOVED, layout, shares, |share, _| moved(share)),
+        keys(OWN, layout, shares, &own),
+    ]
 }
 
 fn keys(name: &str, layout: &Layout, shares: &[Share], which: impl Fn(&Share, Reach) -> Bitmap) -> Filled {

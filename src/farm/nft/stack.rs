@@ -4,7 +4,7 @@
 use super::expression::{Rule, Then};
 use super::message::{At, Table};
 use super::program::{Program, balanced};
-use super::sets::{MOVED, OWN};
+use super::sets::{MOVED, OWN, SETTLED};
 use crate::config::module::Proto;
 use crate::farm::Layout;
 
@@ -29,9 +29,10 @@ pub(super) fn program<'a>(table: &'a Table, layout: &Layout) -> Program<'a> {
     for (i, vip) in layout.vips.iter().enumerate() {
         let all = format!("vip{i}");
         program.chain(&all, At::Called);
-        let here = Rule::new().came_in_on(&vip.device).to(vip.addr);
+        let here = Rule::new().to(vip.addr).came_in_on(&vip.device);
         program.rule(ENTRY, here.then(Then::Goto(&all)));
         for (chain, rule, hash) in balanced(&mut program, layout, i, &all) {
+            program.rule(&chain, Rule::new().hashed_in(hash, SETTLED).then(Then::Accept));
             if layout.keep && rule.proto == Proto::Tcp {
                 let other = Rule::new().not_first_of_tcp().hashed_in(hash, MOVED);
                 program.rule(&chain, other.then(Then::Goto(KNOWN)));
