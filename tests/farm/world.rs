@@ -28,7 +28,7 @@ pub struct Node {
 pub struct World {
     pub nodes: Vec<Node>,
     pub client: Space,
-    _switch: Space,
+    switch: Space,
 }
 
 impl World {
@@ -58,8 +58,7 @@ impl World {
             let nft = Arc::new(Mutex::new(Nft::new(&"farm".parse().unwrap())));
             Node { space, server, nft }
         };
-        let world =
-            World { nodes: spaces.into_iter().enumerate().map(node).collect(), client, _switch: switch };
+        let world = World { nodes: spaces.into_iter().enumerate().map(node).collect(), client, switch };
         wait_for("all cables", || world.nodes.iter().all(|n| n.space.interface("eth0").carrier));
         world
     }
@@ -114,6 +113,15 @@ impl World {
     /// What a node shows of its filter, of so many groups.
     pub fn shown(&self, node: usize, groups: usize) -> Result<Vec<Bitmap>, FarmError> {
         self.filter(node, move |nft| nft.shown(groups))
+    }
+
+    /// To whom of the nodes and the client the switch sends what it has no port for.
+    #[allow(dead_code, reason = "for benchmarks")]
+    pub fn flood(&self, ports: [bool; NODES + 1]) {
+        for (n, on) in ports.into_iter().enumerate() {
+            let on = if on { "on" } else { "off" };
+            self.switch.ip(&format!("link set port{n} type bridge_slave flood {on}"));
+        }
     }
 
     /// How many requests each node has had, and forgets them.
