@@ -8,7 +8,7 @@
 # make nightly   the same with many more cases, and advisories (network)
 # make fuzz      fuzzing of what comes from outside, a minute per target
 # make bench     benchmarks against their targets and against keepalived (root; BENCH=name for one)
-# make bench-farm   what the packet filter of a farm costs, and HAProxy beside it (root; BENCH=name for one part)
+# make bench-farm   what the packet filter of a farm costs, and a power failure, beside HAProxy (root; BENCH=name for one part)
 # make bench-membership    what the membership of a farm costs from 2 to 32 nodes, simulated
 # make bench-replication   what replication costs, against a plain directory and GlusterFS (root)
 

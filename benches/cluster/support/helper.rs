@@ -12,7 +12,8 @@ pub const PORT: u16 = 8080;
 /// A helper's job, if the arguments ask for one.
 pub fn run(arguments: &[String]) -> Option<ExitCode> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["serve"] => Some(serve()),
+        ["serve"] => Some(serve(PORT)),
+        ["serve", port] => Some(serve(port.parse().expect("a port"))),
         ["time", count, program, ref rest @ ..] => Some(time(count, program, rest)),
         _ => None,
     }
@@ -25,10 +26,10 @@ pub fn itself() -> String {
 }
 
 /// Tells everybody who connects the number of the node.
-fn serve() -> ExitCode {
+fn serve(port: u16) -> ExitCode {
     let name = nix::unistd::gethostname().expect("a machine has a name");
     let number = name.as_encoded_bytes().last().copied().expect("it is not empty");
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).expect("the port is free");
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).expect("the port is free");
     for stream in listener.incoming() {
         // A client that has gone again is none of ours.
         let _ = stream.and_then(|mut stream| stream.write_all(&[number]));
