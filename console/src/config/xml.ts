@@ -57,6 +57,8 @@ const MAX_DEPTH = 32;
 
 class Reader {
   private at = 0;
+  /** An offset whose line is known: lines are asked for from the beginning to the end. */
+  private mark = { offset: 0, line: 1 };
 
   constructor(private readonly text: string) {}
 
@@ -77,6 +79,12 @@ class Reader {
 
   private fail(message: string, at = this.at): never {
     throw new XmlFault(message, lineOf(this.text, at));
+  }
+
+  private line(at: number): number {
+    const { offset, line } = this.mark;
+    this.mark = at < offset ? { offset: at, line: lineOf(this.text, at) } : { offset: at, line: line + newlines(this.text, offset, at) };
+    return this.mark.line;
   }
 
   private node(depth: number): XNode {
@@ -113,9 +121,10 @@ class Reader {
     const start = this.at;
     this.at += 1;
     const name = this.take(NAME) || this.fail('the name of a tag is missing after "<"', start);
+    const line = this.line(start);
     const attrs = this.attributes(name);
     const element: XElement = {
-      kind: 'element', name, line: lineOf(this.text, start), attrs, children: [], start, end: 0, openEnd: 0, closeStart: 0,
+      kind: 'element', name, line, attrs, children: [], start, end: 0, openEnd: 0, closeStart: 0,
     };
     if (this.text.startsWith('/>', this.at)) {
       this.at += 2;
@@ -164,7 +173,7 @@ class Reader {
       if (raw.includes('<')) this.fail(`"<" in the value of ${name}: write &lt;`, nameAt);
       if (attrs.some((attr) => attr.name === name)) this.fail(`<${tag}> ${name}: attribute given twice`, nameAt);
       this.at = valueEnd + 1;
-      const line = lineOf(this.text, nameAt);
+      const line = this.line(nameAt);
       attrs.push({ name, value: this.decode(raw, nameAt), line, start, end: this.at, valueStart, valueEnd });
     }
   }
@@ -182,9 +191,13 @@ class Reader {
 
 /** Line of an offset, from 1. */
 export function lineOf(text: string, offset: number): number {
-  let line = 1;
-  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line += 1;
-  return line;
+  return 1 + newlines(text, 0, offset);
+}
+
+function newlines(text: string, from: number, to: number): number {
+  let count = 0;
+  for (let at = text.indexOf('\n', from); at >= 0 && at < to; at = text.indexOf('\n', at + 1)) count += 1;
+  return count;
 }
 
 /** The outermost element. Throws `XmlFault`. */

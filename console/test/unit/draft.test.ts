@@ -4,6 +4,7 @@ import { diff, hunks } from '../../src/config/diff';
 import { FIELDS, choicesOf } from '../../src/config/fields';
 import { changedFiles, clashes, merged, scripts, withFile, withoutFile } from '../../src/config/files';
 import { invalid } from '../../src/config/validate';
+import { en } from '../../src/i18n/en';
 
 const file = (path: string, text: string, executable = false): ModuleFile => ({ path, text, base64: null, executable });
 
@@ -110,6 +111,18 @@ describe('values of fields', () => {
     expect(choicesOf('custom', field('custom', 'action'), 'mirror', { when: 'prim' })).toEqual(['restart', 'stopstart', 'stop', 'noaction']);
     expect(choicesOf('rule', field('rule', 'filter'), 'farm', { proto: 'tcp' })).toEqual(['on_addr', 'on_port']);
     expect(choicesOf('rule', field('rule', 'filter'), 'farm', { proto: 'udp' })).toContain('on_ipid');
+  });
+
+  it('have a label, and words for what they offer', () => {
+    const missing = Object.entries(FIELDS).flatMap(([group, specs]) => {
+      const tag = group.includes('.') ? 'to' : group;
+      return specs.flatMap((one) => {
+        const words = one.kind === 'choice' ? one.choices! : [];
+        const unsaid = words.filter((word) => !(`choice.${tag}.${one.name}.${word}` in en) && !(`choice.${one.name}.${word}` in en));
+        return [...(`field.${tag}.${one.name}` in en ? [] : [`${tag}.${one.name}`]), ...unsaid];
+      });
+    });
+    expect(missing).toEqual([]);
   });
 
   it('have a default that is valid', () => {

@@ -50,6 +50,14 @@ describe('reading', () => {
   });
 });
 
+it('reads the largest file at once', () => {
+  const many = `<a>\n${'  <b c="1"/>\n'.repeat(80_000)}</a>`;
+  const began = performance.now();
+  const last = xml.elements(xml.parse(many)).at(-1)!;
+  expect([last.line, last.attrs[0]!.line]).toEqual([80_001, 80_001]);
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
+
 describe('attributes', () => {
   const root = () => xml.parse(TEXT);
 

@@ -116,6 +116,7 @@ const pages = {
   'modules.restore.hint': 'One of the last three that were applied',
   'modules.restore.effect': 'SafeKit keeps the last three configurations that were applied successfully. The one you choose is loaded into the wizard; it runs once you apply it.',
   'modules.restore.do': 'Restore',
+  'modules.restore.busy': 'Restoring the files',
   'modules.restore.none': 'No configuration of this module is kept yet',
   'modules.unconfigure': 'Unconfigure…',
   'modules.unconfigure.hint': 'Keeps the files of the module',

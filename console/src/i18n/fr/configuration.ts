@@ -118,6 +118,7 @@ export const configuration: Record<keyof typeof en, string> = {
   'modules.restore.hint': 'Une des trois dernières appliquées',
   'modules.restore.effect': 'SafeKit garde les trois dernières configurations appliquées avec succès. Celle que vous choisissez est chargée dans l’assistant ; elle devient active quand vous l’appliquez.',
   'modules.restore.do': 'Restaurer',
+  'modules.restore.busy': 'Restauration des fichiers',
   'modules.restore.none': 'Aucune configuration de ce module n’est encore gardée',
   'modules.unconfigure': 'Déconfigurer…',
   'modules.unconfigure.hint': 'Garde les fichiers du module',

@@ -6,6 +6,7 @@ import { clashes } from '../../../config/files';
 import { XmlFault } from '../../../config/xml';
 import { t } from '../../../i18n';
 import { go, guardLeaving, href } from '../../../router';
+import { loadSession } from '../../../session';
 import { here, known, nodes } from '../../../state/cluster';
 import { Button, ErrorBox, Faults, Icon, LinkButton, Notice, PageHead, Segmented, Spinner } from '../../../ui';
 import { CodeEditor } from '../editor/CodeEditor';
@@ -42,7 +43,9 @@ export function ClusterWizard() {
     setStep('result');
     if (!(await runs.start(applyStages(text, signature)))) return;
     const now = await configuration.cluster().catch(() => null);
-    if (now?.signature) setBase({ xml: text, signature: now.signature });
+    if (now?.configured) setBase({ xml: text, signature: now.signature });
+    // The head of the page names the node and its cluster.
+    void loadSession().catch(() => {});
   };
   return (
     <>
@@ -204,6 +207,7 @@ function Result({ runs, draft: edited, onEdit, onAgain }: {
       )}
       <footer class="wizard-foot">
         <Button icon="arrowLeft" onClick={onEdit} disabled={runs.busy}>{t('configuration.back')}</Button>
+        {theirs !== null && closed && <Button onClick={() => setClosed(false)}>{t('conflict.open')}</Button>}
         <span class="grow" />
         <LinkButton href={href('/configuration/cluster')}>{t('cluster.home')}</LinkButton>
         <Button variant="primary" icon="arrowRight" disabled={!good} onClick={() => void go('/configuration/modules')}>{t('cluster.toModules')}</Button>

@@ -94,6 +94,7 @@ export function Restore({ module, onClose, onDone }: Props) {
             </li>
           ))}
         </ul>
+        {busy !== null && <Spinner text={t('modules.restore.busy')} />}
         {failed !== null && <ErrorBox error={failed} />}
       </div>
     </Dialog>
