@@ -6,6 +6,8 @@
 use safekit::control::frame::{self, Hello, Kind};
 use safekit::control::{Reply, Request, StateReport};
 use safekit::fsm::state::{Readiness, Role};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -254,4 +256,38 @@ fn completions_know_the_commands() {
         let out = node.safekit(&["completions", shell]);
         assert!(out.status.success() && text(&out.stdout).contains("primforce"), "{shell}");
     }
+}
+
+/// The units are those of systemd, as an installation has them; where systemd is.
+#[test]
+fn the_units_are_good() {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = tempfile::tempdir().unwrap();
+    let (build, root) = (dir.path().join("build"), dir.path().join("root"));
+    fs::create_dir(&build).unwrap();
+    for program in ["safekit", "safeadmin", "safeguard", "safewebserver", "rfsbox"] {
+        let path = build.join(program);
+        fs::write(&path, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut install = Command::new(tree.join("scripts/install.sh"));
+    let installed = install.arg("--build").arg(&build).arg("--root").arg(&root).output().unwrap();
+    assert!(installed.status.success(), "{}", text(&installed.stderr));
+    for alias in safekit::cli::ALIASES {
+        let file = root.join("opt/safekit").join(alias);
+        assert!(file.exists(), "install.sh does not make {alias}");
+    }
+    let systemd = Path::new("/usr/lib/systemd/system");
+    if !systemd.is_dir() || Command::new("systemd-analyze").arg("--version").output().is_err() {
+        eprintln!("no systemd here: the units are not verified");
+        return;
+    }
+    let beside = root.join("usr/lib/systemd");
+    fs::create_dir_all(&beside).unwrap();
+    assert!(Command::new("cp").arg("-a").arg(systemd).arg(&beside).status().unwrap().success());
+    let mut verify = Command::new("systemd-analyze");
+    verify.arg("verify").arg(format!("--root={}", root.display()));
+    let units = ["safeguard.service", "safeadmin.service", "safewebserver.service"];
+    let out = verify.args(units).output().unwrap();
+    assert_eq!((text(&out.stderr).as_str(), out.status.code()), ("", Some(0)));
 }

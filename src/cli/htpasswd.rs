@@ -94,7 +94,9 @@ pub fn job(args: &[OsString]) -> Result<Job, CliError> {
         ([user], false) => (user, None),
         ([user, password], true) => (user, Some((*password).to_owned())),
         _ => {
-            return Err(CliError::usage("a user is needed, and a password with -b only: see htpasswd --help"));
+            return Err(CliError::usage(
+                "a user is needed, and a password with -b only: see htpasswd --help",
+            ));
         }
     };
     Ok(Job::Htpasswd(Htpasswd { what, create: has('c'), file, user: (*user).to_owned(), given }))

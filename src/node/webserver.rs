@@ -77,8 +77,11 @@ fn start(manager: &Manager, paths: &Paths) -> Result<(), WebserverError> {
     Ok(())
 }
 
-/// Where it listens.
-fn port(paths: &Paths) -> Result<u16, SettingsError> {
+/// Where it listens: on the port of HTTPS if that is switched on (WEB-46), else on that of HTTP.
+///
+/// # Errors
+/// httpd.conf is wrong.
+pub fn port(paths: &Paths) -> Result<u16, SettingsError> {
     let settings = Settings::read(&paths.httpd_conf())?;
     Ok(if paths.https_switch().exists() { settings.https_port } else { settings.http_port })
 }
