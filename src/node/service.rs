@@ -207,7 +207,7 @@ mod tests {
         assert!(!manager.at_boot("web").unwrap());
         refuse("start");
         let error = manager.start("web").unwrap_err().to_string();
-        assert_eq!(error, "\"systemctl start web.service\" failed: no such unit");
+        assert_eq!(error, "\"systemctl start web.service\" failed: exit status: 5: no such unit");
         let calls = fs::read_to_string(dir.path().join("calls")).unwrap();
         let wanted = [
             "start web.service",
