@@ -2,7 +2,7 @@
 
 use super::options::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,
-    RescueRequest, RfsRequest, Until, WebserverOp,
+    RescueRequest, RfsRequest, SessionEvent, Until,
 };
 use crate::fsm::command::Command;
 use crate::fsm::resource::{ResourceName, Value};
@@ -86,6 +86,8 @@ pub enum Request {
         /// Go on with new lines until the client hangs up.
         follow: bool,
     },
+    /// Note in the command log who logs in to the web service; it is asked on behalf of that user.
+    Session(SessionEvent),
     /// Why a module is in its state, and what to do.
     Explain {
         /// The module.
@@ -289,11 +291,6 @@ pub enum Request {
     },
     /// Stop all running modules (CLI-034).
     Shutdown,
-    /// The web service of the node (CLI-031, CLI-032).
-    Webserver {
-        /// The operation.
-        op: WebserverOp,
-    },
     /// Firewall rules of SafeKit or of a module (CLI-039, CLI-040).
     Firewall {
         /// The operation.

@@ -27,7 +27,7 @@ pub struct CommandEntry {
     pub id: i64,
     /// Microseconds since 1970.
     pub time: i64,
-    /// `safekit` for commands, `cluster` for events; empty at the end of a command.
+    /// `safekit` for commands, `cluster` for events, `web` for logins; empty at the end of a command.
     pub kind: String,
     /// Module, if it is about one.
     pub module: String,
@@ -68,6 +68,11 @@ impl Commands {
     /// An event of the cluster, e.g. `module state change on node node1`. Never blocks.
     pub fn event(&self, time: Timestamp, module: Option<&str>, text: &str) {
         self.write(time, "cluster", module.unwrap_or_default(), 0, "I", text);
+    }
+
+    /// Who logged in to the web service, or could not. Never blocks.
+    pub fn session(&self, time: Timestamp, text: &str) {
+        self.write(time, "web", "", 0, "I", text);
     }
 
     /// The newest `n` lines, oldest first. Blocks.

@@ -170,5 +170,11 @@ impl Reach for At {
 
 /// Whether a request may go on for as long as somebody listens.
 fn endless(request: &Request) -> bool {
-    matches!(request, Request::Log { follow: true, .. } | Request::Wait { .. } | Request::Watch { .. })
+    matches!(
+        request,
+        Request::Log { follow: true, .. }
+            | Request::CmdLog { follow: true, .. }
+            | Request::Wait { .. }
+            | Request::Watch { .. }
+    )
 }

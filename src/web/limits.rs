@@ -1,6 +1,7 @@
 //! How much, and how slowly, somebody may send.
 
 use super::problem::Problem;
+use super::remote::server as remote;
 use actix_web::HttpMessage;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -12,6 +13,7 @@ use futures_util::{Stream, StreamExt};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Longest body of an ordinary request, bytes.
@@ -24,6 +26,11 @@ pub(super) const LARGE: usize = 66 << 20;
 const TIME: Duration = Duration::from_secs(20);
 /// Whoever sends less in [`TIME`] is let go.
 const SLOWEST: usize = 256 << 10;
+
+/// Bodies of more than this need one of the [`ROOMS`], bytes.
+const SMALL: usize = 1 << 20;
+/// Room in memory for large bodies, of all workers.
+static ROOMS: Semaphore = Semaphore::const_new(4);
 
 /// Longest body for a path. What is long goes to handlers that read it only for those who may.
 fn most(path: &str) -> usize {
@@ -52,6 +59,18 @@ pub(super) async fn bound(
         );
         return Err(problem.into());
     }
+    // A body that does not say how long it is may be as long as it may. Who is not let in gives the
+    // room back at once: nothing is read for him.
+    let unknown = announced.is_none() && request.headers().contains_key("Transfer-Encoding");
+    let large = unknown || announced.is_some_and(|length| length > SMALL);
+    // The tunnel bounds its uploads itself.
+    let _room = if large && most > SMALL && !request.path().starts_with(remote::PATH) {
+        let busy =
+            || Problem::too_many("other archives are being received: try again", Duration::from_secs(5));
+        Some(ROOMS.try_acquire().map_err(|_| busy())?)
+    } else {
+        None
+    };
     let payload = request.take_payload();
     let now = Instant::now();
     let bounded =

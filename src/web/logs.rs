@@ -72,7 +72,7 @@ pub(super) async fn access(
     next: Next<impl MessageBody>,
 ) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
     let log = request.app_data::<web::Data<LogFile>>().cloned();
-    let Some(log) = log else { return next.call(request).await };
+    let figures = request.app_data::<web::Data<Web>>().map(|web| web.figures.clone());
     let line = Line::of(&request);
     let answered = next.call(request).await;
     let (status, user, bytes) = match &answered {
@@ -82,6 +82,10 @@ pub(super) async fn access(
         }
         Err(error) => (error.as_response_error().status_code(), None, actix_web::body::BodySize::None),
     };
+    if let Some(figures) = figures {
+        figures.answered(status.as_u16());
+    }
+    let Some(log) = log else { return answered };
     let bytes = match bytes {
         actix_web::body::BodySize::Sized(bytes) => bytes.to_string(),
         _ => "-".to_owned(),

@@ -4,19 +4,25 @@
 //! a user with a role ([`ask`], [`principal`]).
 
 pub mod ask;
+mod assets;
+mod audit;
 pub mod auth;
 mod headers;
 mod here;
 mod limits;
 mod logs;
+mod metrics;
+mod mosaic;
 pub mod principal;
 pub mod problem;
+pub mod ready;
 mod redirect;
 pub mod remote;
 mod serve;
 pub mod session;
 pub mod sessions;
 pub mod settings;
+mod takeover;
 pub mod tls;
 mod user;
 
@@ -28,6 +34,7 @@ use ask::Asker;
 use auth::Auth;
 use auth::limit::Limits;
 use here::Here;
+use metrics::Figures;
 use remote::target::Service;
 use sessions::{Secret, Sessions};
 use settings::Settings;
@@ -54,6 +61,8 @@ pub struct Web {
     /// What a page sends when there is no login.
     page: Secret,
     here: Here,
+    audit: Arc<audit::Audit>,
+    figures: Figures,
 }
 
 impl Web {
@@ -67,6 +76,8 @@ impl Web {
             settings: Arc::new(settings),
             sessions: Arc::default(),
             here: Here::default(),
+            audit: Arc::default(),
+            figures: Figures::default(),
             asker,
             auth: Arc::new(auth),
             limits: Arc::default(),
@@ -82,13 +93,15 @@ impl Web {
 
     /// Whether somebody whose request goes on may still have it: his session counts as used by it.
     pub fn still_valid(&self, principal: &principal::Principal) -> bool {
-        match principal.how {
-            principal::How::Session(key) => self.sessions.touch(key, Instant::now()).is_some_and(|session| {
-                let now = self.auth.still(&session.user, session.access);
-                now.flatten().is_some_and(|access| access >= principal.access)
-            }),
-            principal::How::Credentials | principal::How::Nobody => true,
-        }
+        let at_login = match principal.how {
+            principal::How::Session(key) => match self.sessions.touch(key, Instant::now()) {
+                Some(session) => session.access,
+                None => return false,
+            },
+            principal::How::Credentials | principal::How::Nobody => Some(principal.access),
+        };
+        let now = self.auth.still(&principal.user, at_login).flatten();
+        now.is_some_and(|access| access >= principal.access)
     }
 
     /// What an administrator should do about the security of this service.

@@ -1,6 +1,7 @@
 //! Who asks: found by the session cookie, or by a password sent along.
 
 use super::Web;
+use super::audit;
 use super::auth::{self, AuthError, Login};
 use super::problem::Problem;
 use super::session::COOKIE;
@@ -141,10 +142,10 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
 
 /// Checks a password within the limits, and leaves a line about it.
 pub async fn log_in(web: &Web, user: &str, password: &str, address: IpAddr) -> Result<Login, AuthError> {
-    let shown = if auth::is_name(user) { user } else { "?" };
     if let Err(wait) = web.limits.attempt(user, address, Instant::now()) {
-        tracing::warn!(user = shown, %address, "login refused: too many attempts");
-        return Err(AuthError::Slower(wait));
+        let slower = AuthError::Slower(wait);
+        audit::refused(web, user, address, &slower);
+        return Err(slower);
     }
     let checked = web.auth.password(user, password).await;
     match &checked {
@@ -156,7 +157,7 @@ pub async fn log_in(web: &Web, user: &str, password: &str, address: IpAddr) -> R
         Err(AuthError::Wrong) => {}
     }
     if let Err(why) = &checked {
-        tracing::warn!(user = shown, %address, %why, "login refused");
+        audit::refused(web, user, address, why);
     }
     checked
 }

@@ -17,11 +17,18 @@ pub struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     /// The status in words.
-    title: String,
+    title: &'static str,
     /// Status of the answer.
     status: u16,
     /// What is wrong and what to do.
     pub detail: String,
+    #[serde(flatten)]
+    rest: Box<Rest>,
+}
+
+/// What only some problems have.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+struct Rest {
     /// What a command printed before it failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     output: Vec<String>,
@@ -46,15 +53,10 @@ impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         Problem {
             kind: "about:blank",
-            title: status.canonical_reason().unwrap_or("Problem").to_owned(),
+            title: status.canonical_reason().unwrap_or("Problem"),
             status: status.as_u16(),
             detail: detail.into(),
-            output: Vec::new(),
-            faults: None,
-            node: None,
-            signature: None,
-            more: BTreeMap::new(),
-            retry_after: None,
+            rest: Box::default(),
         }
     }
 
@@ -95,8 +97,9 @@ impl Problem {
 
     /// 429, and when to try again.
     pub fn too_many(detail: impl Into<String>, retry_after: Duration) -> Problem {
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
-        Problem { retry_after: Some(retry_after), ..problem }
+        let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        problem.rest.retry_after = Some(retry_after);
+        problem
     }
 
     /// 500: a fault of this program.
@@ -110,35 +113,33 @@ impl Problem {
     }
 
     /// With what a command printed.
-    pub fn with_output(self, output: Vec<String>) -> Problem {
-        Problem { output, ..self }
+    pub fn with_output(mut self, output: Vec<String>) -> Problem {
+        self.rest.output = output;
+        self
     }
 
     /// With the faults of a configuration.
-    pub fn with_faults(self, faults: impl Serialize) -> Problem {
-        Problem { faults: serde_json::to_value(faults).ok(), ..self }
+    pub fn with_faults(mut self, faults: impl Serialize) -> Problem {
+        self.rest.faults = serde_json::to_value(faults).ok();
+        self
     }
 
     /// Of this node.
-    pub fn of_node(self, node: impl Into<String>) -> Problem {
-        Problem { node: Some(node.into()), ..self }
+    pub fn of_node(mut self, node: impl Into<String>) -> Problem {
+        self.rest.node = Some(node.into());
+        self
     }
 
     /// The same as a conflict with what has this signature.
-    pub fn into_conflict(self, signature: impl Into<String>) -> Problem {
-        let as_conflict = Problem::conflict(String::new());
-        Problem {
-            title: as_conflict.title,
-            status: as_conflict.status,
-            signature: Some(signature.into()),
-            ..self
-        }
+    pub fn into_conflict(mut self, signature: impl Into<String>) -> Problem {
+        self.rest.signature = Some(signature.into());
+        Problem { detail: self.detail, rest: self.rest, ..Problem::conflict("") }
     }
 
     /// With one more member.
     pub fn with_member(mut self, name: &str, value: impl Serialize) -> Problem {
         if let Ok(value) = serde_json::to_value(value) {
-            self.more.insert(name.to_owned(), value);
+            self.rest.more.insert(name.to_owned(), value);
         }
         self
     }
@@ -164,7 +165,7 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status());
-        if let Some(after) = self.retry_after {
+        if let Some(after) = self.rest.retry_after {
             response.insert_header((header::RETRY_AFTER, after.as_secs().max(1).to_string()));
         }
         let body = serde_json::to_string(self).unwrap_or_default();

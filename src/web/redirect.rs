@@ -1,6 +1,6 @@
 //! The HTTP port while HTTPS is on: sends browsers over, and answers health checks (NET-51).
 
-use super::{Web, headers, limits};
+use super::{Web, headers, limits, ready};
 use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::middleware::from_fn;
@@ -19,6 +19,7 @@ pub(super) fn server(web: Web, socket: TcpListener) -> io::Result<Server> {
             .app_data(web::Data::new(web.clone()))
             .wrap(from_fn(limits::bound))
             .wrap(from_fn(headers::secure))
+            .configure(ready::routes)
             .default_service(web::to(over))
     });
     let server = server

@@ -6,7 +6,7 @@ use super::remote::server::{self as remote, Remote};
 use super::settings::{Settings, SettingsError};
 use super::tls::{self, TlsError};
 use super::user::{self, UserError};
-use super::{Web, headers, limits, redirect, session};
+use super::{Web, assets, headers, limits, metrics, mosaic, ready, redirect, session};
 use crate::config::paths::Paths;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
@@ -152,7 +152,10 @@ pub fn server(
 
 /// Everything that is served.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.configure(remote::routes).service(
+    for routes in [remote::routes, ready::routes, metrics::routes, mosaic::routes, assets::routes] {
+        config.configure(routes);
+    }
+    config.service(
         web::resource("/api/v1/session")
             .route(web::get().to(session::show))
             .route(web::post().to(session::login))

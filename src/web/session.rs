@@ -1,9 +1,9 @@
 //! Logging in and out: `/api/v1/session`.
 
 use super::Web;
-use super::auth;
 use super::principal::{self, How, Identity, genuine, identify, web_of};
 use super::problem::Problem;
+use super::{audit, auth};
 use crate::control::Access;
 use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
@@ -30,8 +30,6 @@ pub struct SessionReport {
     pub methods: Vec<&'static str>,
     /// Name of this node in the cluster.
     pub node: Option<String>,
-    /// Name of the cluster.
-    pub cluster: Option<String>,
     /// Version of SafeKit.
     pub version: &'static str,
     /// The connection is protected.
@@ -75,7 +73,6 @@ pub async fn login(request: HttpRequest, body: web::Json<Credentials>) -> Result
 pub fn begin(web: &Web, request: &HttpRequest, login: auth::Login) -> Result<HttpResponse, Problem> {
     let address = principal::address(request);
     let auth::Login { user, access } = login;
-    let role = access.map_or("none".to_owned(), |access| access.to_string());
     // The session of before is over, whoever logs in.
     if let Some((key, _)) = request.cookie(COOKIE).and_then(|c| web.sessions.find(c.value(), Instant::now()))
     {
@@ -83,7 +80,7 @@ pub fn begin(web: &Web, request: &HttpRequest, login: auth::Login) -> Result<Htt
     }
     let begun = web.sessions.begin(&user, access, address, Instant::now());
     let (cookie, session) = begun.map_err(|e| Problem::unavailable(format!("no session can begin: {e}")))?;
-    tracing::info!(user, %address, role, "login");
+    audit::login(web, &user, address, access);
     let key = web.sessions.find(cookie.expose(), Instant::now()).map(|(key, _)| key);
     let identity =
         key.map(|key| Identity { user, access, address, how: How::Session(key), csrf: Some(session.csrf) });
@@ -99,7 +96,7 @@ pub async fn logout(request: HttpRequest) -> Result<HttpResponse, Problem> {
     genuine(&web, &request, identity.as_ref())?;
     if let Some(Identity { how: How::Session(key), user, address, .. }) = identity {
         web.sessions.end(key);
-        tracing::info!(user, %address, "logout");
+        audit::logout(&web, &user, address);
     }
     let nobody = web.auth.everybody().is_none();
     let identity = if nobody { None } else { identify(&web, &request).await? };
@@ -133,7 +130,6 @@ fn report(web: &Web, request: &HttpRequest, identity: Option<Identity>) -> Sessi
         csrf,
         methods: web.auth.methods(),
         node: web.here.node(),
-        cluster: web.here.cluster(),
         version: env!("CARGO_PKG_VERSION"),
         https: request.app_config().secure(),
         warnings: web.warnings(),

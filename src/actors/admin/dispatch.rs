@@ -2,14 +2,16 @@
 
 use super::install::Install;
 use super::{Admin, AdminError, follow};
-use crate::control::Request;
 use crate::control::server::Call;
+use crate::control::{Request, SessionEvent};
+use jiff::Timestamp;
 
 impl Admin {
     /// Answers a request; its exit code.
     pub(super) async fn answer(&self, call: &Call) -> Result<i32, AdminError> {
         match &call.request {
             Request::Ping => Ok(0),
+            Request::Session(event) => Ok(self.session(call, *event)),
             Request::Level { module } => self.level(call, module.as_ref()).await,
             Request::State { module, verbose } => self.state(call, module.as_ref(), *verbose).await,
             Request::Explain { module } => self.explain(call, module).await,
@@ -51,6 +53,19 @@ impl Admin {
         }
     }
 
+    /// Notes who logs in to the web service.
+    fn session(&self, call: &Call, event: SessionEvent) -> i32 {
+        let who = call.caller.name();
+        let text = match event {
+            SessionEvent::Login => format!("login of {who}"),
+            SessionEvent::Logout => format!("logout of {who}"),
+            SessionEvent::Refused { more: 0 } => format!("login of {who} refused"),
+            SessionEvent::Refused { more } => format!("login of {who} refused, and {more} others before"),
+        };
+        self.0.store.commands().session(Timestamp::now(), &text);
+        0
+    }
+
     /// What the node holds: modules, configurations, the cluster.
     async fn change(&self, call: &Call, request: &Request) -> Result<i32, AdminError> {
         match request {
@@ -87,7 +102,6 @@ impl Admin {
             Request::ClusterDelKey => self.cluster_key(call, false).await,
             Request::ClusterCheck => self.cluster_check(call).await,
             Request::Boot { module, op } => self.boot(call, module.as_ref(), *op).await,
-            Request::Webserver { op } => self.webserver(call, *op).await,
             Request::Firewall { op, module } => self.firewall(call, *op, module.as_ref()).await,
             // `answer` has all the others.
             _ => Ok(1),

@@ -24,7 +24,6 @@ mod run;
 mod shutdown;
 mod view;
 mod watchers;
-mod webserver;
 
 pub use error::AdminError;
 pub use run::{StartError, run};

@@ -1,6 +1,5 @@
 //! Who may log in, and with which role.
 
-pub mod edit;
 pub mod file;
 pub mod group;
 pub mod htpasswd;
@@ -67,7 +66,7 @@ pub enum Auth {
     /// Everybody has this role (WEB-45).
     Nobody(Access),
     /// user.conf and group.conf (WEB-42).
-    File(FileUsers),
+    File(Box<FileUsers>),
 }
 
 impl Auth {
@@ -75,7 +74,7 @@ impl Auth {
     pub fn new(paths: &Paths, settings: &Settings) -> Result<Auth, SettingsError> {
         match settings.method {
             Method::Nobody(access) => Ok(Auth::Nobody(access)),
-            Method::File => Ok(Auth::File(FileUsers::new(&paths.web_conf()))),
+            Method::File => Ok(Auth::File(Box::new(FileUsers::new(&paths.web_conf())))),
             Method::Ldap | Method::OpenId => {
                 let name = if settings.method == Method::Ldap { "useldap" } else { "useopenid" };
                 let line = settings.define(name).map_or(1, |d| d.line);
