@@ -5,9 +5,10 @@ set -euo pipefail
 
 # command:package
 needed=(ip:iproute2 ping:iputils-ping python3:python3 zip:zip pkill:procps pidof:sysvinit-utils mkfs.ext4:e2fsprogs)
-# The tests run databases in replicated directories, shift the clocks of single programs and set ACLs.
+# The tests run databases in replicated directories, shift the clocks of single programs, set ACLs, and put a load
+# balancer before a module.
 if [ "${1:-}" = --tests ]; then
-    needed+=(psql:postgresql mariadb:mariadb-client-core mariadbd:mariadb-server-core faketime:faketime setfacl:acl)
+    needed+=(psql:postgresql mariadb:mariadb-client-core mariadbd:mariadb-server-core faketime:faketime setfacl:acl haproxy:haproxy curl:curl)
 fi
 
 missing=()

@@ -1,9 +1,12 @@
 #!/bin/sh
 # Installs SafeKit from a build tree (ADM-50): programs, services, modules to begin with.
-#   scripts/install.sh [--build DIR] [--root DIR] [--no-services]
+#   scripts/install.sh [--build DIR] [--root DIR] [--no-services] [-nofirewall] [-passwd PASSWORD]
 # --build        directory with the programs (default: target/release of this tree)
 # --root         install under this directory instead of /, for packages; implies --no-services
 # --no-services  create no user and do not touch systemd
+# -nofirewall    do not open the ports of SafeKit in the firewall of this system
+# -passwd        password of admin in the web console and of distributed commands; - reads it from standard
+#                input. Without it: safekit -r webservercfg -passwd, on all nodes the same
 # Installing again upgrades: modules, configurations, keys and logs stay.
 set -eu
 
@@ -11,6 +14,8 @@ tree=$(cd "$(dirname "$0")/.." && pwd)
 build=$tree/target/release
 root=
 services=yes
+firewall=yes
+password=
 
 fail() {
     echo "install.sh: $*" >&2
@@ -22,7 +27,9 @@ while [ $# -gt 0 ]; do
     --build) build=${2:?--build needs a directory} && shift ;;
     --root) root=${2:?--root needs a directory} && services=no && shift ;;
     --no-services) services=no ;;
-    *) fail "unknown option $1: use [--build DIR] [--root DIR] [--no-services]" ;;
+    -nofirewall) firewall=no ;;
+    -passwd) password=${2:?-passwd needs a password, or - for standard input} && shift ;;
+    *) fail "unknown option $1: use [--build DIR] [--root DIR] [--no-services] [-nofirewall] [-passwd PASSWORD]" ;;
     esac
     shift
 done
@@ -34,7 +41,7 @@ safevar=$root/var/safekit
 units=$root/etc/systemd/system
 
 [ -n "$root" ] || [ "$(id -u)" = 0 ] || fail "run it as root, or with --root DIR"
-for program in safekit safeadmin safeguard rfsbox; do
+for program in safekit safeadmin safeguard safewebserver rfsbox; do
     [ -x "$build/$program" ] || fail "$build/$program is missing: run \"cargo build --release\" first"
 done
 command -v zip >/dev/null || fail "zip is missing: install it, the modules are packed with it"
@@ -52,6 +59,7 @@ put_program() {
 }
 
 make_directories() {
+    install -d -m 755 "$safe/bin" "$safe/web/bin"
     install -d -m 755 "$safe" "$safe/conf" "$safe/private/bin" "$safe/private/conf/include" \
         "$safe/private/modules" "$safe/modules/lastconfig" "$safevar" "$safevar/modules" \
         "$safevar/run" "$safevar/snapshot"
@@ -65,9 +73,13 @@ make_directories() {
 put_programs() {
     put_program "$build/safekit" "$safe/safekit"
     # Special commands (safekit -r) that are the same program under another name.
-    ln -sf ../../safekit "$safe/private/bin/vip_if_ctrl"
+    for name in vip_if_ctrl webservercfg; do
+        ln -sf ../../safekit "$safe/private/bin/$name"
+    done
+    ln -sf ../safekit "$safe/bin/webservercfg"
+    ln -sf ../../safekit "$safe/web/bin/htpasswd"
     for program in safeadmin safeguard safewebserver rfsbox; do
-        [ ! -x "$build/$program" ] || put_program "$build/$program" "$safe/private/bin/$program"
+        put_program "$build/$program" "$safe/private/bin/$program"
     done
 }
 
@@ -82,6 +94,19 @@ pack_templates() {
     done
 }
 
+# Settings that were changed stay; the delivered ones are beside them.
+put_web_settings() {
+    install -d -m 750 "$safe/web/conf" "$safe/web/conf/ssl"
+    install -m 440 "$tree/conf/web/httpd.conf" "$safe/web/conf/httpd.conf.default"
+    [ -e "$safe/web/conf/httpd.conf" ] || install -m 640 "$tree/conf/web/httpd.conf" "$safe/web/conf/httpd.conf"
+    for log in httpd.log access.log; do
+        [ -e "$safevar/$log" ] || install -m 640 /dev/null "$safevar/$log"
+    done
+    [ $services = no ] ||
+        chown safekit:safekit "$safe/web/conf" "$safe/web/conf/ssl" "$safe/web/conf/httpd.conf" \
+            "$safe/web/conf/httpd.conf.default" "$safevar/httpd.log" "$safevar/access.log"
+}
+
 put_units() {
     install -d -m 755 "$units"
     for unit in "$tree"/conf/systemd/*.service; do
@@ -89,15 +114,32 @@ put_units() {
     done
 }
 
+known=no
+[ ! -e "$units/safewebserver.service" ] || known=yes
 [ $services = no ] || add_user
 make_directories
 put_programs
 pack_templates
+put_web_settings
 put_units
 if [ $services = yes ]; then
     chgrp safekit "$safevar/run"
     systemctl daemon-reload
     # Enabled and started, never restarted: the modules that run stay as they are.
     systemctl enable --now safeguard.service safeadmin.service
+    case $password in
+    "") ;;
+    -) "$safe/safekit" -r webservercfg -passwd ;;
+    # A built-in of the shell: in no list of processes.
+    *) printf '%s\n' "$password" | "$safe/safekit" -r webservercfg -passwd ;;
+    esac
+    # The first time only: "safekit boot weboff" is kept by an upgrade.
+    [ "$known" = yes ] || systemctl enable safewebserver.service
+    if systemctl is-enabled --quiet safewebserver.service; then
+        systemctl restart safewebserver.service
+    fi
+    if [ $firewall = yes ]; then
+        "$safe/safekit" firewallcfg add || echo "install.sh: open the ports by hand, or run it again later" >&2
+    fi
 fi
 echo "SafeKit is installed in $safe. Next: $safe/safekit level"

@@ -1,7 +1,9 @@
 //! What a command line asks for, and what can be wrong with it.
 
+use super::htpasswd::Htpasswd;
 use super::remote::Remote;
 use super::sandbox::SandboxCommand;
+use super::webservercfg::Webservercfg;
 use crate::config::paths::BadRoot;
 use crate::control::Request;
 use crate::control::client::ClientError;
@@ -42,6 +44,10 @@ pub enum Job {
     Special(Vec<OsString>),
     /// `vip_if_ctrl -L` (CLI-124).
     Interfaces,
+    /// `webservercfg` (CLI-133, CLI-134).
+    Webservercfg(Webservercfg),
+    /// `htpasswd` (CLI-135).
+    Htpasswd(Htpasswd),
     /// `safekit sandbox`: a cluster on this machine.
     Sandbox(SandboxCommand),
     /// Completion script of a shell.
@@ -96,6 +102,9 @@ pub enum CliError {
     /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
+    /// A special command did not do it.
+    #[error("{0}")]
+    Failed(String),
     /// A command of the guide that a later version will have.
     #[error("not supported yet: safekit {0}")]
     NotYet(String),

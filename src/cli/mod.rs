@@ -7,12 +7,14 @@ mod args;
 mod cluster;
 mod control;
 mod farm;
+mod htpasswd;
 mod job;
 mod local;
 mod log;
 mod module;
 mod monitor;
 mod node;
+mod password;
 mod print;
 mod remote;
 mod rescue;
@@ -21,6 +23,7 @@ pub mod sandbox;
 mod show;
 mod table;
 mod vip_if_ctrl;
+mod webservercfg;
 
 #[cfg(test)]
 mod tests;
@@ -30,12 +33,15 @@ pub use job::{Ask, CliError, Context, Job, Print};
 
 use crate::config::paths::Paths;
 use crate::control::client::Client;
+use crate::node::webconf;
 use clap::Parser;
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 /// This program under the names of special commands, below SAFE.
-pub const ALIASES: [&str; 1] = ["private/bin/vip_if_ctrl"];
+pub const ALIASES: [&str; 4] =
+    ["private/bin/vip_if_ctrl", "private/bin/webservercfg", "bin/webservercfg", "web/bin/htpasswd"];
 
 /// How long a command waits for `safeadmin` (CLI-003), unless SAFEKIT_WAIT_MS says otherwise.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -54,6 +60,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
 pub fn parse(args: &[OsString], context: &Context) -> Result<Job, CliError> {
     if args.first().is_some_and(|program| vip_if_ctrl::is_name(program)) {
         return vip_if_ctrl::job(args, context);
+    }
+    match args.first().and_then(|program| Path::new(program).file_name()).and_then(|name| name.to_str()) {
+        Some(webservercfg::NAME) => return webservercfg::job(args),
+        Some(htpasswd::NAME) => return htpasswd::job(args),
+        _ => {}
     }
     if remote::is_special(args) {
         return remote::distribute(String::new(), Job::Special(Vec::new()));
@@ -75,6 +86,9 @@ fn perform(job: Job) -> Result<i32, CliError> {
         Job::Environment => local::environment(),
         Job::Special(words) => local::special(&words),
         Job::Interfaces => vip_if_ctrl::interfaces(),
+        Job::Webservercfg(command) => webservercfg::run(command),
+        // Who is no root writes files of his own.
+        Job::Htpasswd(command) => htpasswd::run(&command, webconf::owner().ok().filter(|_| is_root())),
         Job::Sandbox(command) => Ok(sandbox::run(command)?),
         Job::Completions(shell) => local::completions(shell),
     }
@@ -92,6 +106,10 @@ fn answer(ask: &Ask) -> Result<i32, CliError> {
     }
     let code = answer.code().unwrap_or(1);
     printer.finish(code, answer.into_attachment())
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
 }
 
 fn patience() -> Result<Duration, CliError> {

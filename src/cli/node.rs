@@ -2,7 +2,7 @@
 
 use super::args::{JsonArg, ModuleArg};
 use super::job::{Ask, CliError, Context, Job, Print};
-use crate::control::{BootOp, CleanWhat, FirewallOp, Request};
+use crate::control::{BootOp, CleanWhat, FirewallOp, Request, WebserverOp};
 use crate::ids::ModuleName;
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -21,6 +21,13 @@ pub enum NodeCommand {
     /// Open or close the ports of SafeKit or of a module in the local firewall
     #[command(after_help = "Examples:\n  safekit firewallcfg add\n  safekit firewallcfg add mirror")]
     Firewallcfg(FirewallArgs),
+    /// Start, stop or restart the web service, or print whether it runs
+    #[command(after_help = "Examples:\n  safekit webserver restart\n  safekit webserver status")]
+    Webserver {
+        /// The operation; start and restart end when it answers
+        #[arg(value_enum, default_value = "status")]
+        op: WebserverWord,
+    },
     /// Completion script of a shell
     #[command(after_help = "Example:\n  safekit completions bash > /etc/bash_completion.d/safekit")]
     Completions {
@@ -33,9 +40,6 @@ pub enum NodeCommand {
     /// Kill of monitored processes.
     #[command(hide = true)]
     Kill(Later),
-    /// Web service.
-    #[command(hide = true)]
-    Webserver(Later),
     /// Snapshot for the support.
     #[command(hide = true)]
     Snapshot(Later),
@@ -71,14 +75,11 @@ pub enum BootWord {
     Off,
     /// Print the setting
     Status,
-    /// Web service on.
-    #[value(hide = true)]
+    /// Start the web service at boot
     Webon,
-    /// Web service off.
-    #[value(hide = true)]
+    /// Do not start it
     Weboff,
-    /// Web service status.
-    #[value(hide = true)]
+    /// Print the setting of the web service
     Webstatus,
     /// SNMP agent on.
     #[value(hide = true)]
@@ -89,6 +90,30 @@ pub enum BootWord {
     /// SNMP agent status.
     #[value(hide = true)]
     Snmpstatus,
+}
+
+/// Word of `webserver`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WebserverWord {
+    /// Start it
+    Start,
+    /// Stop it
+    Stop,
+    /// Stop and start it
+    Restart,
+    /// Print running or stopped
+    Status,
+}
+
+impl WebserverWord {
+    fn op(self) -> WebserverOp {
+        match self {
+            WebserverWord::Start => WebserverOp::Start,
+            WebserverWord::Stop => WebserverOp::Stop,
+            WebserverWord::Restart => WebserverOp::Restart,
+            WebserverWord::Status => WebserverOp::Status,
+        }
+    }
 }
 
 /// Arguments of `clean`.
@@ -137,10 +162,10 @@ impl NodeCommand {
             NodeCommand::Firewallcfg(args) => {
                 Ok(Job::text(Request::Firewall { op: args.op, module: args.module }))
             }
+            NodeCommand::Webserver { op } => Ok(Job::text(Request::Webserver { op: op.op() })),
             NodeCommand::Completions { shell } => Ok(Job::Completions(shell)),
             NodeCommand::Errd(words) => later("errd", words),
             NodeCommand::Kill(words) => later("kill", words),
-            NodeCommand::Webserver(words) => later("webserver", words),
             NodeCommand::Snapshot(words) => later("snapshot", words),
             NodeCommand::Dump(words) => later("dump", words),
             NodeCommand::Uninstall(words) => later("uninstall", words),
@@ -151,15 +176,15 @@ impl NodeCommand {
 
 impl BootArgs {
     fn job(self, context: &Context) -> Result<Job, CliError> {
-        let not_yet = |word: &str| Err(CliError::NotYet(format!("boot {word}")));
+        let web = |op| Ok(Job::text(Request::Webserver { op }));
         let not_linux = |word: &str| Err(CliError::NotLinux(format!("boot {word}")));
         let op = match self.op {
             BootWord::On => BootOp::On,
             BootWord::Off => BootOp::Off,
             BootWord::Status => BootOp::Status,
-            BootWord::Webon => return not_yet("webon"),
-            BootWord::Weboff => return not_yet("weboff"),
-            BootWord::Webstatus => return not_yet("webstatus"),
+            BootWord::Webon => return web(WebserverOp::BootOn),
+            BootWord::Weboff => return web(WebserverOp::BootOff),
+            BootWord::Webstatus => return web(WebserverOp::BootStatus),
             BootWord::Snmpon => return not_linux("snmpon"),
             BootWord::Snmpoff => return not_linux("snmpoff"),
             BootWord::Snmpstatus => return not_linux("snmpstatus"),

@@ -169,8 +169,6 @@ fn wrong_lines() {
         ("rfssync external both monday -m mirror", 2, "neither prim nor second"),
         ("rfssync external prim \"two words\" -m mirror", 2, "without blanks"),
         ("rfssync full", 2, "which module?"),
-        ("webserver restart", 1, "not supported yet: safekit webserver restart"),
-        ("boot webstatus", 1, "not supported yet: safekit boot webstatus"),
         ("boot snmpstatus", 1, "not supported on Linux: safekit boot snmpstatus"),
         ("safeagent start", 1, "not supported on Linux: safekit safeagent"),
     ] {

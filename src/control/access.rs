@@ -1,6 +1,6 @@
 //! What a user of the web service may ask for: roles (WEB-23), and which request needs which.
 
-use super::options::{BootOp, RescueRequest, RfsRequest};
+use super::options::{BootOp, RescueRequest, RfsRequest, WebserverOp};
 use super::request::Request;
 use crate::fsm::command::Command;
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,10 @@ impl Request {
             Request::Boot { op: BootOp::Status, .. } => (Monitor, "boot status"),
             Request::Boot { op: BootOp::On | BootOp::Off, .. } => (Admin, "boot"),
             Request::Shutdown => (Admin, "shutdown"),
+            Request::Webserver { op: WebserverOp::Status | WebserverOp::BootStatus } => {
+                (Monitor, "webserver status")
+            }
+            Request::Webserver { .. } => (Admin, "webserver"),
             Request::Firewall { .. } => (Admin, "firewallcfg"),
         }
     }

@@ -1,6 +1,8 @@
 //! What a request says about itself: its module, its line in the command log, its limits.
 
-use super::options::{BootOp, ClusterSource, FirewallOp, InstallSource, RescueRequest, RfsRequest};
+use super::options::{
+    BootOp, ClusterSource, FirewallOp, InstallSource, RescueRequest, RfsRequest, WebserverOp,
+};
 use super::request::Request;
 use crate::fsm::command::Command;
 use crate::ids::ModuleName;
@@ -90,6 +92,7 @@ impl Request {
             Request::Boot { op: BootOp::On, .. } => "boot on".to_owned(),
             Request::Boot { op: BootOp::Off, .. } => "boot off".to_owned(),
             Request::Shutdown => "shutdown".to_owned(),
+            Request::Webserver { op } => webserver_line(*op)?.to_owned(),
             Request::Firewall { op: FirewallOp::Add, .. } => "firewallcfg add".to_owned(),
             Request::Firewall { op: FirewallOp::Del, .. } => "firewallcfg del".to_owned(),
             _ => return None,
@@ -134,6 +137,17 @@ impl Request {
             _ => Ok(()),
         }
     }
+}
+
+fn webserver_line(op: WebserverOp) -> Option<&'static str> {
+    Some(match op {
+        WebserverOp::Start => "webserver start",
+        WebserverOp::Stop => "webserver stop",
+        WebserverOp::Restart => "webserver restart",
+        WebserverOp::BootOn => "boot webon",
+        WebserverOp::BootOff => "boot weboff",
+        WebserverOp::Status | WebserverOp::BootStatus => return None,
+    })
 }
 
 fn control_line(module: &ModuleName, command: Command, identity: Option<&str>, user: Option<&str>) -> String {

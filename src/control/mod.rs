@@ -25,7 +25,7 @@ pub use content::{ConfigurationRow, Fault, HistoryRow, TemplateKind, TemplateRow
 pub use farm::{BitmapRow, FarmReport, OwnerRow};
 pub use options::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,
-    RescueRequest, RfsRequest, SessionEvent, Until,
+    RescueRequest, RfsRequest, SessionEvent, Until, WebserverOp,
 };
 pub use overview::{
     AddressRow, ClusterOverview, ClusterReport, ModuleOverview, NodeRow, Overview, ProgressReport, ShareRow,

@@ -151,6 +151,26 @@ pub enum BootOp {
     Status,
 }
 
+/// Operation on the web service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WebserverOp {
+    /// Start it; ends when it answers.
+    Start,
+    /// Stop it.
+    Stop,
+    /// Stop and start it.
+    Restart,
+    /// Print `running`, or `stopped` and end with 1.
+    Status,
+    /// Start it at boot.
+    BootOn,
+    /// Do not.
+    BootOff,
+    /// Print whether it is started at boot: `on` or `off`.
+    BootStatus,
+}
+
 /// Operation on the firewall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]

@@ -2,7 +2,7 @@
 
 use super::options::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,
-    RescueRequest, RfsRequest, SessionEvent, Until,
+    RescueRequest, RfsRequest, SessionEvent, Until, WebserverOp,
 };
 use crate::fsm::command::Command;
 use crate::fsm::resource::{ResourceName, Value};
@@ -291,6 +291,11 @@ pub enum Request {
     },
     /// Stop all running modules (CLI-034).
     Shutdown,
+    /// The web service of the node (CLI-031, CLI-032).
+    Webserver {
+        /// The operation.
+        op: WebserverOp,
+    },
     /// Firewall rules of SafeKit or of a module (CLI-039, CLI-040).
     Firewall {
         /// The operation.

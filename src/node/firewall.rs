@@ -6,7 +6,7 @@
 use super::script;
 use crate::config::cluster::{ClusterConfig, DEFAULT_PORT};
 use crate::config::module::ModuleConfig;
-use crate::config::ports::{self, Port, WEB_PORT};
+use crate::config::ports::{self, Port};
 use crate::ids::ModuleId;
 use std::process::Command;
 use std::time::Duration;
@@ -14,16 +14,13 @@ use std::time::Duration;
 /// Time a command of the firewall has.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Web service with TLS.
-const WEB_TLS_PORT: u16 = 9453;
-
-/// Ports of `safeadmin` and `safewebserver` (CLI-039).
-pub fn core_ports(cluster: Option<&ClusterConfig>) -> Vec<Port> {
+/// Ports of `safeadmin` and `safewebserver`, whose two are `web` (CLI-039).
+pub fn core_ports(cluster: Option<&ClusterConfig>, web: [u16; 2]) -> Vec<Port> {
     let port = |process, proto, number| Port { process, name: "port", proto, number };
     vec![
         port("safeadmin", "UDP", cluster.map_or(DEFAULT_PORT, |cluster| cluster.port)),
-        port("webconsole", "TCP", WEB_PORT),
-        port("webconsole", "TCP", WEB_TLS_PORT),
+        port("webconsole", "TCP", web[0]),
+        port("webconsole", "TCP", web[1]),
     ]
 }
 
@@ -254,7 +251,7 @@ mod tests {
     #[test]
     fn core_and_module_have_ports_of_their_own() {
         let numbers = |ports: Vec<Port>| ports.iter().map(|port| port.number).collect::<Vec<_>>();
-        assert_eq!(numbers(core_ports(None)), [4800, 9010, 9453]);
+        assert_eq!(numbers(core_ports(None, [9010, 443])), [4800, 9010, 443]);
         let text = super::super::testing::userconfig("", 30_000);
         let load = |text: &str| crate::config::module::load(text, "userconfig.xml", &|_| None, None).unwrap();
         assert_eq!(numbers(module_ports(3, &load(&text))), [8890]);

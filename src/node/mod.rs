@@ -23,6 +23,8 @@ pub mod service;
 pub mod sysctl;
 pub mod templates;
 pub mod tree;
+pub mod webconf;
+pub mod webserver;
 
 #[cfg(test)]
 mod install_tests;

@@ -23,8 +23,8 @@ const LONGEST: u64 = 4096;
 /// Who starts and stops the services of this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Manager {
-    /// `systemctl`.
-    Systemd,
+    /// systemd, by its program `systemctl`.
+    Systemd(PathBuf),
     /// The supervisor of a node in a sandbox, by its socket.
     Supervisor(PathBuf),
 }
@@ -72,7 +72,7 @@ impl Manager {
     pub fn from_env() -> Manager {
         match std::env::var_os(SUPERVISOR_VARIABLE).filter(|socket| !socket.is_empty()) {
             Some(socket) => Manager::Supervisor(socket.into()),
-            None => Manager::Systemd,
+            None => Manager::Systemd("systemctl".into()),
         }
     }
 
@@ -82,7 +82,7 @@ impl Manager {
     /// Every [`ServiceError`] but `Runs`; that it has answered is another matter.
     pub fn start(&self, service: &str) -> Result<(), ServiceError> {
         match self {
-            Manager::Systemd => systemctl(&["start", &unit(service)]),
+            Manager::Systemd(program) => systemctl(program, &["start", &unit(service)]),
             Manager::Supervisor(socket) => ask(socket, &format!("start {service}")).map(drop),
         }
     }
@@ -93,7 +93,7 @@ impl Manager {
     /// Every [`ServiceError`].
     pub fn stop(&self, service: &str) -> Result<(), ServiceError> {
         match self {
-            Manager::Systemd => systemctl(&["stop", &unit(service)]),
+            Manager::Systemd(program) => systemctl(program, &["stop", &unit(service)]),
             Manager::Supervisor(socket) => {
                 let end = Instant::now() + TIMEOUT;
                 ask(socket, &format!("stop {service}"))?;
@@ -114,7 +114,9 @@ impl Manager {
     /// The supervisor cannot be asked; systemd that cannot be asked runs nothing.
     pub fn runs(&self, service: &str) -> Result<bool, ServiceError> {
         match self {
-            Manager::Systemd => Ok(systemctl(&["is-active", "--quiet", &unit(service)]).is_ok()),
+            Manager::Systemd(program) => {
+                Ok(systemctl(program, &["is-active", "--quiet", &unit(service)]).is_ok())
+            }
             Manager::Supervisor(socket) => Ok(shown(socket, service)?.pid.is_some()),
         }
     }
@@ -125,7 +127,9 @@ impl Manager {
     /// As [`Manager::runs`].
     pub fn at_boot(&self, service: &str) -> Result<bool, ServiceError> {
         match self {
-            Manager::Systemd => Ok(systemctl(&["is-enabled", "--quiet", &unit(service)]).is_ok()),
+            Manager::Systemd(program) => {
+                Ok(systemctl(program, &["is-enabled", "--quiet", &unit(service)]).is_ok())
+            }
             Manager::Supervisor(socket) => Ok(shown(socket, service)?.boot),
         }
     }
@@ -137,7 +141,7 @@ impl Manager {
     pub fn set_boot(&self, service: &str, on: bool) -> Result<(), ServiceError> {
         let word = if on { "enable" } else { "disable" };
         match self {
-            Manager::Systemd => systemctl(&[word, &unit(service)]),
+            Manager::Systemd(program) => systemctl(program, &[word, &unit(service)]),
             Manager::Supervisor(socket) => ask(socket, &format!("{word} {service}")).map(drop),
         }
     }
@@ -147,8 +151,8 @@ fn unit(service: &str) -> String {
     format!("{service}.service")
 }
 
-fn systemctl(args: &[&str]) -> Result<(), ServiceError> {
-    let mut command = Command::new("systemctl");
+fn systemctl(program: &Path, args: &[&str]) -> Result<(), ServiceError> {
+    let mut command = Command::new(program);
     let done = script::output(command.args(args), TIMEOUT);
     done.map(drop).map_err(|reason| ServiceError::Systemctl { command: args.join(" "), reason })
 }
@@ -172,4 +176,53 @@ fn exchange(socket: &Path, request: &str) -> io::Result<Result<Vec<Shown>, Strin
     let mut text = String::new();
     stream.take(LONGEST).read_to_string(&mut text)?;
     Ok(serde_json::from_str(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A systemctl that writes its arguments down, and refuses what its file `refused` names.
+    #[test]
+    fn systemd_is_asked_by_systemctl() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("systemctl");
+        let script = "#!/bin/sh\ncd \"$(dirname \"$0\")\"\necho \"$*\" >>calls\n\
+                      if [ \"$1\" = \"$(cat refused)\" ]; then echo 'no such unit' >&2; exit 5; fi\n";
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let refuse = |word: &str| fs::write(dir.path().join("refused"), word).unwrap();
+        let manager = Manager::Systemd(program);
+        refuse("none");
+        manager.start("web").unwrap();
+        manager.stop("web").unwrap();
+        manager.set_boot("web", true).unwrap();
+        manager.set_boot("web", false).unwrap();
+        assert!(manager.runs("web").unwrap() && manager.at_boot("web").unwrap());
+        refuse("is-active");
+        assert!(!manager.runs("web").unwrap());
+        refuse("is-enabled");
+        assert!(!manager.at_boot("web").unwrap());
+        refuse("start");
+        let error = manager.start("web").unwrap_err().to_string();
+        assert_eq!(error, "\"systemctl start web.service\" failed: exit status: 5: no such unit");
+        let calls = fs::read_to_string(dir.path().join("calls")).unwrap();
+        let wanted = [
+            "start web.service",
+            "stop web.service",
+            "enable web.service",
+            "disable web.service",
+            "is-active --quiet web.service",
+            "is-enabled --quiet web.service",
+        ];
+        assert_eq!(calls.lines().take(6).collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn without_a_supervisor_it_says_where_it_was_looked_for() {
+        let error = Manager::Supervisor("/none/init.sock".into()).start("web").unwrap_err().to_string();
+        assert!(error.starts_with("cannot ask the supervisor of this node at /none/init.sock: "), "{error}");
+    }
 }

@@ -6,6 +6,8 @@ use super::error::{During, Result, SandboxError};
 use super::node::Node;
 use super::state::{self, State};
 use super::{Sandbox, cgroup};
+use crate::config::paths::Paths;
+use crate::node::webserver;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -79,7 +81,10 @@ pub(super) fn list(sandbox: &Sandbox, state: &State) -> Result<Vec<Console>> {
     let Some(listening) = listening(sandbox)? else { return Ok(Vec::new()) };
     let console = |(node, port): (Node, u16)| Console {
         node: node.name.clone(),
-        url: format!("{}://127.0.0.1:{port}/", if secure(&node) { "https" } else { "http" }),
+        url: format!(
+            "{}://127.0.0.1:{port}/",
+            if paths(&node).https_switch().exists() { "https" } else { "http" }
+        ),
     };
     Ok(nodes(sandbox, state).zip(listening.ports).map(console).collect())
 }
@@ -93,9 +98,8 @@ fn nodes(sandbox: &Sandbox, state: &State) -> impl Iterator<Item = Node> {
     sandbox.machines(state).into_iter().filter(Node::is_node)
 }
 
-/// HTTPS takes the place of HTTP when its configuration is there (WEB-46).
-fn secure(node: &Node) -> bool {
-    node.safe().join("web/conf/ssl/httpd.webconsolessl.conf").exists()
+fn paths(node: &Node) -> Paths {
+    Paths::new(node.safe(), node.safevar())
 }
 
 /// The process: listens until it is killed. Returns only on an error.
@@ -157,7 +161,7 @@ async fn forward(mut outside: TcpStream, node: Node, slot: OwnedSemaphorePermit)
 
 /// Connects to the web service from a thread that is in the node's network.
 fn connect(node: &Node) -> std::io::Result<std::net::TcpStream> {
-    let port = if secure(node) { 9453 } else { 9010 };
+    let port = webserver::port(&paths(node)).map_err(std::io::Error::other)?;
     let stream =
         std::net::TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), CONNECT)?;
     stream.set_nonblocking(true)?;

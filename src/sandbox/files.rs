@@ -3,7 +3,7 @@
 use super::error::{During, Result, SandboxError};
 use super::node::{Node, SERVICES, WEB};
 use super::state::State;
-use super::{bounded::run_bounded, disk, hex};
+use super::{bounded::run_bounded, disk, hex, web};
 use rustix::fs::IFlags;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -50,6 +50,7 @@ pub(super) fn install(node: &Node, state: &State, key: &[u8; 32]) -> Result<()> 
             copy(&private.at, &private.copy)?;
         }
     }
+    web::install_logs(&var, state.account)?;
     if let Some(size) = state.disk {
         let var = node.safevar();
         fs::create_dir(&var).during(|| format!("make {}", var.display()))?;

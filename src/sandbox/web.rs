@@ -6,14 +6,12 @@ use super::node::Node;
 use super::random;
 use super::users::Account;
 use crate::config::paths::Paths;
+use crate::node::webconf::HTTPD_CONF;
 use crate::web::remote::secret::Secret;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
-
-/// Its configuration as it is delivered.
-const HTTPD_CONF: &str = include_str!("../../conf/web/httpd.conf");
 
 /// Of the hash of the password: it protects a trial on this machine, and every node checks it often.
 const COST: u32 = 5;
@@ -65,6 +63,16 @@ pub(super) fn install(node: &Node, account: Account, credentials: &Credentials) 
         own(dir, account)?;
         fs::set_permissions(dir, fs::Permissions::from_mode(0o750))
             .during(|| format!("protect {}", dir.display()))?;
+    }
+    Ok(())
+}
+
+/// Makes its logs in SAFEVAR, where it may not make files itself.
+pub(super) fn install_logs(safevar: &Path, account: Account) -> Result<()> {
+    for name in ["httpd.log", "access.log"] {
+        let path = safevar.join(name);
+        write_new(&path, 0o640, b"")?;
+        own(&path, account)?;
     }
     Ok(())
 }

@@ -23,11 +23,11 @@ export const api = {
     json<{ token: string }>('/tokens', { method: 'POST', json: { name, role, days } }),
   deleteToken: (name: string) => request('/tokens', { method: 'DELETE', query: { name } }),
 
-  control: (node: Node, module: string, command: string, args: Record<string, boolean> = {}) =>
+  control: (node: Node, module: string, command: string) =>
     json<T.Outcome>(path`/modules/${module}/commands`, {
       node,
       method: 'POST',
-      json: { command, arguments: args },
+      json: { command },
       timeoutMs: COMMAND_MS,
     }),
   state: (node: Node, module: string) => json<T.StateReport>(path`/modules/${module}/state`, { node }),

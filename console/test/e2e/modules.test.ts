@@ -88,6 +88,12 @@ test('one of the last three configurations comes back into the wizard', async ()
   expect(await w.page.getByLabel('Automatic restarts allowed').inputValue()).toBe('7');
 });
 
+test('the keys of a module are in its wizard', async () => {
+  await w.login('admin', '/console/en/configuration/modules');
+  await modules().choose('Actions on the configuration of postgresql', /^Encryption/);
+  await w.page.getByRole('button', { name: 'Make new keys…' }).waitFor();
+});
+
 test('the .safe is downloaded', async () => {
   await w.login('admin', '/console/en/configuration/modules');
   const download = w.page.waitForEvent('download');

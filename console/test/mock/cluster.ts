@@ -122,10 +122,10 @@ export class MockCluster {
     this.changed(node);
   }
 
-  command(node: MockNode, user: string, text: string, code = 0): void {
+  command(node: MockNode, user: string, text: string, code = 0, at = Date.now(), lasted = 0): void {
     const pid = 2000 + node.commands.length * 7;
-    node.commands.push({ date: date(Date.now(), true), kind: 'safekit', module: text.split(' -m ')[1] ?? '', pid, event: 'START', text: `safekit ${text} -u ${user}` });
-    node.commands.push({ date: date(Date.now(), true), kind: '', module: '', pid, event: 'END', text: String(code) });
+    node.commands.push({ date: date(at, true), kind: 'safekit', module: text.split(' -m ')[1] ?? '', pid, event: 'START', text: `${text} -u ${user}` });
+    node.commands.push({ date: date(at + lasted, true), kind: '', module: '', pid, event: 'END', text: String(code) });
   }
 
   later(ms: number, action: () => void): void {

@@ -7,7 +7,7 @@ import { test } from 'vitest';
 import type { NodeEvent } from '../../src/api/types';
 import { launch, openPage } from '../e2e/browser';
 import { LoginPage } from '../e2e/pages/login';
-import { startMock } from '../mock/server';
+import { startMock, type MockServer } from '../mock/server';
 
 const OUT = new URL('../../../docs/images/', import.meta.url).pathname;
 const LOOKS = [[1280, 'light'], [1280, 'dark'], [390, 'light'], [390, 'dark']] as const;
@@ -82,6 +82,27 @@ function shots(at: Places): Shot[] {
   return list.filter((s) => !ONLY || ONLY.includes(s.name));
 }
 
+/** A day of work in the command log, and HTTPS. */
+function dress(mock: MockServer): void {
+  const { cluster, settings } = mock.api;
+  settings.https = true;
+  const commands: [node: string, user: string, text: string, code: number, minutesAgo: number, seconds: number][] = [
+    ['node1', 'admin@10.0.0.5', 'config -m postgresql', 0, 214, 3],
+    ['node2', 'admin@10.0.0.5', 'config -m postgresql', 0, 214, 4],
+    ['node1', 'admin@10.0.0.5', 'prim -m postgresql', 0, 190, 5],
+    ['node2', 'admin@10.0.0.5', 'second -m postgresql', 0, 189, 2],
+    ['node3', 'operator@10.0.0.17', 'restart -m web', 0, 74, 9],
+    ['node2', 'operator@10.0.0.17', 'swap -m files', 1, 61, 0],
+    ['node1', 'operator@10.0.0.17', 'swap -m postgresql', 0, 40, 7],
+    ['node2', 'operator@10.0.0.17', 'swap -m postgresql', 0, 32, 6],
+    ['node3', 'admin@10.0.0.5', 'start -m files', 0, 1, 1],
+  ];
+  for (const node of cluster.nodes.values()) node.commands.length = 0;
+  for (const [node, user, text, code, minutes, seconds] of commands) {
+    cluster.command(cluster.node(node), user, text, code, Date.now() - minutes * 60_000, seconds * 1000);
+  }
+}
+
 async function take(page: Page, name: string, window: boolean): Promise<void> {
   const size = page.viewportSize()!;
   // A page is as high as it needs, so that the side bar reaches its end.
@@ -121,6 +142,7 @@ async function series(browser: Browser, url: string, width: number, scheme: 'lig
 test.each(LOOKS)('%i px, %s', async (width, scheme) => {
   const real = process.env['SAFEKIT_URL'];
   const mock = real ? null : await startMock();
+  if (mock) dress(mock);
   const browser = await launch();
   await series(browser, real ?? mock!.url, width, scheme);
   await browser.close();

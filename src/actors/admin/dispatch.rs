@@ -102,6 +102,7 @@ impl Admin {
             Request::ClusterDelKey => self.cluster_key(call, false).await,
             Request::ClusterCheck => self.cluster_check(call).await,
             Request::Boot { module, op } => self.boot(call, module.as_ref(), *op).await,
+            Request::Webserver { op } => self.webserver(call, *op).await,
             Request::Firewall { op, module } => self.firewall(call, *op, module.as_ref()).await,
             // `answer` has all the others.
             _ => Ok(1),

@@ -17,6 +17,7 @@ use crate::node::identity::IdentityError;
 use crate::node::keys::KeyError;
 use crate::node::modules::ModuleError;
 use crate::node::record::RecordError;
+use crate::node::webserver::WebserverError;
 use crate::rfs::rescue::RescueError;
 use crate::store::StoreError;
 
@@ -117,6 +118,9 @@ pub enum AdminError {
     /// A log of a script.
     #[error(transparent)]
     Userlog(#[from] UserlogError),
+    /// The web service.
+    #[error(transparent)]
+    Webserver(#[from] WebserverError),
     /// The firewall.
     #[error(transparent)]
     Firewall(#[from] FirewallError),

@@ -24,6 +24,7 @@ mod run;
 mod shutdown;
 mod view;
 mod watchers;
+mod webserver;
 
 pub use error::AdminError;
 pub use run::{StartError, run};

@@ -7,6 +7,8 @@ use crate::control::{BootOp, BootRow, FirewallOp, Reply};
 use crate::ids::ModuleName;
 use crate::node::boot;
 use crate::node::firewall::{self, Change, System};
+use crate::node::webserver::WebserverError;
+use crate::web::settings::Settings;
 
 impl Admin {
     pub(super) async fn boot(
@@ -51,7 +53,11 @@ impl Admin {
         module: Option<&ModuleName>,
     ) -> Result<i32, AdminError> {
         let ports = match module {
-            None => firewall::core_ports(self.place().ok().as_ref().map(|p| &p.config)),
+            None => {
+                let web = Settings::read(&self.0.paths.httpd_conf()).map_err(WebserverError::from)?;
+                let cluster = self.place().ok();
+                firewall::core_ports(cluster.as_ref().map(|p| &p.config), [web.http_port, web.https_port])
+            }
             Some(module) => {
                 let (id, config) = self.slot(module, |s| (s.id, s.config.clone()))?;
                 let config = config.ok_or_else(|| AdminError::NotConfigured(module.clone()))?;

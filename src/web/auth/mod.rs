@@ -1,5 +1,6 @@
 //! Who may log in, and with which role.
 
+pub mod edit;
 pub mod file;
 pub mod group;
 pub mod htpasswd;

@@ -118,6 +118,8 @@ const pages = {
   'modules.restore.do': 'Restore',
   'modules.restore.busy': 'Restoring the files',
   'modules.restore.none': 'No configuration of this module is kept yet',
+  'modules.keys': 'Encryption and keys',
+  'modules.keys.hint': 'Switch it on or off, make new keys',
   'modules.unconfigure': 'Unconfigure…',
   'modules.unconfigure.hint': 'Keeps the files of the module',
   'modules.unconfigure.title': 'Unconfigure {module}',

@@ -120,6 +120,8 @@ export const configuration: Record<keyof typeof en, string> = {
   'modules.restore.do': 'Restaurer',
   'modules.restore.busy': 'Restauration des fichiers',
   'modules.restore.none': 'Aucune configuration de ce module n’est encore gardée',
+  'modules.keys': 'Chiffrement et clés',
+  'modules.keys.hint': 'L’activer ou non, créer de nouvelles clés',
   'modules.unconfigure': 'Déconfigurer…',
   'modules.unconfigure.hint': 'Garde les fichiers du module',
   'modules.unconfigure.title': 'Déconfigurer {module}',

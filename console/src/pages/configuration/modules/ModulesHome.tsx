@@ -117,6 +117,7 @@ function items(module: ModuleView, mine: ModuleOverview | null, act: (what: Acti
         { kind: 'link' as const, label: t('modules.download'), icon: 'download' as const, hint: t('modules.download.hint'), href: configuration.archive(module.name), download: true },
         { label: t('modules.upload'), icon: 'upload' as const, hint: t('modules.upload.hint'), onSelect: () => act('upload') },
         { label: t('modules.restore'), icon: 'archive' as const, hint: t('modules.restore.hint'), onSelect: () => act('restore') },
+        { kind: 'link' as const, label: t('modules.keys'), icon: 'key' as const, hint: t('modules.keys.hint'), href: `${href(pathOf('configuration', 'modules', module.name, 'config'))}?step=encryption` },
         { kind: 'separator' as const },
       ]
     : [];

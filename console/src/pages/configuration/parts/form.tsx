@@ -134,20 +134,24 @@ export function attrSpec(group: string, name: string): Spec {
   return FIELDS[group]!.find((spec) => spec.name === name)!;
 }
 
-/** The attributes of a tag; `more` are those that are seldom needed. */
-export function Attrs({ item, group, more = false, set }: {
+/** Attributes of a tag: those of a group of FIELDS. */
+export interface Part {
   item: Item;
-  /** Its fields in FIELDS. */
   group: string;
-  more?: boolean;
+  /** Instead of writing the attribute of the tag. */
   set?: (name: string, value: string | null) => void;
-}) {
+}
+
+/** The attributes of one tag or of several; `more` are those that are seldom needed. */
+export function Attrs({ more = false, parts, ...one }: Partial<Part> & { more?: boolean; parts?: Part[] }) {
   const { mode } = useForm();
-  const shown = FIELDS[group]!.filter((spec) => (spec.more ?? false) === more && (!spec.modes || !mode || spec.modes.includes(mode)));
-  if (shown.length === 0) return null;
-  const fields = shown.map((spec) => (
-    <Attr key={spec.name} item={item} spec={spec} set={set && ((value) => set(spec.name, value))} />
-  ));
+  const all = parts ?? [one as Part];
+  const fields = all.flatMap(({ item, group, set }) =>
+    FIELDS[group]!
+      .filter((spec) => (spec.more ?? false) === more && (!spec.modes || !mode || spec.modes.includes(mode)))
+      .map((spec) => <Attr key={`${group}.${spec.name}`} item={item} spec={spec} set={set && ((value) => set(spec.name, value))} />),
+  );
+  if (fields.length === 0) return null;
   return more ? <More>{fields}</More> : <div class="form-grid">{fields}</div>;
 }
 

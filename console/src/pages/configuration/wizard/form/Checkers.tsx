@@ -1,7 +1,7 @@
 import * as model from '../../../../config/module';
 import { t } from '../../../../i18n';
 import { Badge, Button, Card, IconButton } from '../../../../ui';
-import { Attrs, TagFaults, useForm } from '../../parts/form';
+import { Attrs, type Part, TagFaults, useForm } from '../../parts/form';
 
 /** Kinds that the form offers; others are shown when the file has them. */
 const OFFERED: model.CheckerKind[] = ['tcp', 'ping', 'custom', 'module', 'intf', 'ip'];
@@ -31,6 +31,8 @@ function One({ checker }: { checker: model.Checker }) {
   const name = item.attrs.ident ?? item.attrs.name ?? '';
   // A checker of another module may have no <to>: its fields are shown all the same.
   const target: model.Item | null = to ?? (kind === 'module' ? { ...item, tag: 'to', attrs: {}, lines: {} } : null);
+  const set = (attr: string, value: string | null) => edit((text) => model.setTo(text, checker, attr, value));
+  const parts: Part[] = [{ item, group: kind }, ...(target ? [{ item: target, group: `${kind}.to`, set }] : [])];
   return (
     <fieldset class="group">
       <legend>
@@ -41,10 +43,8 @@ function One({ checker }: { checker: model.Checker }) {
         <IconButton icon="trash" label={t('form.remove', { what: name || kind })} onClick={() => edit((text) => model.removeChecker(text, item.at))} />
       </div>
       <TagFaults items={[item, to]} />
-      <Attrs item={item} group={kind} />
-      {target && <Attrs item={target} group={`${kind}.to`} set={(attr, value) => edit((text) => model.setTo(text, checker, attr, value))} />}
-      {target && <Attrs item={target} group={`${kind}.to`} more set={(attr, value) => edit((text) => model.setTo(text, checker, attr, value))} />}
-      <Attrs item={item} group={kind} more />
+      <Attrs parts={parts} />
+      <Attrs parts={parts} more />
     </fieldset>
   );
 }
