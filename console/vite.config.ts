@@ -10,7 +10,8 @@ export default defineConfig({
   plugins: real ? [] : [mockServer()],
   server: {
     port: 9011,
-    proxy: real ? { '/api': real, '/openid': real, '/swagger-ui': real } : undefined,
+    // The web service compares the origin of a page with the host that it asks: the host stays.
+    proxy: real ? Object.fromEntries(['/api', '/openid', '/swagger-ui'].map((path) => [path, { target: real, changeOrigin: false }])) : undefined,
   },
   build: {
     target: 'es2022',

@@ -143,3 +143,14 @@ test('an unknown page says so', async () => {
   await w.login('admin', '/console/en/nonsense');
   await w.page.getByText('There is no such page').waitFor();
 });
+
+test('checkers are suspended after a word on what that means', async () => {
+  await w.login('operator');
+  const [page, shell] = [new MonitoringPage(w.page), new Shell(w.page)];
+  await page.nodeMenu('postgresql', 'node1');
+  await page.choose('Suspend the checkers');
+  expect(await shell.question()).toContain('failures that they find are not acted on until they are resumed');
+  await shell.confirm();
+  await shell.activity().getByText('Done').waitFor();
+  expect(await page.nodeMenu('postgresql', 'node1')).toContain('Resume the checkers');
+});

@@ -8,7 +8,7 @@ import { bodyOf, json, problem, type Call } from './http';
 const STEP_MS = 700;
 
 export async function control(call: Call, m: MockModule): Promise<void> {
-  const { command } = await bodyOf<{ command: string }>(call);
+  const command = (await bodyOf<{ command: string }>(call)).command.replace(' ', '_');
   const { cluster, node, user } = call;
   cluster.say(node, m, 'safekit', 'U', `Action ${command} called by ${user!.name}@10.0.0.5`);
   if (!commandsOf(m).includes(command)) {

@@ -54,6 +54,8 @@ function Lines({ module }: { module: ModuleOverview }) {
 
 /** Why a node is grey, and since when. */
 export function Unreachable({ node }: { node: NodeView }) {
+  // It has not been asked for long: it may answer yet.
+  if (node.error === null && node.seen === null) return <p class="line soft">{t('connection.connecting')}</p>;
   const seen = node.seen === null ? t('monitoring.never') : t('monitoring.seen', { time: clock(node.seen) });
   return (
     <p class="line bad" title={node.error ?? undefined}>
