@@ -1,6 +1,7 @@
 //! What the table does not show: messages, commands that wait, failures, adoption.
 
 use super::*;
+use crate::fsm::anew::Anew;
 use crate::fsm::scripts::Script;
 use crate::fsm::state::Readiness;
 
@@ -361,4 +362,27 @@ fn whatever_is_not_ready_has_a_reason() {
     assert_eq!(first(&m), "the application runs and serves its share of the clients");
     m.event(Event::Unshared("lost".to_owned()));
     assert!(first(&m).contains("no clients are sent to this node"));
+}
+
+/// CFG-MOD-03: a module that is checked began anew.
+#[test]
+fn who_is_up_follows_another_module_and_who_moves_does_so_later() {
+    for farm in [false, true] {
+        let mut m = Module::stopped(farm);
+        assert_eq!(m.s.anew(), Anew::Nothing);
+        m.event(Event::Command(Command::Start, root()));
+        m.event(Event::Waits(Waits::Clear));
+        let mut seen = Vec::new();
+        while let Some(id) = m.awaited() {
+            seen.push(m.s.anew());
+            m.event(Event::ok(id));
+        }
+        // On the way to WAIT the application does not run; on the way to UP it may run already.
+        let rising = seen.iter().position(|found| *found == Anew::Later).expect("it rises");
+        assert!(seen[..rising].iter().all(|found| *found == Anew::Nothing), "{seen:?}");
+        assert!(seen[rising..].iter().all(|found| *found == Anew::Later), "{seen:?}");
+        assert_eq!(m.s.anew(), Anew::Now(Command::StopStart));
+        m.command(Command::Stop);
+        assert_eq!(m.s.anew(), Anew::Nothing);
+    }
 }
