@@ -111,18 +111,19 @@ fn a_module_is_watched_with_its_resources_and_watchers_have_a_bound() {
     // Those who hang up make room.
     drop((watch, watches));
     node1.ok(&["set", "-m", MODULE, "-r", "test.x", "-v", "three"]);
-    eventually("room", || {
+    let watch = eventually("room", || {
         let watch = node1.watch(&request);
         let said = watch.until("an answer", |reply| match reply {
             Reply::Error(_) => Some(false),
             other => value(other).map(|_| true),
         });
-        said.then_some(())
+        said.then_some(watch)
     });
 
-    // A reconfiguration gives the module another instance: the watcher stays.
-    let watch = node1.watch(&request);
-    watch.until("three", |reply| (value(reply).as_deref() == Some("three")).then_some(()));
+    // Another configuration is another instance: the watcher stays.
+    node1.ok(&["config", "-m", MODULE]);
+    node1.ok(&["set", "-m", MODULE, "-r", "test.x", "-v", "four"]);
+    watch.until("four", |reply| (value(reply).as_deref() == Some("four")).then_some(()));
     node1.ok(&["stop", "-m", MODULE]);
     node1.ok(&["waitstop", "-m", MODULE]);
     node1.ok(&["deconfig", "-m", MODULE]);

@@ -90,7 +90,9 @@ impl Admin {
             stirred.borrow_and_update();
             let (ground, mut shown) = self.slot(module, ground)?;
             let mut again = false;
-            if last.as_ref() != Some(&ground) {
+            // Between two instances it goes on as it was told last.
+            let launching = self.slot(module, |slot| slot.between.is_some())?;
+            if !launching && last.as_ref() != Some(&ground) {
                 match self.watched(module, &ground).await? {
                     Some(reports) => {
                         if call.sink.send(Reply::State(reports)).await.is_err() {
@@ -243,4 +245,63 @@ fn boot(slot: &Slot, setting: bool) -> String {
 
 fn seconds(since_1970: u64) -> Timestamp {
     i64::try_from(since_1970).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watchers_have_a_bound_and_make_room_when_they_end() {
+        let count = watch::Sender::new(0);
+        let mut all: Vec<_> = (0..WATCHERS).map(|_| Watching::begin(&count).unwrap()).collect();
+        assert!(matches!(Watching::begin(&count), Err(AdminError::Watchers)));
+        all.pop();
+        let last = Watching::begin(&count).unwrap();
+        drop((all, last));
+        assert_eq!(*count.borrow(), 0);
+    }
+
+    #[test]
+    fn a_module_is_shown_as_it_is_configured_and_as_it_runs() {
+        let name: ModuleName = "web".parse().unwrap();
+        let mut slot = Slot {
+            id: 3,
+            config: None,
+            applied: None,
+            instance: Err("it is not configured".to_owned()),
+            between: None,
+            encrypted: false,
+            busy: false,
+        };
+        let current = Stamp { signature: "aa".to_owned(), date: 7 };
+        let on_disk = OnDisk { current: current.clone(), mode: Some("light".to_owned()), boot: true };
+        let row = module(&name, &slot, Some(&on_disk));
+        assert_eq!((row.mode.as_deref(), row.boot.as_str(), &row.current), (Some("light"), "on", &current));
+        assert_eq!((row.configured, row.reason, row.since.as_str()), (false, None, ""));
+        assert_eq!(module(&name, &slot, None).current.signature, "");
+
+        // Why it cannot run is told; between two instances it goes on as it was.
+        slot.applied = Some(crate::node::configure::ConfInfo { signature: "aa".to_owned(), date: 7 });
+        slot.instance = Err("no cluster".to_owned());
+        assert_eq!(module(&name, &slot, None).reason.as_deref(), Some("no cluster"));
+        slot.between = Some(Shown {
+            role: Role::Up,
+            readiness: Readiness::Ready,
+            remote: None,
+            since: Timestamp::UNIX_EPOCH,
+            reason: "the application runs".to_owned(),
+            progress: None,
+            uptodate: None,
+            degraded: false,
+            shares: Vec::new(),
+            commands: vec![crate::fsm::command::Command::Checker(false)],
+            starts: 9,
+            changes: 0,
+            evaluations: 0,
+        });
+        let row = module(&name, &slot, None);
+        assert_eq!((row.role, row.starts, row.commands), (Role::Up, 9, vec!["checker_off".to_owned()]));
+        assert_eq!(row.reason.as_deref(), Some("the application runs"));
+    }
 }
