@@ -54,7 +54,7 @@ test('from two bare servers to a mirror module, and a swap', async () => {
 
   const modules = new ModulesPage(page);
   await modules.template(/^mirror /).check(PATIENCE);
-  await modules.field('Name').fill('shop');
+  await page.getByRole('textbox', { name: 'Name' }).fill('shop');
   await modules.button('Configure the new module').click();
 
   const wizard = new WizardPage(page);

@@ -101,7 +101,8 @@ function applyStages(text: string, signature: string): Stage[] {
     const done = results.find((result) => result.node === node);
     return done ? { id: node, label: node, task: async () => done } : deployStep(node);
   };
-  return [[first], () => nodeNames(form).filter((node) => node !== results[0]?.node).map(other)];
+  // Before it is in a cluster, a node may not know its name.
+  return [[first], () => nodeNames(form).filter((node) => node !== (results[0]?.node || guess)).map(other)];
 }
 
 function Edit({ draft: edited, reload, onApply }: {

@@ -65,13 +65,19 @@ function Templates({ kind, rows: shown, chosen, onRow }: {
                 <strong>{row.name}</strong>
                 {row.mode && <Badge tone="info">{t(`mode.${row.mode}`)}</Badge>}
               </span>
-              {row.description && <small>{row.description}</small>}
+              {row.description && <small>{described(row)}</small>}
             </span>
           </label>
         ))}
       </div>
     </Card>
   );
+}
+
+/** What the author says of it, without its name once more. */
+function described({ name, description }: TemplateRow): string {
+  const rest = description.startsWith(`${name}: `) ? description.slice(name.length + 2) : description;
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
 }
 
 /** A name that no module has, from the file. */
