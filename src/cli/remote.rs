@@ -10,7 +10,7 @@ use super::table::clean;
 use crate::config::paths::Paths;
 use crate::control::async_client::{self, Answer, Finished};
 use crate::control::client::Client as LocalClient;
-use crate::control::{Access, Behalf, Reply, Request, RfsRequest};
+use crate::control::{Access, Behalf, Reply, Request, RfsRequest, WebserverOp};
 use crate::ids::ModuleName;
 use crate::node::cluster;
 use crate::web::remote::client::Client;
@@ -85,6 +85,9 @@ fn local_only(request: &Request) -> Option<&'static str> {
         Request::ClusterGenKey => Some("cluster genkey"),
         Request::ClusterDelKey => Some("cluster delkey"),
         Request::Firewall { .. } => Some("firewallcfg"),
+        // The answer would go with the service that carries it.
+        Request::Webserver { op: WebserverOp::Stop } => Some("webserver stop"),
+        Request::Webserver { op: WebserverOp::Restart } => Some("webserver restart"),
         _ => None,
     }
 }

@@ -57,6 +57,7 @@ fn local_commands_stay_on_this_node() {
         ("-H \"*\" cluster genkey", "cluster genkey"),
         ("-H \"*\" cluster delkey", "cluster delkey"),
         ("-H \"*\" firewallcfg add", "firewallcfg"),
+        ("-H \"*\" webserver restart", "webserver restart"),
         ("-H \"*\" sandbox status", "this command"),
         ("-H \"*\" completions bash", "this command"),
     ] {

@@ -105,10 +105,7 @@ pub fn confcheck(xml: &str, file: &str) -> Result<ClusterConfig, ConfigErrors> {
 /// `cluster config [file] [lock|unlock]`. `safeadmin` then reloads the configuration that is returned.
 pub fn config(paths: &Paths, source: Source<'_>, lock: Option<Lock>) -> Result<ClusterConfig, ClusterError> {
     let present = info(paths)?;
-    let locked = present.as_ref().is_some_and(|info| info.locked);
-    if locked && lock != Some(Lock::Unlock) {
-        return Err(ClusterError::Locked);
-    }
+    refuse_locked(paths, lock)?;
     let (xml, key) = match source {
         Source::Xml(xml) => (xml.to_owned(), Some(SecretKey::generate()?)),
         Source::Zip(bytes) => cluster_zip::unpack(bytes)?,
@@ -166,7 +163,7 @@ fn store_info(dir: &Path, locked: bool) -> Result<(), ClusterError> {
 
 /// `cluster deconfig`: removes configuration, key and lock. False if there was none.
 pub fn deconfig(paths: &Paths) -> Result<bool, ClusterError> {
-    refuse_locked(paths)?;
+    refuse_locked(paths, None)?;
     let there = paths.cluster().is_dir();
     tree::take_away(&paths.cluster())?;
     Ok(there)
@@ -185,13 +182,14 @@ pub fn delkey(paths: &Paths) -> Result<(), ClusterError> {
 }
 
 fn change_key(paths: &Paths) -> Result<ClusterConfig, ClusterError> {
-    refuse_locked(paths)?;
+    refuse_locked(paths, None)?;
     load(paths)?.ok_or(ClusterError::NotConfigured)
 }
 
-fn refuse_locked(paths: &Paths) -> Result<(), ClusterError> {
+/// Fails while the configuration is locked, unless the change unlocks it (CLI-042).
+pub fn refuse_locked(paths: &Paths, lock: Option<Lock>) -> Result<(), ClusterError> {
     match info(paths)? {
-        Some(info) if info.locked => Err(ClusterError::Locked),
+        Some(info) if info.locked && lock != Some(Lock::Unlock) => Err(ClusterError::Locked),
         _ => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ mod command_line;
 mod configuration;
 mod console;
 mod control_plane;
+mod distribution;
 mod farm_commands;
 mod faults;
 mod faults_eio;

@@ -1,11 +1,9 @@
 //! The cluster: configuration, keys, views (CLI-041 to CLI-048).
 
-use super::farm;
-use super::launch::find_pair;
 use super::{Admin, AdminError, Instance, Place, off};
 use crate::actors::cluster::{ClusterSetup, Reconfigure};
 use crate::actors::module::vip_plan;
-use crate::config::cluster::ClusterConfig;
+use crate::config::cluster::{ClusterConfig, LanNode};
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
 use crate::config::signature;
@@ -47,33 +45,11 @@ fn unstamped(paths: &Paths) -> Result<ClusterInfo, AdminError> {
     Ok(ClusterInfo { signature, date: super::view::stamp(date), locked: false })
 }
 
-/// Fails if a module that runs cannot go on in the new cluster. Blocks.
-fn refuse_for_running(
-    paths: &Paths,
-    config: ClusterConfig,
-    running: &[(ModuleName, Instance)],
-) -> Result<(), AdminError> {
-    if running.is_empty() {
-        return Ok(());
-    }
+/// This node in a configuration that is not applied yet. Blocks.
+pub(super) fn place_in(config: ClusterConfig) -> Result<Place, AdminError> {
     let me = identity::this_node(&config, &Machine::this_one()?)?;
     let info = ClusterInfo { signature: String::new(), date: String::new(), locked: false };
-    let place = Place { config, me, info };
-    for (module, instance) in running {
-        let handle = &instance.handle;
-        if let Some(farm) = &handle.config.farm {
-            farm::lans(farm, &place.config, &place.me)
-                .map_err(|e| AdminError::Running(module.clone(), e.to_string()))?;
-        }
-        let Some(before) = &instance.pair else { continue };
-        let pair = find_pair(paths, module, handle.id, &handle.config, &place, &[]);
-        let pair = pair.map_err(|e| AdminError::Running(module.clone(), e.to_string()))?;
-        if (&pair.me, &pair.peer) != (&before.me, &before.peer) {
-            let why = "its two nodes or their order in cluster.xml would change".to_owned();
-            return Err(AdminError::Running(module.clone(), why));
-        }
-    }
-    Ok(())
+    Ok(Place { config, me, info })
 }
 
 /// The configuration that would be applied, if it is another one.
@@ -86,6 +62,16 @@ fn proposed(source: Source<'_>) -> Result<Option<ClusterConfig>, AdminError> {
         }
         Source::Present | Source::LockOnly => Ok(None),
     }
+}
+
+/// What is to be applied.
+fn named(source: ClusterSource, lock: Option<Lock>, bytes: &[u8]) -> Result<Source<'_>, AdminError> {
+    Ok(match (source, lock) {
+        (ClusterSource::Xml, _) => Source::Xml(text_of(bytes)?),
+        (ClusterSource::Zip, _) => Source::Zip(bytes),
+        (ClusterSource::Keep, Some(_)) => Source::LockOnly,
+        (ClusterSource::Keep, None) => Source::Present,
+    })
 }
 
 fn text_of(bytes: &[u8]) -> Result<&str, AdminError> {
@@ -114,7 +100,7 @@ impl Admin {
         if matches!(told, Ok(Ok(()))) { Ok(()) } else { Err(AdminError::NoCluster) }
     }
 
-    fn running_instances(&self) -> Vec<(ModuleName, Instance)> {
+    pub(super) fn running_instances(&self) -> Vec<(ModuleName, Instance)> {
         let slots = self.0.slots.borrow();
         let running = slots.iter().filter(|(_, slot)| slot.role() != Role::Stop);
         running.filter_map(|(name, slot)| Some((name.clone(), slot.instance.clone().ok()?))).collect()
@@ -135,19 +121,20 @@ impl Admin {
             self.refuse_other(call, expected, signature, "the cluster configuration").await?;
         }
         let lock = lock.map(|lock| if lock { Lock::Lock } else { Lock::Unlock });
-        let (paths, bytes, running) =
-            (self.0.paths.clone(), call.attachment.clone(), self.running_instances());
-        off(move || -> Result<(), AdminError> {
-            let source = match (source, lock) {
-                (ClusterSource::Xml, _) => Source::Xml(text_of(&bytes)?),
-                (ClusterSource::Zip, _) => Source::Zip(&bytes),
-                (ClusterSource::Keep, Some(_)) => Source::LockOnly,
-                (ClusterSource::Keep, None) => Source::Present,
-            };
-            if let Some(config) = proposed(source)? {
-                refuse_for_running(&paths, config, &running)?;
+        let (paths, bytes) = (self.0.paths.clone(), call.attachment.clone());
+        // Checked as a whole before anything is stopped.
+        let config = off(move || -> Result<Option<ClusterConfig>, AdminError> {
+            cluster::refuse_locked(&paths, lock)?;
+            let config = proposed(named(source, lock, &bytes)?)?;
+            if let Some(config) = &config {
+                config.resolved(&LanNode::resolve).map_err(ClusterError::from)?;
             }
-            cluster::config(&paths, source, lock)?;
+            Ok(config)
+        });
+        self.make_way(call, config.await??).await?;
+        let (paths, bytes) = (self.0.paths.clone(), call.attachment.clone());
+        off(move || -> Result<(), AdminError> {
+            cluster::config(&paths, named(source, lock, &bytes)?, lock)?;
             Ok(())
         })
         .await??;

@@ -12,6 +12,7 @@ mod farm;
 mod follow;
 mod install;
 mod launch;
+mod left_behind;
 mod node;
 mod nodes;
 mod observe;

@@ -89,7 +89,8 @@ impl Admin {
             .collect()
     }
 
-    fn longest_stop(&self) -> Duration {
+    /// How long a stop may take at most.
+    pub(super) fn longest_stop(&self) -> Duration {
         let slots = self.0.slots.borrow();
         let configs = slots.values().filter_map(|slot| slot.config.as_ref());
         configs.map(|c| script_time(c)).max().unwrap_or_default() + MARGIN
