@@ -13,6 +13,8 @@ use crate::config::archive::{self, ArchiveError};
 use crate::config::paths::Paths;
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use serde::{Deserialize, Serialize};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Directory of SAFE/modules that is no module (ADM-07).
@@ -267,16 +269,27 @@ fn key_files() -> [PathBuf; 2] {
 }
 
 /// `module uninstall`: removes the active configuration (with its `deconfig` script), then
-/// SAFE/modules/AM and the id. Logs stay in SAFEVAR/modules/AM. Refused while the module runs.
+/// SAFE/modules/AM and the id. Logs stay in SAFEVAR/modules/AM, and the module with its key as
+/// SAFE/Application_Modules/backup/AM.safe (WEB-29). Refused while the module runs.
 pub fn uninstall(paths: &Paths, module: &ModuleName, running: bool) -> Result<(), ModuleError> {
     id(paths, module)?;
     if running {
         return Err(ModuleError::Running(module.clone()));
     }
     configure::deconfig(paths, module, running).map_err(Box::new)?;
+    keep(paths, module)?;
     record::remove(&file(paths, module))?;
     tree::take_away(&paths.module(module))?;
     Ok(())
+}
+
+/// Keeps a module in SAFE/Application_Modules/backup. The archive holds its key: nobody else may read it.
+fn keep(paths: &Paths, module: &ModuleName) -> Result<(), ModuleError> {
+    let backup = paths.application_modules().join("backup");
+    let mut made = DirBuilder::new();
+    made.recursive(true).mode(0o700).create(&backup).map_err(record::io_error("create", &backup))?;
+    let archive = package(paths, module, true)?;
+    Ok(record::store_bytes(&backup.join(format!("{module}.safe")), &archive, 0o600)?)
 }
 
 /// The archive that `module install` means: `name` is an absolute path, or the name of a file under

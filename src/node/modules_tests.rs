@@ -42,6 +42,8 @@ fn d_9_6b_package_install_again_with_another_id_uninstall() {
     assert!(!node.paths.module(&am).join("conf/extra").exists(), "an installation replaces everything");
     assert!(matches!(uninstall(&node.paths, &am, true), Err(ModuleError::Running(_))));
     uninstall(&node.paths, &am, false).unwrap();
+    let backup = node.paths.application_modules().join("backup").join(format!("{am}.safe"));
+    assert!(archive::userconfig(&fs::read(backup).unwrap()).unwrap().contains("<service"), "it is kept");
     assert!(node.names(&node.paths.modules()).is_empty());
     assert!(ids(&node).is_empty());
     assert!(matches!(uninstall(&node.paths, &am, false), Err(ModuleError::NotInstalled(_))));
