@@ -4,6 +4,7 @@ use super::error::{During, Result, SandboxError};
 use super::node::{Node, SERVICES, WEB};
 use super::state::State;
 use super::{bounded::run_bounded, disk, hex, web};
+use crate::config::archive;
 use rustix::fs::IFlags;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -38,7 +39,7 @@ pub(super) fn install(node: &Node, state: &State, key: &[u8; 32]) -> Result<()> 
         link(&state.programs.join("safekit"), &alias)?;
     }
     if let Some(templates) = templates(&state.programs) {
-        copy(&templates, &generic)?;
+        pack_templates(&templates, &generic)?;
     }
     write_new(&cluster.join("cluster.xml"), 0o644, cluster_xml(state).as_bytes())?;
     // As `safekit cluster genkey` writes it.
@@ -80,6 +81,17 @@ fn templates(programs: &Path) -> Option<PathBuf> {
     // Beside the programs, or above target/debug in a source tree.
     let near = programs.ancestors().take(3).map(|dir| dir.join("conf"));
     by_hand.into_iter().chain(near).map(|conf| conf.join("modules")).find(|dir| dir.is_dir())
+}
+
+/// Packs every template as an installation has it: `generic/NAME.safe`.
+fn pack_templates(from: &Path, generic: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).during(|| format!("read {}", from.display()))? {
+        let dir = entry.during(|| format!("read {}", from.display()))?.path();
+        let Some(name) = dir.file_name().filter(|_| dir.is_dir()) else { continue };
+        let file = generic.join(name).with_extension("safe");
+        archive::pack(&dir, &file).map_err(|e| SandboxError::Options(e.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Copies the contents of a directory with owners, modes, times, links and attributes.
