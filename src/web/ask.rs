@@ -1,11 +1,11 @@
 //! Asking a node on behalf of a user: this one by its local socket, another one by its web service.
 
+use crate::config::address::Address;
 use crate::config::paths::Paths;
 use crate::control::async_client::{self, Answer};
 use crate::control::client::ClientError;
-use crate::control::{Behalf, NodeRow, Reply, Request};
+use crate::control::{Behalf, LevelReport, NodeRow, Reply, Request};
 use crate::ids::NodeName;
-use crate::web::remote::deploy::Reach;
 use crate::web::remote::target::Service;
 use crate::web::remote::way::Way;
 use std::path::PathBuf;
@@ -80,11 +80,6 @@ impl Asker {
         }))
     }
 
-    /// A node, asked on behalf of a user.
-    pub fn at(&self, place: Place, behalf: Behalf) -> At {
-        At { asker: self.clone(), place, behalf }
-    }
-
     /// Asks one request; the answer comes piece by piece. A dropped answer hangs up.
     pub async fn ask(
         &self,
@@ -100,6 +95,20 @@ impl Asker {
                 row => self.far(&row, behalf, &request, attachment).await,
             },
         }
+    }
+
+    /// Version of the node at an address, which need not be in the cluster yet.
+    pub async fn look(&self, address: &Address, behalf: Behalf) -> Result<LevelReport, String> {
+        let _turn = turn(&self.0.far).await.map_err(|e| e.to_string())?;
+        let request = Request::Level { module: None };
+        let way = self.0.way.as_ref().map_err(Clone::clone)?;
+        let answer = way.ask_address(address, behalf, &request).await.map_err(|e| e.to_string())?;
+        let finished = answer.finish().await.map_err(|e| format!("{address}: {e}"))?;
+        let level = finished.replies.into_iter().find_map(|reply| match reply {
+            Reply::Level(level) => Some(level),
+            _ => None,
+        });
+        level.ok_or_else(|| format!("{address} does not say what it is"))
     }
 
     /// What the cluster knows of a node.
@@ -143,28 +152,6 @@ async fn turn(room: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, AskError> {
     match timeout(TURN, room.clone().acquire_owned()).await {
         Ok(Ok(turn)) => Ok(turn),
         Ok(Err(_)) | Err(_) => Err(AskError::Busy),
-    }
-}
-
-/// A node, and the user who asks it.
-#[derive(Clone, Debug)]
-pub struct At {
-    asker: Asker,
-    place: Place,
-    behalf: Behalf,
-}
-
-impl Reach for At {
-    fn name(&self) -> String {
-        match &self.place {
-            Place::Here => "this node".to_owned(),
-            Place::Node(node) => node.to_string(),
-        }
-    }
-
-    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, String> {
-        let asked = self.asker.ask(&self.place, self.behalf.clone(), request, attachment).await;
-        asked.map_err(|e| e.to_string())
     }
 }
 

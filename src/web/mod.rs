@@ -3,10 +3,12 @@
 //! `safewebserver` runs without any privilege: all it knows and does, it asks of safeadmin on behalf of
 //! a user with a role ([`ask`], [`principal`]).
 
+pub mod api;
 pub mod ask;
 mod assets;
 mod audit;
 pub mod auth;
+pub mod events;
 mod headers;
 mod here;
 mod limits;
@@ -56,6 +58,10 @@ pub struct Web {
     pub auth: Arc<Auth>,
     /// How often somebody may try.
     pub limits: Arc<Limits>,
+    /// What consoles look at.
+    pub hub: events::Hub,
+    /// Event streams of browsers.
+    pub streams: events::Streams,
     /// Browsers come by HTTPS.
     pub https: bool,
     /// What a page sends when there is no login.
@@ -81,6 +87,8 @@ impl Web {
             asker,
             auth: Arc::new(auth),
             limits: Arc::default(),
+            hub: events::Hub::default(),
+            streams: events::Streams::default(),
             https,
             page: Secret::random().map_err(WebError::Random)?,
         })

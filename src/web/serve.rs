@@ -6,7 +6,7 @@ use super::remote::server::{self as remote, Remote};
 use super::settings::{Settings, SettingsError};
 use super::tls::{self, TlsError};
 use super::user::{self, UserError};
-use super::{Web, assets, headers, limits, metrics, mosaic, ready, redirect, session};
+use super::{Web, api, assets, headers, limits, metrics, mosaic, ready, redirect};
 use crate::config::paths::Paths;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
@@ -112,19 +112,7 @@ pub fn server(
     let access = logs::shared(&web, access);
     let remote = web::Data::new(Remote::new(Paths::clone(&web.paths), web.asker.clone()));
     let server = HttpServer::new(move || {
-        let app = App::new()
-            .app_data(web::Data::new(web.clone()))
-            .app_data(remote.clone())
-            .app_data(web::PayloadConfig::new(limits::LARGE))
-            .app_data(
-                web::JsonConfig::default().limit(limits::LARGE).error_handler(|e, _| bad_body(&e).into()),
-            )
-            .app_data(
-                web::PathConfig::default().error_handler(|e, _| Problem::bad_request(e.to_string()).into()),
-            )
-            .app_data(
-                web::QueryConfig::default().error_handler(|e, _| Problem::bad_request(e.to_string()).into()),
-            );
+        let app = App::new().app_data(web::Data::new(web.clone())).app_data(remote.clone());
         let app = match &access {
             Some(log) => app.app_data(log.clone()),
             None => app,
@@ -150,17 +138,20 @@ pub fn server(
     Ok(server.run())
 }
 
-/// Everything that is served.
+/// Everything that is served, and how what is wrong with a request is told.
 pub fn configure(config: &mut web::ServiceConfig) {
+    let bad = |e: &dyn std::fmt::Display| actix_web::Error::from(Problem::bad_request(e.to_string()));
+    let json = web::JsonConfig::default().limit(limits::LARGE).error_handler(|e, _| bad_body(&e).into());
+    config
+        .app_data(web::PayloadConfig::new(limits::LARGE))
+        .app_data(json)
+        .app_data(web::PathConfig::default().error_handler(move |e, _| bad(&e)))
+        .app_data(web::QueryConfig::default().error_handler(move |e, _| bad(&e)));
     for routes in [remote::routes, ready::routes, metrics::routes, mosaic::routes, assets::routes] {
         config.configure(routes);
     }
-    config.service(
-        web::resource("/api/v1/session")
-            .route(web::get().to(session::show))
-            .route(web::post().to(session::login))
-            .route(web::delete().to(session::logout)),
-    );
+    // Last: the scope of the API takes all that is left below its path.
+    config.configure(api::describe).configure(api::configure);
 }
 
 async fn unknown() -> Result<&'static str, Problem> {

@@ -3,6 +3,7 @@
 use super::client::{Client, RemoteError};
 use super::secret::Secret;
 use super::target::{Service, Target};
+use crate::config::address::Address;
 use crate::config::paths::Paths;
 use crate::control::async_client::Answer;
 use crate::control::{Behalf, NodeRow, Request};
@@ -40,11 +41,35 @@ impl Way {
             return Err(NoWay(format!("{node}: {why}")));
         }
         let target = Target::node(node, row.command.trim_matches(['[', ']']), self.service);
+        self.call(&target, behalf, request, attachment).await
+    }
+
+    /// Asks whatever node is at an address: it need not be in the cluster.
+    pub async fn ask_address(
+        &self,
+        address: &Address,
+        behalf: Behalf,
+        request: &Request,
+    ) -> Result<Answer, NoWay> {
+        let Service { https, port } = self.service;
+        let host = address.to_string().trim_matches(['[', ']']).to_owned();
+        let target = Target { name: address.to_string(), https, host, port };
+        self.call(&target, behalf, request, Vec::new()).await
+    }
+
+    async fn call(
+        &self,
+        target: &Target,
+        behalf: Behalf,
+        request: &Request,
+        attachment: Vec<u8>,
+    ) -> Result<Answer, NoWay> {
         let paths = self.paths.clone();
         // The password may have been set again since the last time.
         let secret = tokio::task::spawn_blocking(move || Secret::load(&paths)).await;
-        let secret = secret.map_err(|e| NoWay(format!("{node}: {e}")))?.map_err(|e| NoWay(e.to_string()))?;
-        let asked = self.client.call(&target, &secret, Some(behalf), request, attachment).await;
+        let secret =
+            secret.map_err(|e| NoWay(format!("{target}: {e}")))?.map_err(|e| NoWay(e.to_string()))?;
+        let asked = self.client.call(target, &secret, Some(behalf), request, attachment).await;
         asked.map_err(|e| NoWay(e.to_string()))
     }
 }

@@ -1,0 +1,180 @@
+//! The editable files of a module (ADM-06). They are read and written as one archive, so that a module is
+//! never half saved, and only over what the editor has seen.
+
+use super::Asking;
+use super::observe::Module;
+use super::types::{File, Files};
+use crate::control::{InstallSource, Request};
+use crate::ids::ModuleName;
+use crate::web::problem::Problem;
+use actix_web::http::StatusCode;
+use actix_web::web::{Json, Path};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use std::io::{Cursor, Read, Write};
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
+
+/// All files of a module together, bytes unpacked.
+const LARGEST: u64 = 64 << 20;
+/// Most files of a module.
+const MOST: usize = 10_000;
+
+/// All files of the module but its keys.
+#[utoipa::path(get, path = "/modules/{module}/files", tag = "module", params(("module" = String, Path)),
+    responses((status = 200, body = Files)))]
+pub async fn show(asking: Asking, path: Path<Module>) -> Result<Json<Files>, Problem> {
+    Ok(Json(read(&asking, path.into_inner().module).await?))
+}
+
+/// The files with the signature that they had before and after they were read.
+async fn read(asking: &Asking, module: ModuleName) -> Result<Files, Problem> {
+    loop {
+        let before = signature(asking, &module).await?;
+        let archive =
+            asking.attachment(Request::ModulePackage { module: module.clone(), keys: false }).await?;
+        let files = off(move || unpack(&archive)).await?;
+        // Somebody may be editing on the node itself.
+        if signature(asking, &module).await? == before {
+            return Ok(Files { signature: Some(before), files });
+        }
+    }
+}
+
+async fn signature(asking: &Asking, module: &ModuleName) -> Result<String, Problem> {
+    let info = super::module::confinfo_of(asking, module.clone()).await?;
+    Ok(info.current.signature)
+}
+
+/// Replaces the files of the module; the keys stay. What somebody else saved in between is a conflict that
+/// shows it.
+#[utoipa::path(put, path = "/modules/{module}/files", tag = "module", params(("module" = String, Path)),
+    request_body = Files, responses((status = 200, body = Files)))]
+pub async fn save(asking: Asking, path: Path<Module>, body: Json<Files>) -> Result<Json<Files>, Problem> {
+    let module = path.into_inner().module;
+    let Files { signature: expected, files } = body.into_inner();
+    let archive = off(move || pack(&files)).await?;
+    let expected = match expected {
+        Some(signature) => signature,
+        None => signature(&asking, &module).await?,
+    };
+    let request = Request::ModuleInstall {
+        module: module.clone(),
+        id: None,
+        reinstall: true,
+        source: InstallSource::Attachment,
+        // With a signature the keys stay.
+        if_signature: Some(expected),
+    };
+    match asking.done(request, archive).await {
+        Ok(_) => Ok(Json(Files { signature: Some(signature(&asking, &module).await?), files: Vec::new() })),
+        Err(problem) if problem.status() == StatusCode::CONFLICT => {
+            let theirs = read(&asking, module).await?;
+            Err(problem.with_member("files", theirs.files))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Packing is work for the processor, so not for the thread that serves.
+async fn off<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal("an archive could not be made"))?
+}
+
+fn unpack(archive: &[u8]) -> Result<Vec<File>, Problem> {
+    let broken = |e: &dyn std::fmt::Display| Problem::internal(format!("the archive of the node: {e}"));
+    let mut zip = ZipArchive::new(Cursor::new(archive)).map_err(|e| broken(&e))?;
+    let (mut files, mut total) = (Vec::new(), 0);
+    for index in 0..zip.len() {
+        let mut entry = zip.by_index(index).map_err(|e| broken(&e))?;
+        if entry.is_dir() {
+            continue;
+        }
+        let path = entry.name().map_err(|e| broken(&e))?.into_owned();
+        let executable = entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0);
+        let mut bytes = Vec::new();
+        let room = LARGEST - total;
+        entry.by_ref().take(room + 1).read_to_end(&mut bytes).map_err(|e| broken(&e))?;
+        total += bytes.len() as u64;
+        if total > LARGEST {
+            return Err(Problem::refused("the module is too large to be edited here: download it instead"));
+        }
+        let (text, base64) = match String::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => (Some(text), None),
+            Ok(text) => (None, Some(BASE64_STANDARD.encode(text))),
+            Err(e) => (None, Some(BASE64_STANDARD.encode(e.as_bytes()))),
+        };
+        files.push(File { path, text, base64, executable });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+fn pack(files: &[File]) -> Result<Vec<u8>, Problem> {
+    if files.len() > MOST {
+        return Err(Problem::bad_request(format!("more than {MOST} files")));
+    }
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for file in files {
+        let mode = if file.executable { 0o755 } else { 0o644 };
+        let bytes = content(file)?;
+        // The names are judged by the node, which unpacks the archive.
+        let begun = zip.start_file(file.path.as_str(), SimpleFileOptions::default().unix_permissions(mode));
+        begun.map_err(|e| Problem::bad_request(format!("{}: {e}", file.path)))?;
+        zip.write_all(&bytes).map_err(|e| Problem::internal(e.to_string()))?;
+    }
+    Ok(zip.finish().map_err(|e| Problem::internal(e.to_string()))?.into_inner())
+}
+
+fn content(file: &File) -> Result<Vec<u8>, Problem> {
+    match (&file.text, &file.base64) {
+        (Some(text), None) => Ok(text.clone().into_bytes()),
+        (None, Some(coded)) => BASE64_STANDARD
+            .decode(coded)
+            .map_err(|e| Problem::bad_request(format!("{}: base64: {e}", file.path))),
+        _ => Err(Problem::bad_request(format!("{}: a file has either text or base64", file.path))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(path: &str, text: &str, executable: bool) -> File {
+        File { path: path.to_owned(), text: Some(text.to_owned()), base64: None, executable }
+    }
+
+    #[test]
+    fn files_come_back_as_they_went() {
+        let binary = File {
+            path: "web/logo".to_owned(),
+            text: None,
+            base64: Some(BASE64_STANDARD.encode([0, 255, 1])),
+            executable: false,
+        };
+        let files = vec![
+            text("bin/start_prim", "#!/bin/sh\n", true),
+            text("conf/userconfig.xml", "é", false),
+            binary,
+        ];
+        assert_eq!(unpack(&pack(&files).unwrap()).unwrap(), files);
+    }
+
+    #[test]
+    fn a_file_is_text_or_base64() {
+        let mut both = text("a", "b", false);
+        both.base64 = Some("AA==".to_owned());
+        assert!(pack(&[both]).is_err());
+        let neither = File { path: "a".to_owned(), text: None, base64: None, executable: false };
+        assert!(pack(&[neither]).is_err());
+        let bad = File { path: "a".to_owned(), text: None, base64: Some("*".to_owned()), executable: false };
+        assert!(pack(&[bad]).is_err());
+    }
+
+    #[test]
+    fn what_is_no_archive_is_told() {
+        assert!(unpack(b"no zip").is_err());
+    }
+}

@@ -1,0 +1,228 @@
+//! What a module shows: state, reasons, logs, histories.
+
+use super::Asking;
+use super::node::{MOST, USUAL};
+use super::types::{ClientQuery, Count, LogQuery, StateQuery};
+use crate::control::async_client::Piece;
+use crate::control::{
+    ExplainReport, FarmReport, HistoryRow, LogLine, OwnerRow, Reply, Request, RescueReport, RescueRequest,
+    StateReport, UserLogRow,
+};
+use crate::fsm::resource::ResourceName;
+use crate::ids::ModuleName;
+use crate::log::Lang;
+use crate::rfs::rescue::Archive;
+use crate::web::problem::Problem;
+use actix_web::HttpResponse;
+use actix_web::web::{Json, Path, Query};
+
+/// The first reply of a lasting answer that `pick` takes.
+pub(super) async fn first<T>(
+    asking: &Asking,
+    request: Request,
+    pick: impl Fn(Reply) -> Option<T>,
+) -> Result<T, Problem> {
+    let mut answer = asking.ask(request, Vec::new()).await?;
+    while let Some(piece) = answer.next().await.map_err(crate::web::ask::AskError::from)? {
+        match piece {
+            Piece::Reply(Reply::Error(text)) => return Err(Problem::refused(text)),
+            Piece::Reply(reply) => {
+                if let Some(found) = pick(reply) {
+                    return Ok(found);
+                }
+            }
+            Piece::Chunk(_) => {}
+        }
+    }
+    Err(Problem::internal("safeadmin has not said what was asked"))
+}
+
+/// State and resources of the module.
+#[utoipa::path(get, path = "/modules/{module}/state", tag = "module", params(("module" = String, Path), StateQuery),
+    responses((status = 200, body = StateReport)))]
+pub async fn state(
+    asking: Asking,
+    module: Path<Module>,
+    query: Query<StateQuery>,
+) -> Result<Json<StateReport>, Problem> {
+    let module = module.into_inner().module;
+    let pick = |reply| match reply {
+        Reply::State(states) => states.into_iter().next(),
+        _ => None,
+    };
+    if query.script {
+        return Ok(Json(asking.one(Request::State { module: Some(module), verbose: true }, pick).await?));
+    }
+    Ok(Json(first(&asking, Request::Watch { module: Some(module) }, pick).await?))
+}
+
+/// Why the module is in its state, and what to do.
+#[utoipa::path(get, path = "/modules/{module}/explain", tag = "module", params(("module" = String, Path)),
+    responses((status = 200, body = ExplainReport)))]
+pub async fn explain(asking: Asking, path: Path<Module>) -> Result<Json<ExplainReport>, Problem> {
+    let report = asking.one(Request::Explain { module: path.into_inner().module }, |reply| match reply {
+        Reply::Explain(report) => Some(report),
+        _ => None,
+    });
+    Ok(Json(report.await?))
+}
+
+/// Values that a resource had, oldest first.
+#[utoipa::path(get, path = "/modules/{module}/resources/{resource}/history", tag = "module",
+    params(("module" = String, Path), ("resource" = String, Path), Count), responses((status = 200, body = [HistoryRow])))]
+pub async fn history(
+    asking: Asking,
+    path: Path<Resource>,
+    query: Query<Count>,
+) -> Result<Json<Vec<HistoryRow>>, Problem> {
+    let Resource { module, resource } = path.into_inner();
+    let resource = resource_name(&resource)?;
+    let count = query.count.unwrap_or(USUAL).min(MOST);
+    let rows = asking.rows(Request::History { module, resource, count }, |reply| match reply {
+        Reply::History(rows) => Some(rows),
+        _ => None,
+    });
+    Ok(Json(rows.await?))
+}
+
+/// The name of a resource in a path.
+pub(super) fn resource_name(text: &str) -> Result<ResourceName, Problem> {
+    text.parse().map_err(|e: <ResourceName as std::str::FromStr>::Err| Problem::bad_request(e.to_string()))
+}
+
+/// The last messages of the module log, oldest first.
+#[utoipa::path(get, path = "/modules/{module}/log", tag = "module", params(("module" = String, Path), LogQuery),
+    responses((status = 200, body = [LogLine])))]
+pub async fn log(
+    asking: Asking,
+    path: Path<Module>,
+    query: Query<LogQuery>,
+) -> Result<Json<Vec<LogLine>>, Problem> {
+    Ok(Json(lines(&asking, path.into_inner().module, &query).await?))
+}
+
+/// The same as text, to keep.
+#[utoipa::path(get, path = "/modules/{module}/log.txt", tag = "module", params(("module" = String, Path), LogQuery),
+    responses((status = 200, body = String, content_type = "text/plain")))]
+pub async fn log_text(
+    asking: Asking,
+    path: Path<Module>,
+    query: Query<LogQuery>,
+) -> Result<HttpResponse, Problem> {
+    let module = path.into_inner().module;
+    let mut text = String::new();
+    for LogLine { date, origin, level, text: said, .. } in lines(&asking, module.clone(), &query).await? {
+        text.push_str(&format!("{date} {origin} {level} {said}\n"));
+    }
+    Ok(download(
+        "text/plain; charset=utf-8",
+        &format!("{}_{module}.log.txt", asking.node()),
+        text.into_bytes(),
+    ))
+}
+
+/// What a browser saves under a name.
+pub(super) fn download(kind: &str, name: &str, bytes: Vec<u8>) -> HttpResponse {
+    // Names of nodes and modules have letters, digits, '-', '_' and '.' only.
+    let disposition = format!("attachment; filename=\"{}\"", name.trim_start_matches('_'));
+    HttpResponse::Ok().content_type(kind).insert_header(("Content-Disposition", disposition)).body(bytes)
+}
+
+async fn lines(asking: &Asking, module: ModuleName, query: &LogQuery) -> Result<Vec<LogLine>, Problem> {
+    let request = Request::Log {
+        module,
+        count: Some(query.count.unwrap_or(USUAL).min(MOST)),
+        all: query.all,
+        lang: lang(query.lang.as_deref())?,
+        follow: false,
+        before: query.before,
+    };
+    let pick = |reply| match reply {
+        Reply::Log(lines) => Some(lines),
+        _ => None,
+    };
+    asking.rows(request, pick).await
+}
+
+/// Language of the texts; English without a word.
+pub fn lang(text: Option<&str>) -> Result<Lang, Problem> {
+    match text {
+        None | Some("en") => Ok(Lang::En),
+        Some("fr") => Ok(Lang::Fr),
+        Some(other) => Err(Problem::bad_request(format!("lang=\"{other}\": there are en and fr"))),
+    }
+}
+
+/// The logs of the module's scripts.
+#[utoipa::path(get, path = "/modules/{module}/userlogs", tag = "module", params(("module" = String, Path)),
+    responses((status = 200, body = [UserLogRow])))]
+pub async fn user_logs(asking: Asking, path: Path<Module>) -> Result<Json<Vec<UserLogRow>>, Problem> {
+    let rows = asking.rows(Request::UserLogs { module: path.into_inner().module }, |reply| match reply {
+        Reply::UserLogs(rows) => Some(rows),
+        _ => None,
+    });
+    Ok(Json(rows.await?))
+}
+
+/// The end of the log of a script, 1 MiB at most.
+#[utoipa::path(get, path = "/modules/{module}/userlogs/{name}", tag = "module",
+    params(("module" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = String, content_type = "text/plain")))]
+pub async fn user_log(asking: Asking, path: Path<UserLog>) -> Result<HttpResponse, Problem> {
+    let UserLog { module, name } = path.into_inner();
+    let bytes = asking.attachment(Request::UserLog { module, name }).await?;
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(bytes))
+}
+
+/// Archives of files that were replaced after a split brain.
+#[utoipa::path(get, path = "/modules/{module}/rescue", tag = "module", params(("module" = String, Path)),
+    responses((status = 200, body = [Archive])))]
+pub async fn rescue(asking: Asking, path: Path<Module>) -> Result<Json<Vec<Archive>>, Problem> {
+    let request = Request::Rescue { module: path.into_inner().module, request: RescueRequest::List };
+    let rows = asking.rows(request, |reply| match reply {
+        Reply::Rescue(RescueReport::Archives(archives)) => Some(archives),
+        _ => None,
+    });
+    Ok(Json(rows.await?))
+}
+
+/// Which node answers a client of the farm.
+#[utoipa::path(get, path = "/modules/{module}/farm/owner", tag = "module", params(("module" = String, Path), ClientQuery),
+    responses((status = 200, body = [OwnerRow])))]
+pub async fn farm_owner(
+    asking: Asking,
+    path: Path<Module>,
+    query: Query<ClientQuery>,
+) -> Result<Json<Vec<OwnerRow>>, Problem> {
+    let (module, ClientQuery { client, port }) = (path.into_inner().module, query.into_inner());
+    let rows = asking.rows(Request::FarmOwner { module, client, port }, |reply| match reply {
+        Reply::Farm(FarmReport::Owners(rows)) => Some(rows),
+        _ => None,
+    });
+    Ok(Json(rows.await?))
+}
+
+/// The module of a path.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Module {
+    /// Its name.
+    pub module: ModuleName,
+}
+
+/// A resource of a path.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Resource {
+    /// Its module.
+    pub module: ModuleName,
+    /// `class.id`.
+    pub resource: String,
+}
+
+/// A script log of a path.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct UserLog {
+    /// Its module.
+    pub module: ModuleName,
+    /// Its name.
+    pub name: String,
+}

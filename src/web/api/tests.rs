@@ -1,0 +1,228 @@
+//! Every endpoint with every role, against a double of safeadmin.
+
+use super::{ENDPOINTS, Endpoint, NODE, ROOT, document};
+use crate::config::paths::Paths;
+use crate::control::server::{self, Backend, Call};
+use crate::control::{Access, Reply};
+use crate::web::principal::CSRF;
+use crate::web::session::COOKIE;
+use crate::web::settings::Settings;
+use crate::web::{Web, configure};
+use actix_web::cookie::Cookie;
+use actix_web::http::header::HeaderMap;
+use actix_web::http::{Method, StatusCode};
+use actix_web::test::{TestRequest, init_service, try_call_service};
+use actix_web::{App, web};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Refuses everything, and remembers what was asked and in which role.
+#[derive(Default)]
+struct Double(RefCell<Vec<(Access, Access, String)>>);
+
+impl Backend for Double {
+    async fn handle(&self, call: Call) -> i32 {
+        let line = (call.request.needs(), call.caller.access, call.request.name());
+        self.0.borrow_mut().push(line);
+        let _gone = call.sink.send(Reply::Error("refused by the double".to_owned())).await;
+        1
+    }
+}
+
+const USERS: &str = "admin:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nmanager:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n\
+    operator:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n";
+
+/// A server whose safeadmin is the double.
+fn scene() -> (tempfile::TempDir, Web, Rc<Double>) {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Paths::new(dir.path().join("safe"), dir.path().join("var"));
+    std::fs::create_dir_all(paths.run()).unwrap();
+    let double = Rc::new(Double::default());
+    let listener = server::bind(&paths.admin_socket()).unwrap();
+    actix_web::rt::spawn(server::serve(listener, double.clone()));
+    let conf = paths.safe.join("web/conf");
+    std::fs::create_dir_all(&conf).unwrap();
+    std::fs::write(conf.join("user.conf"), USERS).unwrap();
+    std::fs::write(conf.join("group.conf"), "Admin : admin\nControl : manager\nMonitor : operator\n")
+        .unwrap();
+    let settings = Settings::parse(&conf.join("httpd.conf"), "Define usefile\n").unwrap();
+    let web = Web::new(paths, settings, false).unwrap();
+    (dir, web, double)
+}
+
+/// A body that each endpoint can read.
+fn body(endpoint: &Endpoint) -> &'static str {
+    match (endpoint.method.as_str(), endpoint.path) {
+        ("POST", "/session") => r#"{"user":"u","password":"p"}"#,
+        ("PUT", "/cluster") => r#"{"xml":"<cluster/>"}"#,
+        ("POST", "/cluster/check") => r#"{"xml":"<cluster/>"}"#,
+        ("POST", "/cluster/probe") => r#"{"address":"127.0.0.1"}"#,
+        ("POST", "/modules") => r#"{"module":"m","template":"generic/mirror.safe"}"#,
+        ("POST", "/modules/{module}/restore") => r#"{"name":"m_2024-02-13_090312"}"#,
+        ("PUT", "/modules/{module}/files") => r#"{"signature":null,"files":[]}"#,
+        ("POST", "/modules/{module}/commands") => r#"{"command":"start"}"#,
+        ("POST", "/modules/{module}/resources/{resource}") => r#"{"value":"up"}"#,
+        _ => "{}",
+    }
+}
+
+/// The path with names in its places.
+fn filled(path: &str) -> String {
+    let path =
+        path.replace("{module}", "m").replace("{resource}", "custom.x").replace("{name}", "start_prim");
+    let query = if path.ends_with("/owner") { "?client=10.0.0.9" } else { "" };
+    format!("{ROOT}{path}{query}")
+}
+
+fn seen(status: StatusCode, headers: &HeaderMap) -> (u16, String) {
+    let kind = headers.get("content-type").map(|v| v.to_str().unwrap().to_owned());
+    (status.as_u16(), kind.unwrap_or_default())
+}
+
+/// Status and kind of an answer, also of one that the gate gives.
+macro_rules! answer {
+    ($app:expr, $request:expr) => {
+        match try_call_service(&$app, $request).await {
+            Ok(response) => seen(response.status(), response.headers()),
+            Err(error) => {
+                let response = error.error_response();
+                seen(response.status(), response.headers())
+            }
+        }
+    };
+}
+
+/// A session of a user with this role: its cookie and its token.
+fn logged_in(web: &Web, access: Access) -> (Cookie<'static>, String) {
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let user = match access {
+        Access::Monitor => "operator",
+        Access::Control => "manager",
+        Access::Admin => "admin",
+    };
+    let (cookie, session) = web.sessions.begin(user, Some(access), here, Instant::now()).unwrap();
+    (Cookie::new(COOKIE, cookie.expose().to_owned()), session.csrf.expose().to_owned())
+}
+
+#[actix_web::test]
+async fn every_endpoint_asks_for_its_role() {
+    let (_dir, web, double) = scene();
+    let app = init_service(App::new().app_data(web::Data::new(web.clone())).configure(configure)).await;
+    let roles = [None, Some(Access::Monitor), Some(Access::Control), Some(Access::Admin)];
+    for endpoint in ENDPOINTS {
+        for role in roles {
+            double.0.borrow_mut().clear();
+            let mut request = TestRequest::default()
+                .method(endpoint.method.clone())
+                .uri(&filled(endpoint.path))
+                .insert_header(("Content-Type", "application/json"))
+                .set_payload(body(endpoint));
+            if let Some(access) = role {
+                let (cookie, csrf) = logged_in(&web, access);
+                request = request.cookie(cookie).insert_header((CSRF, csrf));
+            }
+            let (status, _) = answer!(app, request.to_request());
+            let what = format!("{} {} as {role:?}: {status}", endpoint.method, endpoint.path);
+            match (endpoint.needs, role) {
+                (None, _) => {}
+                (Some(_), None) => assert_eq!(status, 401, "{what}"),
+                (Some(needs), Some(has)) if has < needs => {
+                    assert_eq!(status, 403, "{what}")
+                }
+                (Some(_), Some(_)) => {
+                    assert!(![400, 401, 403, 404, 405].contains(&status), "{what}");
+                }
+            }
+            for (needs, has, name) in double.0.borrow().iter() {
+                assert!(role.is_some_and(|role| *has <= role), "{what}: {name} was asked as {has}");
+                assert!(needs <= has, "{what}: {name} needs {needs}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn what_changes_something_needs_the_token_of_the_page() {
+    let (_dir, web, double) = scene();
+    let app = init_service(App::new().app_data(web::Data::new(web.clone())).configure(configure)).await;
+    let (cookie, csrf) = logged_in(&web, Access::Admin);
+    let start = |token: &str| {
+        TestRequest::post()
+            .uri(&format!("{ROOT}/modules/m/commands"))
+            .cookie(cookie.clone())
+            .insert_header(("Content-Type", "application/json"))
+            .insert_header((CSRF, token))
+            .set_payload(r#"{"command":"start"}"#)
+            .to_request()
+    };
+    assert_eq!(answer!(app, start("another")).0, 403);
+    assert!(double.0.borrow().is_empty());
+    assert_eq!(answer!(app, start(&csrf)).0, 422);
+    assert_eq!(double.0.borrow().len(), 1);
+}
+
+#[actix_web::test]
+async fn what_is_not_there_is_told_to_who_is_logged_in_only() {
+    let (_dir, web, _double) = scene();
+    let app = init_service(App::new().app_data(web::Data::new(web.clone())).configure(configure)).await;
+    let ask = |method: Method, path: &str, logged: bool| {
+        let mut request = TestRequest::default().method(method).uri(&format!("{ROOT}{path}"));
+        if logged {
+            let (cookie, csrf) = logged_in(&web, Access::Admin);
+            request = request.cookie(cookie).insert_header((CSRF, csrf));
+        }
+        request.to_request()
+    };
+    for (method, path, logged, status) in [
+        (Method::GET, "/nothing", false, 401),
+        (Method::GET, "/nothing", true, 404),
+        (Method::GET, "/nodes/node2/cluster/deploy", true, 404),
+        (Method::DELETE, "/level", false, 401),
+        (Method::DELETE, "/level", true, 405),
+        (Method::GET, "/modules/..%2f..%2fetc/state", true, 400),
+        (Method::GET, "/modules/a%20b/state", true, 400),
+        (Method::GET, "/nodes/no%20node/level", true, 400),
+        (Method::GET, "/modules/m/log?lang=de", true, 400),
+        (Method::GET, "/modules/m/log?count=many", true, 400),
+    ] {
+        let (found, kind) = answer!(app, ask(method.clone(), path, logged));
+        assert_eq!(found, status, "{method} {path}");
+        assert_eq!(kind, "application/problem+json", "{method} {path}");
+    }
+}
+
+#[test]
+fn the_document_has_every_endpoint_and_nothing_else() {
+    let described: BTreeSet<String> = document()
+        .paths
+        .paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods =
+                [("GET", &item.get), ("PUT", &item.put), ("POST", &item.post), ("DELETE", &item.delete)];
+            methods
+                .into_iter()
+                .filter(|(_, o)| o.is_some())
+                .map(|(m, _)| format!("{m} {path}"))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let here = ENDPOINTS.iter().map(|e| format!("{} {ROOT}{}", e.method, e.path));
+    let elsewhere =
+        ENDPOINTS.iter().filter(|e| e.elsewhere).map(|e| format!("{} {ROOT}{NODE}{}", e.method, e.path));
+    assert_eq!(described, here.chain(elsewhere).collect());
+}
+
+#[test]
+fn operations_have_names_of_their_own() {
+    let mut names = BTreeSet::new();
+    for (path, item) in &document().paths.paths {
+        for operation in [&item.get, &item.put, &item.post, &item.delete].into_iter().flatten() {
+            let name = operation.operation_id.clone().unwrap_or_default();
+            assert!(!name.is_empty() && names.insert(name.clone()), "{path}: {name}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What only the API says; all the rest is said in the words of the local protocol.
+
+use crate::control::{Fault, ModuleOverview};
+use crate::ids::{ModuleId, ModuleName, NodeName};
+pub use crate::web::remote::deploy::Outcome;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// Ends of an action on several nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Outcomes {
+    /// One a node, in the order that was asked.
+    pub results: Vec<Outcome>,
+}
+
+/// cluster.xml of a node.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ClusterFile {
+    /// The node is in a cluster.
+    pub configured: bool,
+    /// Its text; empty when it is not configured.
+    pub xml: String,
+    /// Signature, for a later change.
+    pub signature: String,
+    /// When it was applied.
+    pub date: String,
+    /// Locked against changes.
+    pub lock: bool,
+    /// Names of the nodes.
+    pub nodes: Vec<NodeName>,
+    /// Why this node takes no part in it, if so.
+    pub trouble: Option<String>,
+}
+
+/// A cluster.xml to check.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterText {
+    /// Its text.
+    pub xml: String,
+}
+
+/// A cluster.xml to apply.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterChange {
+    /// Its text.
+    pub xml: String,
+    /// Signature of the configuration that it replaces, empty if there was none; without it whatever is
+    /// there is replaced.
+    pub signature: Option<String>,
+    /// Where it is deployed; to all its nodes without it.
+    pub nodes: Option<Vec<NodeName>>,
+}
+
+/// Some nodes.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nodes {
+    /// Their names; all without it.
+    pub nodes: Option<Vec<NodeName>>,
+}
+
+/// Some nodes, as a parameter.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct NodeList {
+    /// Their names, with commas between; all without it.
+    pub nodes: Option<String>,
+}
+
+/// Faults of a file; empty if there are none.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Faults {
+    /// By line.
+    pub faults: Vec<Fault>,
+    /// What the check said besides.
+    pub output: Vec<String>,
+}
+
+/// An address to look at.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeTarget {
+    /// Address or name.
+    pub address: String,
+}
+
+/// What is at an address.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Probed {
+    /// A web service of this product answers there and knows the same secret.
+    pub reachable: bool,
+    /// Its host name.
+    pub hostname: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// Why not.
+    pub error: Option<String>,
+}
+
+/// A module to install.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewModule {
+    /// Its name.
+    pub module: ModuleName,
+    /// Its number; the lowest free one without it.
+    pub id: Option<ModuleId>,
+    /// File below SAFE/Application_Modules.
+    pub template: String,
+}
+
+/// How an uploaded archive is installed.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    /// Number of the module; the lowest free one without it.
+    pub id: Option<ModuleId>,
+    /// Install over an existing module.
+    #[serde(default)]
+    pub reinstall: bool,
+}
+
+/// A file of a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Below SAFE/modules/AM, e.g. `conf/userconfig.xml`.
+    pub path: String,
+    /// Its content, if that is text.
+    pub text: Option<String>,
+    /// Its content in base64, if it is not.
+    pub base64: Option<String>,
+    /// It can be run.
+    #[serde(default)]
+    pub executable: bool,
+}
+
+/// All files of a module but its keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// Signature of what is there; to save only over it.
+    pub signature: Option<String>,
+    /// The files, by path.
+    pub files: Vec<File>,
+}
+
+/// A userconfig.xml to check; SAFE/modules/AM as it is without it.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckText {
+    /// Its text.
+    pub userconfig: Option<String>,
+}
+
+/// One of the last successful configurations.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreName {
+    /// Its name.
+    pub name: String,
+}
+
+/// A control command.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleCommand {
+    /// `start`, `stop`, `restart`, `swap`, `stopstart`, `prim`, `second`, `forcestop`, `wait`,
+    /// `checker on`, `checker off`, `failover on`, `failover off`.
+    pub command: String,
+    /// `nosync` of a swap.
+    #[serde(default)]
+    pub nosync: bool,
+    /// `fullsync` of prim and second.
+    #[serde(default)]
+    pub fullsync: bool,
+}
+
+/// A value of a resource.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewValue {
+    /// `up`, `down`, `init`, or any text for resources of your own.
+    pub value: String,
+}
+
+/// How many, of lists.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    /// How many of the last, 10,000 at most; 300 without it.
+    pub count: Option<u32>,
+}
+
+/// What is wanted of a state.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct StateQuery {
+    /// Run the module's `state` script too.
+    #[serde(default)]
+    pub script: bool,
+}
+
+/// What is wanted of a log.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct LogQuery {
+    /// How many of the last messages, 10,000 at most; 300 without it.
+    pub count: Option<u32>,
+    /// Verbose messages too.
+    #[serde(default)]
+    pub all: bool,
+    /// `en` or `fr`.
+    pub lang: Option<String>,
+    /// Only messages before the one with this id.
+    pub before: Option<i64>,
+}
+
+/// A client of a farm.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ClientQuery {
+    /// Its address.
+    #[param(value_type = String)]
+    pub client: std::net::IpAddr,
+    /// Its port.
+    pub port: Option<u16>,
+}
+
+/// The modules of a node.
+pub type Modules = Vec<ModuleOverview>;
