@@ -7,16 +7,7 @@ bin=${SAFEKIT:-../target/debug/safekit}
 name=newcomer$$
 password=newcomer-1
 
-# The modules to begin with, packed as install.sh packs them.
-conf=$(mktemp -d)
-mkdir "$conf/modules"
-for template in ../conf/modules/*/; do
-    file=$conf/modules/$(basename "$template").safe
-    (cd "$template" && python3 -m zipfile -c "$file" conf bin)
-done
-
-SAFEKIT_CONF=$conf "$bin" sandbox up --name "$name" --private /data --password "$password" >/dev/null
-rm -rf "$conf"
+"$bin" sandbox up --name "$name" --private /data --password "$password" >/dev/null
 [ "${KEEP:-no}" = yes ] || trap '"$bin" sandbox down --name "$name"' EXIT
 for node in node1 node2; do
     "$bin" sandbox exec --name "$name" "$node" -- mkdir -p /data/replicated

@@ -13,7 +13,7 @@ export function Banner() {
     <div class="banner" role="alert">
       <Icon name="unlink" />
       <div class="banner-text">
-        <strong>{t('connection.lost', { node, time: clock(now.since) })}</strong> {t('connection.lost.stale')}
+        <strong>{t('connection.lost', { node, time: clock(now.since) })}</strong> {t('connection.lost.stale')}{' '}
         {others.length > 0 && (
           <span class="banner-others">
             {t('connection.lost.others')}{' '}

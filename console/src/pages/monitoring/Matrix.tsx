@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import { t } from '../../i18n';
 import { may } from '../../session';
-import { here, nodes, type ModuleView, type NodeView } from '../../state/cluster';
+import { here, nodes, stale, type ModuleView, type NodeView } from '../../state/cluster';
 import { serviceOf } from '../../state/service';
 import { Badge, Icon, Menu } from '../../ui';
 import { Cell, Unreachable } from './Cell';
@@ -79,7 +79,7 @@ function ModuleHead({ module }: { module: ModuleView }) {
         {acting && <Menu label={t('monitoring.moduleMenu', { module: module.name })} items={() => moduleMenu(module.name)} />}
       </div>
       <div class="module-facts">
-        <ServiceBadge service={serviceOf(module.on)} />
+        <ServiceBadge service={stale.value ? 'unknown' : serviceOf(module.on)} />
         <span class="module-mode">
           {first.mode && t(`mode.${first.mode}`)}
           <Remark show={first.encrypted} icon="lock" text={t('monitoring.encrypted')} />
