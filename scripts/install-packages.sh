@@ -5,10 +5,11 @@ set -euo pipefail
 
 # command:package
 needed=(ip:iproute2 ping:iputils-ping python3:python3 zip:zip pkill:procps pidof:sysvinit-utils mkfs.ext4:e2fsprogs)
-# The tests run databases in replicated directories, shift the clocks of single programs, set ACLs, and put a load
-# balancer before a module.
+# The tests run databases in replicated directories, shift the clocks of single programs, set ACLs, put a load
+# balancer before a module, and log in by a directory and by an identity provider.
 if [ "${1:-}" = --tests ]; then
-    needed+=(psql:postgresql mariadb:mariadb-client-core mariadbd:mariadb-server-core faketime:faketime setfacl:acl haproxy:haproxy curl:curl)
+    needed+=(psql:postgresql mariadb:mariadb-client-core mariadbd:mariadb-server-core faketime:faketime setfacl:acl
+        haproxy:haproxy curl:curl openssl:openssl slapd:slapd node:nodejs npm:npm)
 fi
 
 missing=()
@@ -23,7 +24,16 @@ for suite in "${suites[@]}"; do
     fi
 done
 
+# What the tests take from npm, once node is there.
+from_npm() {
+    [ "${1:-}" = --tests ] || return 0
+    local dir
+    dir=$(dirname "$0")/../tests/web/oidc
+    [ -d "$dir/node_modules" ] || npm ci --prefix "$dir" --silent
+}
+
 if [ ${#missing[@]} -eq 0 ]; then
+    from_npm "$@"
     exit 0
 fi
 if ! command -v apt-get >/dev/null; then
@@ -40,3 +50,4 @@ if ! [ -e $policy ]; then
 fi
 apt-get update -q
 apt-get install -q -y --no-install-recommends "${missing[@]}"
+from_npm "$@"

@@ -77,7 +77,9 @@ put_programs() {
         ln -sf ../../safekit "$safe/private/bin/$name"
     done
     ln -sf ../safekit "$safe/bin/webservercfg"
-    ln -sf ../../safekit "$safe/web/bin/htpasswd"
+    for name in htpasswd initssl makeusercert checkcert getipandnames startcaserv stopcaserv; do
+        ln -sf ../../safekit "$safe/web/bin/$name"
+    done
     for program in safeadmin safeguard safewebserver rfsbox; do
         put_program "$build/$program" "$safe/private/bin/$program"
     done

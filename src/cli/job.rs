@@ -1,6 +1,7 @@
 //! What a command line asks for, and what can be wrong with it.
 
 use super::htpasswd::Htpasswd;
+use super::pki::PkiJob;
 use super::remote::Remote;
 use super::sandbox::SandboxCommand;
 use super::webservercfg::Webservercfg;
@@ -10,6 +11,7 @@ use crate::control::client::ClientError;
 use crate::control::frame::MAX_ATTACHMENT;
 use crate::net::NetError;
 use crate::sandbox::SandboxError;
+use crate::web::pki::PkiError;
 use crate::web::remote::client::RemoteError;
 use crate::web::remote::secret::SecretError;
 use crate::web::remote::target::TargetError;
@@ -48,6 +50,8 @@ pub enum Job {
     Webservercfg(Webservercfg),
     /// `htpasswd` (CLI-135).
     Htpasswd(Htpasswd),
+    /// A command of SAFE/web/bin for certificates (CLI-136 to CLI-143).
+    Pki(PkiJob),
     /// `safekit sandbox`: a cluster on this machine.
     Sandbox(SandboxCommand),
     /// Completion script of a shell.
@@ -132,6 +136,9 @@ pub enum CliError {
     /// The system gives no event queue or thread.
     #[error("cannot ask other nodes: {0}")]
     Runtime(io::Error),
+    /// Certificates.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
     /// The network of this node.
     #[error(transparent)]
     Net(#[from] NetError),

@@ -15,6 +15,7 @@ mod module;
 mod monitor;
 mod node;
 mod password;
+pub mod pki;
 mod print;
 mod remote;
 mod rescue;
@@ -40,8 +41,18 @@ use std::path::Path;
 use std::time::Duration;
 
 /// This program under the names of special commands, below SAFE.
-pub const ALIASES: [&str; 4] =
-    ["private/bin/vip_if_ctrl", "private/bin/webservercfg", "bin/webservercfg", "web/bin/htpasswd"];
+pub const ALIASES: [&str; 10] = [
+    "private/bin/vip_if_ctrl",
+    "private/bin/webservercfg",
+    "bin/webservercfg",
+    "web/bin/htpasswd",
+    "web/bin/initssl",
+    "web/bin/makeusercert",
+    "web/bin/checkcert",
+    "web/bin/getipandnames",
+    "web/bin/startcaserv",
+    "web/bin/stopcaserv",
+];
 
 /// How long a command waits for `safeadmin` (CLI-003), unless SAFEKIT_WAIT_MS says otherwise.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -69,6 +80,9 @@ pub fn parse(args: &[OsString], context: &Context) -> Result<Job, CliError> {
     if remote::is_special(args) {
         return remote::distribute(String::new(), Job::Special(Vec::new()));
     }
+    if let Some(job) = pki::job(args, context) {
+        return job;
+    }
     // What follows -r belongs to the special command, whatever it looks like (CLI-108).
     if args.get(1).is_some_and(|a| a == "-r") {
         return match &args[2..] {
@@ -89,6 +103,7 @@ fn perform(job: Job) -> Result<i32, CliError> {
         Job::Webservercfg(command) => webservercfg::run(command),
         // Who is no root writes files of his own.
         Job::Htpasswd(command) => htpasswd::run(&command, webconf::owner().ok().filter(|_| is_root())),
+        Job::Pki(job) => pki::perform(job),
         Job::Sandbox(command) => Ok(sandbox::run(command)?),
         Job::Completions(shell) => local::completions(shell),
     }

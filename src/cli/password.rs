@@ -25,7 +25,8 @@ pub fn read_once(question: &str) -> Result<String, CliError> {
     if io::stdin().is_terminal() { unseen(question) } else { line() }
 }
 
-fn line() -> Result<String, CliError> {
+/// Reads a line that may be seen.
+pub fn line() -> Result<String, CliError> {
     let mut line = String::new();
     let read = io::stdin().lock().take(LONGEST).read_line(&mut line);
     read.map_err(CliError::file("standard input"))?;

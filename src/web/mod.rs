@@ -15,6 +15,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod mosaic;
+pub mod pki;
 pub mod principal;
 pub mod problem;
 pub mod ready;
@@ -34,7 +35,9 @@ pub use serve::{WebError, configure, run, server};
 use crate::config::paths::Paths;
 use ask::Asker;
 use auth::Auth;
+use auth::certificates::CertificateUsers;
 use auth::limit::Limits;
+use auth::tokens::{self, Tokens};
 use here::Here;
 use metrics::Figures;
 use remote::target::Service;
@@ -42,6 +45,7 @@ use sessions::{Secret, Sessions};
 use settings::Settings;
 use std::sync::Arc;
 use std::time::Instant;
+use tls::{CertificateReport, CertificateWatch};
 
 /// What all handlers share. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -56,6 +60,10 @@ pub struct Web {
     pub asker: Asker,
     /// Who may log in.
     pub auth: Arc<Auth>,
+    /// Tokens of scripts.
+    pub tokens: Arc<Tokens>,
+    /// Users with certificates, if they are let in.
+    pub certificates: Option<Arc<CertificateUsers>>,
     /// How often somebody may try.
     pub limits: Arc<Limits>,
     /// What consoles look at.
@@ -64,6 +72,7 @@ pub struct Web {
     pub streams: events::Streams,
     /// Browsers come by HTTPS.
     pub https: bool,
+    watch: Arc<CertificateWatch>,
     /// What a page sends when there is no login.
     page: Secret,
     here: Here,
@@ -77,7 +86,12 @@ impl Web {
         let auth = Auth::new(&paths, &settings)?;
         let port = if https { settings.https_port } else { settings.http_port };
         let asker = Asker::new(&paths, Service { https, port });
+        let watch = Arc::new(CertificateWatch::new(paths.clone(), https));
+        let tokens = Arc::new(Tokens::new(&paths.web_conf()));
+        let users = || Arc::new(CertificateUsers::new(&paths.web_conf()));
         Ok(Web {
+            certificates: (https && settings.client_certificates).then(users),
+            tokens,
             paths: Arc::new(paths),
             settings: Arc::new(settings),
             sessions: Arc::default(),
@@ -90,8 +104,14 @@ impl Web {
             hub: events::Hub::default(),
             streams: events::Streams::default(),
             https,
+            watch,
             page: Secret::random().map_err(WebError::Random)?,
         })
+    }
+
+    /// The certificate of this service, and what is wrong with it.
+    pub async fn certificate(&self) -> CertificateReport {
+        self.watch.look().await
     }
 
     /// Name of this node; empty while it is in no cluster.
@@ -101,11 +121,21 @@ impl Web {
 
     /// Whether somebody whose request goes on may still have it: his session counts as used by it.
     pub fn still_valid(&self, principal: &principal::Principal) -> bool {
-        let at_login = match principal.how {
-            principal::How::Session(key) => match self.sessions.touch(key, Instant::now()) {
+        let at_login = match &principal.how {
+            principal::How::Session(key) => match self.sessions.touch(*key, Instant::now()) {
                 Some(session) => session.access,
                 None => return false,
             },
+            principal::How::Token(key) => {
+                return self
+                    .tokens
+                    .still(key, tokens::now())
+                    .is_some_and(|access| access >= principal.access);
+            }
+            principal::How::Certificate(shown) => {
+                let now = self.certificates.as_ref().and_then(|users| users.login(shown).access);
+                return now.is_some_and(|access| access >= principal.access);
+            }
             principal::How::Credentials | principal::How::Nobody => Some(principal.access),
         };
         let now = self.auth.still(&principal.user, at_login).flatten();
@@ -121,6 +151,7 @@ impl Web {
         if !self.https {
             warnings.push("connections are not encrypted: HTTPS is not configured".to_owned());
         }
+        warnings.extend(self.watch.latest().warning);
         warnings
     }
 }

@@ -2,10 +2,12 @@
 
 use super::Web;
 use super::audit;
+use super::auth::tokens::{self, Bearer};
 use super::auth::{self, AuthError, Login};
 use super::problem::Problem;
 use super::session::COOKIE;
 use super::sessions::{Key, Secret};
+use super::tls::ClientCertificate;
 use crate::control::{Access, Behalf};
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
@@ -24,8 +26,12 @@ pub const CSRF: &str = "X-SafeKit-CSRF";
 pub enum How {
     /// By the cookie of a session.
     Session(Key),
-    /// By a password or a token with this request.
+    /// By a password with this request.
     Credentials,
+    /// By a token with this request: its hash.
+    Token(String),
+    /// By a certificate that his browser shows.
+    Certificate(ClientCertificate),
     /// Not at all: there is no login (WEB-45).
     Nobody,
 }
@@ -113,8 +119,12 @@ pub fn address(request: &HttpRequest) -> IpAddr {
 pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identity>, Problem> {
     let address = address(request);
     if let Some(header) = request.headers().get(header::AUTHORIZATION) {
-        let (user, password) = basic(header.to_str().unwrap_or_default())
-            .ok_or_else(|| Problem::unauthorized("the Authorization header cannot be read"))?;
+        let header = header.to_str().unwrap_or_default();
+        if let Some(token) = header.strip_prefix("Bearer ") {
+            return bearer(web, token.trim(), address).map(Some);
+        }
+        let (user, password) =
+            basic(header).ok_or_else(|| Problem::unauthorized("the Authorization header cannot be read"))?;
         let login = match web.auth.remembered(&user, &password) {
             Some(login) => login,
             None => log_in(web, &user, &password, address).await.map_err(refused)?,
@@ -131,6 +141,12 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
         let csrf = Some(session.csrf);
         return Ok(Some(Identity { user: session.user, access, address, how: How::Session(key), csrf }));
     }
+    let shown = request.conn_data::<ClientCertificate>();
+    if let Some((users, shown)) = web.certificates.as_ref().zip(shown) {
+        let Login { user, access } = users.login(shown);
+        let how = How::Certificate(shown.clone());
+        return Ok(Some(Identity { user, access, address, how, csrf: Some(web.page.clone()) }));
+    }
     Ok(web.auth.everybody().map(|access| Identity {
         user: "web".to_owned(),
         access: Some(access),
@@ -138,6 +154,29 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
         how: How::Nobody,
         csrf: Some(web.page.clone()),
     }))
+}
+
+/// The owner of a token. Nobody guesses one: attempts are held up so that they do not fill the log.
+fn bearer(web: &Web, token: &str, address: IpAddr) -> Result<Identity, Problem> {
+    let Some(found) = web.tokens.find(token, tokens::now()) else {
+        web.limits
+            .attempt("token", address, Instant::now())
+            .map_err(|wait| refused(AuthError::Slower(wait)))?;
+        let why = "this token is unknown, revoked or has expired";
+        audit::refused(web, "token", address, &why);
+        return Err(Problem::unauthorized(why));
+    };
+    if found.stale {
+        let tokens = web.tokens.clone();
+        // When it was used is for people only: the answer does not wait for the disk.
+        actix_web::rt::task::spawn_blocking(move || {
+            if let Err(error) = tokens.store_uses() {
+                tracing::warn!(%error, "the use of a token is not stored");
+            }
+        });
+    }
+    let Bearer { name, role, key, .. } = found;
+    Ok(Identity { user: name, access: Some(role), address, how: How::Token(key), csrf: None })
 }
 
 /// Checks a password within the limits, and leaves a line about it.
@@ -199,10 +238,10 @@ pub fn genuine(web: &Web, request: &HttpRequest, identity: Option<&Identity>) ->
     }
     let from_browser = text("Origin").is_some() || text("Sec-Fetch-Site").is_some();
     let wanted = match identity.map(|identity| &identity.how) {
-        None | Some(How::Credentials) => None,
+        None | Some(How::Credentials | How::Token(_)) => None,
         Some(How::Session(_)) => identity.and_then(|identity| identity.csrf.as_ref()),
-        // A script on an unprotected service needs nothing; a page does.
-        Some(How::Nobody) => from_browser.then_some(&web.page),
+        // A script on an unprotected service, or with a certificate, needs nothing; a page does.
+        Some(How::Nobody | How::Certificate(_)) => from_browser.then_some(&web.page),
     };
     match wanted {
         Some(token) if !token.is(text(CSRF).unwrap_or_default()) => Err(Problem::forbidden(format!(

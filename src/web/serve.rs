@@ -1,10 +1,12 @@
 //! The server: its ports, its workers, its end.
 
+use super::auth::openid;
 use super::logs::{self, LogFile};
+use super::pki::PkiError;
 use super::problem::Problem;
 use super::remote::server::{self as remote, Remote};
 use super::settings::{Settings, SettingsError};
-use super::tls::{self, TlsError};
+use super::tls;
 use super::user::{self, UserError};
 use super::{Web, api, assets, headers, limits, metrics, mosaic, ready, redirect};
 use crate::config::paths::Paths;
@@ -56,7 +58,7 @@ pub enum WebError {
     #[error(
         "HTTPS cannot be served: {0}; install a certificate with initssl, or remove ssl/httpd.webconsolessl.conf"
     )]
-    Tls(#[from] TlsError),
+    Tls(#[from] PkiError),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
@@ -79,7 +81,11 @@ pub fn run(paths: Paths) -> Result<(), WebError> {
     if let Some(user) = &user {
         user::become_user(user)?;
     }
-    let config = if https { Some(tls::server_config(&paths)?) } else { None };
+    let config = match (https, settings.client_certificates) {
+        (false, _) => None,
+        (true, false) => Some(tls::server_config(&paths)?),
+        (true, true) => Some(tls::server_config_with_users(&paths)?),
+    };
     let descriptors = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, most)| {
         setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
         Ok(most)
@@ -109,6 +115,7 @@ pub fn server(
     tls: Option<ServerConfig>,
 ) -> io::Result<Server> {
     web.here.keep(&web.asker);
+    web.watch.keep();
     let access = logs::shared(&web, access);
     let remote = web::Data::new(Remote::new(Paths::clone(&web.paths), web.asker.clone()));
     let server = HttpServer::new(move || {
@@ -123,6 +130,7 @@ pub fn server(
             .configure(configure)
             .default_service(web::to(unknown))
     })
+    .on_connect(tls::on_connect)
     .workers(WORKERS)
     .max_connections(CONNECTIONS)
     // Who hangs up is not waited for: the answer may be a stream of hours.
@@ -147,7 +155,14 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .app_data(json)
         .app_data(web::PathConfig::default().error_handler(move |e, _| bad(&e)))
         .app_data(web::QueryConfig::default().error_handler(move |e, _| bad(&e)));
-    for routes in [remote::routes, ready::routes, metrics::routes, mosaic::routes, assets::routes] {
+    for routes in [
+        remote::routes,
+        ready::routes,
+        metrics::routes,
+        mosaic::routes,
+        assets::routes,
+        openid::pages::routes,
+    ] {
         config.configure(routes);
     }
     // Last: the scope of the API takes all that is left below its path.

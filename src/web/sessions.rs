@@ -28,6 +28,11 @@ impl Secret {
         Ok(Secret(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
+    /// The same, recognizable by how it begins.
+    pub fn random_with(prefix: &str) -> Result<Secret, getrandom::Error> {
+        Ok(Secret(prefix.to_owned() + Secret::random()?.expose()))
+    }
+
     /// The text, for whom it is meant.
     pub fn expose(&self) -> &str {
         &self.0

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: u64 = 1 << 20;
 
 /// Names that may be defined.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "httpport",
     "httpsport",
     "usefile",
@@ -17,6 +17,7 @@ const NAMES: [&str; 24] = [
     "useopenid",
     "httpadmin",
     "httpcontrol",
+    "clientcertificates",
     "LogLevel",
     "accesslog",
     "openmetrics",
@@ -92,6 +93,8 @@ pub struct Settings {
     pub https_port: u16,
     /// Who may log in.
     pub method: Method,
+    /// Whether users may show certificates instead of logging in, with HTTPS.
+    pub client_certificates: bool,
     /// Level of its own log, as `tracing` wants it.
     pub log_level: String,
     /// Whether each request leaves a line in SAFEVAR/access.log.
@@ -154,6 +157,7 @@ impl Settings {
             http_port,
             https_port,
             method: method(&defines)?,
+            client_certificates: defines.contains_key("clientcertificates"),
             log_level: log_level(&defines)?,
             access_log: defines.contains_key("accesslog"),
             open_metrics: defines.contains_key("openmetrics"),

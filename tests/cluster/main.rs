@@ -16,6 +16,7 @@ mod faults;
 mod faults_eio;
 mod faults_kills;
 mod faults_peer;
+mod https;
 mod input;
 mod lost_box;
 mod mirror;

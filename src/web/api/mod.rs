@@ -12,6 +12,7 @@ mod node;
 pub(super) mod observe;
 mod openapi;
 mod setup;
+mod tokens;
 pub(super) mod types;
 
 #[cfg(test)]
@@ -85,6 +86,10 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET    "/templates"                              Admin   Any  node::templates;
     GET    "/configurations"                         Admin   Any  node::configurations;
     GET    "/access"                                 Admin   Here node::access;
+    GET    "/certificate"                            Monitor Here node::certificate;
+    GET    "/tokens"                                 Admin   Here tokens::list;
+    POST   "/tokens"                                 Admin   Here tokens::create;
+    DELETE "/tokens"                                 Admin   Here tokens::revoke;
     GET    "/events"                                 Monitor Here events::cluster;
 
     GET    "/cluster"                                Admin   Any  cluster::show;

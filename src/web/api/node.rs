@@ -7,6 +7,7 @@ use crate::control::{
 };
 use crate::web::auth::AccessReport;
 use crate::web::problem::Problem;
+use crate::web::tls::CertificateReport;
 use actix_web::web::{Json, Query};
 
 /// Lists are no longer than this.
@@ -84,6 +85,12 @@ pub async fn configurations(asking: Asking) -> Result<Json<Vec<ConfigurationRow>
         _ => None,
     });
     Ok(Json(rows.await?))
+}
+
+/// The certificate of this web service.
+#[utoipa::path(get, path = "/certificate", tag = "access", responses((status = 200, body = CertificateReport)))]
+pub async fn certificate(asking: Asking) -> Json<CertificateReport> {
+    Json(asking.web.certificate().await)
 }
 
 /// Who may log in here.

@@ -1,6 +1,6 @@
 //! The OpenAPI document of the API, for `/swagger-ui/` and for programs that are made from it.
 
-use super::{ENDPOINTS, NODE, ROOT, cluster, control, files, module, node, observe, setup};
+use super::{ENDPOINTS, NODE, ROOT, cluster, control, files, module, node, observe, setup, tokens};
 use crate::web::problem::Problem;
 use crate::web::{events, session};
 use actix_web::http::Method;
@@ -30,7 +30,7 @@ use utoipa_swagger_ui::SwaggerUi;
     paths(
         session::show, session::login, session::logout,
         node::level, node::overview, node::nodes, node::commands, node::templates, node::configurations,
-        node::access, node::modules,
+        node::access, node::certificate, node::modules,
         cluster::show, cluster::apply, cluster::deconfigure, cluster::check, cluster::probe, cluster::deploy,
         cluster::confinfo, cluster::state, cluster::checks,
         setup::create, setup::uninstall, setup::download_archive, setup::upload, setup::restore,
@@ -41,6 +41,7 @@ use utoipa_swagger_ui::SwaggerUi;
         observe::state, observe::explain, observe::history, observe::log, observe::log_text,
         observe::user_logs, observe::user_log, observe::rescue, observe::farm_owner,
         events::cluster, events::module, events::log,
+        tokens::list, tokens::create, tokens::revoke,
     )
 )]
 struct Document;

@@ -1,15 +1,21 @@
 //! Who may log in, and with which role.
 
+pub mod certificates;
 pub mod edit;
 pub mod file;
 pub mod group;
 pub mod htpasswd;
+pub mod ldap;
 pub mod limit;
+pub mod openid;
+pub mod tokens;
 
 use super::settings::{Method, Settings, SettingsError};
 use crate::config::paths::Paths;
 use crate::control::Access;
 use file::FileUsers;
+use ldap::Directory;
+use openid::OpenId;
 use serde::Serialize;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -68,6 +74,10 @@ pub enum Auth {
     Nobody(Access),
     /// user.conf and group.conf (WEB-42).
     File(Box<FileUsers>),
+    /// A directory (WEB-43).
+    Ldap(Box<Directory>),
+    /// An identity provider (WEB-44).
+    OpenId(Box<OpenId>),
 }
 
 impl Auth {
@@ -76,12 +86,8 @@ impl Auth {
         match settings.method {
             Method::Nobody(access) => Ok(Auth::Nobody(access)),
             Method::File => Ok(Auth::File(Box::new(FileUsers::new(&paths.web_conf())))),
-            Method::Ldap | Method::OpenId => {
-                let name = if settings.method == Method::Ldap { "useldap" } else { "useopenid" };
-                let line = settings.define(name).map_or(1, |d| d.line);
-                let what = format!("{name} is not supported: define usefile instead");
-                Err(SettingsError::Line { file: settings.file.clone(), line, what })
-            }
+            Method::Ldap => Directory::new(paths, settings).map(|directory| Auth::Ldap(Box::new(directory))),
+            Method::OpenId => OpenId::new(paths, settings).map(|provider| Auth::OpenId(Box::new(provider))),
         }
     }
 
@@ -89,7 +95,8 @@ impl Auth {
     pub fn methods(&self) -> Vec<&'static str> {
         match self {
             Auth::Nobody(_) => vec!["none"],
-            Auth::File(_) => vec!["password"],
+            Auth::File(_) | Auth::Ldap(_) => vec!["password"],
+            Auth::OpenId(_) => vec!["openid"],
         }
     }
 
@@ -97,14 +104,14 @@ impl Auth {
     pub fn everybody(&self) -> Option<Access> {
         match self {
             Auth::Nobody(access) => Some(*access),
-            Auth::File(_) => None,
+            Auth::File(_) | Auth::Ldap(_) | Auth::OpenId(_) => None,
         }
     }
 
     /// The login of a password that was right a moment ago; costs nothing.
     pub fn remembered(&self, user: &str, password: &str) -> Option<Login> {
         match self {
-            Auth::Nobody(_) => None,
+            Auth::Nobody(_) | Auth::Ldap(_) | Auth::OpenId(_) => None,
             Auth::File(users) => users.remembered(user, password),
         }
     }
@@ -112,15 +119,17 @@ impl Auth {
     /// Checks a password. The caller has asked [`limit::Limits`] before.
     pub async fn password(&self, user: &str, password: &str) -> Result<Login, AuthError> {
         match self {
-            Auth::Nobody(_) => Err(AuthError::NoPassword),
+            Auth::Nobody(_) | Auth::OpenId(_) => Err(AuthError::NoPassword),
             Auth::File(users) => users.check(user, password).await,
+            Auth::Ldap(directory) => directory.check(user, password).await,
         }
     }
 
     /// What the user of a session may now; `None`: he may not even be logged in any more.
     pub fn still(&self, user: &str, at_login: Option<Access>) -> Option<Option<Access>> {
         match self {
-            Auth::Nobody(_) => Some(at_login),
+            // Whoever knows them is not asked again before the session ends.
+            Auth::Nobody(_) | Auth::Ldap(_) | Auth::OpenId(_) => Some(at_login),
             Auth::File(users) => users.role(user),
         }
     }
@@ -133,6 +142,8 @@ impl Auth {
                 AccessReport { method: "none", users: Vec::new(), problems: vec![problem] }
             }
             Auth::File(users) => users.report(),
+            Auth::Ldap(directory) => directory.report(),
+            Auth::OpenId(provider) => provider.report(),
         }
     }
 }

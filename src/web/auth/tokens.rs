@@ -1,0 +1,330 @@
+//! Tokens of scripts: `Authorization: Bearer sk_...`. Only hashes are kept, in SAFE/web/conf/tokens.json.
+
+use super::is_name;
+use crate::control::Access;
+use crate::node::record::{self, RecordError};
+use crate::web::sessions::Secret;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use utoipa::ToSchema;
+
+/// What tokens begin with, so that a leaked one is recognized.
+const PREFIX: &str = "sk_";
+/// Most tokens of a node.
+const MOST: usize = 256;
+/// Longest life of a token, days.
+pub const MOST_DAYS: u32 = 3650;
+/// How often the file is looked at, at most: another process may have replaced it.
+const LOOK: Duration = Duration::from_millis(500);
+/// The last use of a token is stored when it is older than this, seconds.
+const USE_STEP: i64 = 3600;
+const DAY: i64 = 24 * 3600;
+/// Largest file.
+const LARGEST: u64 = 1 << 20;
+/// Only the web service reads it.
+const MODE: u32 = 0o600;
+
+/// A token as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TokenRow {
+    /// Its name, which stands for the user in logs.
+    pub name: String,
+    /// Its role.
+    pub role: Access,
+    /// When it was made, UTC.
+    pub created: String,
+    /// When it ends, UTC.
+    pub expires: String,
+    /// When it was used lately, UTC, give or take an hour.
+    pub last_use: Option<String>,
+}
+
+/// Why a token is not made or not found.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The name.
+    #[error("a token needs a name of 1 to 100 characters without spaces")]
+    Name,
+    /// The name is taken.
+    #[error("there is a token {0} already: revoke it first, or choose another name")]
+    Exists(String),
+    /// There is none of this name.
+    #[error("there is no token {0}")]
+    Unknown(String),
+    /// The number of days.
+    #[error("a token lives 1 to {MOST_DAYS} days")]
+    Days,
+    /// Too many.
+    #[error("there are {MOST} tokens: revoke those that are not used")]
+    Most,
+    /// The file.
+    #[error(transparent)]
+    File(#[from] RecordError),
+    /// Its content.
+    #[error("{}: {what}; correct the file, or remove it to revoke all tokens", file.display())]
+    Content {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+/// A token in the file; moments are seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Stored {
+    name: String,
+    role: Access,
+    created: i64,
+    expires: i64,
+    last_use: Option<i64>,
+    /// Of the token with its prefix, in hexadecimal digits.
+    blake3: String,
+}
+
+/// A token that is valid: finds itself again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bearer {
+    /// Its name.
+    pub name: String,
+    /// Its role.
+    pub role: Access,
+    /// Its hash.
+    pub key: String,
+    /// Its use is to be stored: see [`Tokens::store_uses`].
+    pub stale: bool,
+}
+
+/// The tokens of this node.
+#[derive(Debug)]
+pub struct Tokens {
+    file: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    looked: Option<Instant>,
+    /// Inode, size and change time of the file.
+    seen: Option<(u64, u64, i64, i64)>,
+    list: Vec<Stored>,
+}
+
+impl Tokens {
+    /// Those of SAFE/web/conf.
+    pub fn new(conf: &Path) -> Tokens {
+        Tokens { file: conf.join("tokens.json"), state: Mutex::default() }
+    }
+
+    /// The token of a header, if it is valid.
+    pub fn find(&self, token: &str, now: i64) -> Option<Bearer> {
+        if !token.starts_with(PREFIX) {
+            return None;
+        }
+        self.by_key(&hash(token), now, true)
+    }
+
+    /// Whether a token that was valid still is.
+    pub fn still(&self, bearer_key: &str, now: i64) -> Option<Access> {
+        self.by_key(bearer_key, now, false).map(|bearer| bearer.role)
+    }
+
+    fn by_key(&self, key: &str, now: i64, using: bool) -> Option<Bearer> {
+        let mut state = self.current().ok()?;
+        // Hashes are compared, of which nobody can choose the beginning.
+        let found = state.list.iter_mut().find(|stored| stored.blake3 == key && now < stored.expires)?;
+        let stale = using && found.last_use.is_none_or(|at| now - at > USE_STEP);
+        if stale {
+            found.last_use = Some(now);
+        }
+        Some(Bearer { name: found.name.clone(), role: found.role, key: key.to_owned(), stale })
+    }
+
+    /// Stores when tokens were used. Blocks.
+    pub fn store_uses(&self) -> Result<(), TokenError> {
+        let mut state = self.current()?;
+        self.store(&mut state)
+    }
+
+    /// All of them, by name.
+    pub fn list(&self) -> Result<Vec<TokenRow>, TokenError> {
+        let mut rows: Vec<TokenRow> = self.current()?.list.iter().map(row).collect();
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(rows)
+    }
+
+    /// Makes one; its text is shown this once. Blocks.
+    pub fn create(
+        &self,
+        name: &str,
+        role: Access,
+        days: u32,
+        now: i64,
+    ) -> Result<(Secret, TokenRow), TokenError> {
+        if !is_name(name) {
+            return Err(TokenError::Name);
+        }
+        if !(1..=MOST_DAYS).contains(&days) {
+            return Err(TokenError::Days);
+        }
+        let mut state = self.current()?;
+        state.list.retain(|stored| now < stored.expires);
+        if state.list.iter().any(|stored| stored.name == name) {
+            return Err(TokenError::Exists(name.to_owned()));
+        }
+        if state.list.len() >= MOST {
+            return Err(TokenError::Most);
+        }
+        let token = Secret::random_with(PREFIX).map_err(TokenError::Random)?;
+        let expires = now + DAY * i64::from(days);
+        let stored = Stored {
+            name: name.to_owned(),
+            role,
+            created: now,
+            expires,
+            last_use: None,
+            blake3: hash(token.expose()),
+        };
+        let row = row(&stored);
+        state.list.push(stored);
+        self.store(&mut state)?;
+        Ok((token, row))
+    }
+
+    /// Ends one. Blocks.
+    pub fn revoke(&self, name: &str) -> Result<(), TokenError> {
+        let mut state = self.current()?;
+        let before = state.list.len();
+        state.list.retain(|stored| stored.name != name);
+        if state.list.len() == before {
+            return Err(TokenError::Unknown(name.to_owned()));
+        }
+        self.store(&mut state)
+    }
+
+    /// What the file says now. A file that is wrong gives no token at all, and an error.
+    fn current(&self) -> Result<MutexGuard<'_, State>, TokenError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.looked.is_some_and(|at| at.elapsed() < LOOK) {
+            return Ok(state);
+        }
+        let seen = self.seen();
+        if state.looked.is_none() || seen != state.seen {
+            state.list = Vec::new();
+            state.looked = None;
+            state.list = self.load()?;
+            state.seen = seen;
+        }
+        state.looked = Some(Instant::now());
+        Ok(state)
+    }
+
+    fn load(&self) -> Result<Vec<Stored>, TokenError> {
+        let Some(bytes) = record::load_bytes(&self.file, LARGEST)? else { return Ok(Vec::new()) };
+        serde_json::from_slice(&bytes)
+            .map_err(|e| TokenError::Content { file: self.file.clone(), what: e.to_string() })
+    }
+
+    fn store(&self, state: &mut State) -> Result<(), TokenError> {
+        let json = serde_json::to_string_pretty(&state.list)
+            .map_err(|e| TokenError::Content { file: self.file.clone(), what: e.to_string() });
+        let stored = json.and_then(|json| Ok(record::store_bytes(&self.file, json.as_bytes(), MODE)?));
+        if stored.is_err() {
+            // What is in memory is not what is in the file: read it again.
+            state.looked = None;
+            state.seen = None;
+        } else {
+            state.seen = self.seen();
+        }
+        stored
+    }
+
+    fn seen(&self) -> Option<(u64, u64, i64, i64)> {
+        let meta = std::fs::metadata(&self.file).ok()?;
+        Some((meta.ino(), meta.size(), meta.ctime(), meta.ctime_nsec()))
+    }
+}
+
+fn row(stored: &Stored) -> TokenRow {
+    TokenRow {
+        name: stored.name.clone(),
+        role: stored.role,
+        created: date(stored.created),
+        expires: date(stored.expires),
+        last_use: stored.last_use.map(date),
+    }
+}
+
+/// The present, as tokens count it.
+pub fn now() -> i64 {
+    Timestamp::now().as_second()
+}
+
+fn date(second: i64) -> String {
+    Timestamp::from_second(second).map_or_else(|_| second.to_string(), |at| at.to_string())
+}
+
+fn hash(token: &str) -> String {
+    blake3::hash(token.as_bytes()).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_token_works_until_it_expires_or_is_revoked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tokens, now) = (Tokens::new(dir.path()), now());
+        let (token, row) = tokens.create("backup", Access::Control, 30, now).unwrap();
+        assert!(token.expose().starts_with(PREFIX) && token.expose().len() == PREFIX.len() + 64);
+        assert_eq!((row.role, row.last_use), (Access::Control, None));
+        let file = dir.path().join("tokens.json");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!std::fs::read_to_string(&file).unwrap().contains(token.expose()), "only its hash");
+        let found = tokens.find(token.expose(), now).unwrap();
+        assert_eq!((found.name.as_str(), found.role, found.stale), ("backup", Access::Control, true));
+        assert!(!tokens.find(token.expose(), now).unwrap().stale);
+        tokens.store_uses().unwrap();
+        // Another process, e.g. after a restart, reads the same.
+        let again = Tokens::new(dir.path());
+        assert!(again.list().unwrap()[0].last_use.is_some());
+        assert_eq!(again.still(&found.key, now), Some(Access::Control));
+        let later = now + 30 * DAY;
+        assert_eq!(again.find(token.expose(), later), None);
+        for forged in
+            ["", "sk_", "sk_0", token.expose().trim_start_matches(PREFIX), &token.expose().to_uppercase()]
+        {
+            assert_eq!(again.find(forged, now), None, "{forged}");
+        }
+        again.revoke("backup").unwrap();
+        assert_eq!(again.find(token.expose(), now), None);
+        assert_eq!(again.still(&found.key, now), None);
+        assert!(matches!(again.revoke("backup"), Err(TokenError::Unknown(_))));
+    }
+
+    #[test]
+    fn wrong_wishes_are_refused_and_a_wrong_file_gives_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tokens, now) = (Tokens::new(dir.path()), now());
+        assert!(matches!(tokens.create("a b", Access::Admin, 1, now), Err(TokenError::Name)));
+        for days in [0, MOST_DAYS + 1] {
+            assert!(matches!(tokens.create("a", Access::Admin, days, now), Err(TokenError::Days)));
+        }
+        let (token, _) = tokens.create("a", Access::Admin, 1, now).unwrap();
+        assert!(matches!(tokens.create("a", Access::Admin, 1, now), Err(TokenError::Exists(_))));
+        std::fs::write(dir.path().join("tokens.json"), "[{\"name\":").unwrap();
+        let other = Tokens::new(dir.path());
+        assert_eq!(other.find(token.expose(), now), None);
+        let error = other.list().unwrap_err().to_string();
+        assert!(error.contains("tokens.json"), "{error}");
+    }
+}

@@ -1,0 +1,178 @@
+//! HTTPS with the SafeKit PKI: certificates from the CA server, the switch there and back, users with
+//! certificates.
+
+use crate::support::{Cluster, Node, Output, eventually};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Of `CA_admin`, as in the guide.
+const PASSWORD: &str = "PasW0rD";
+
+/// A command of SAFE/web/bin.
+fn web(node: &Node, command: &str) -> Output {
+    node.sh(&format!("\"$SAFE/web/bin/\"{command}"))
+}
+
+#[track_caller]
+fn web_ok(node: &Node, command: &str) -> String {
+    let output = web(node, command);
+    assert_eq!(output.code, 0, "{command} on {}: {output:?}", node.name());
+    output.stdout
+}
+
+/// What the console's address says of who asks; `options` are those of curl.
+fn session(from: &Node, url: &str, options: &str) -> Option<Value> {
+    let output = from.sh(&format!("curl -sS -m 10 {options} {url}/api/v1/session"));
+    serde_json::from_str(&output.stdout).ok()
+}
+
+fn restart(node: &Node) {
+    node.ok(&["webserver", "restart"]);
+}
+
+/// SHA-256 fingerprint of the CA, as `checkcert` prints it.
+fn fingerprint(node: &Node) -> String {
+    let said = web_ok(node, "checkcert -t CA");
+    let (_, fingerprint) = said.trim().rsplit_once("SHA-256 ").unwrap_or_else(|| panic!("{said}"));
+    fingerprint.to_owned()
+}
+
+fn switch(node: &Node) -> String {
+    node.inside().safe().join("web/conf/ssl/httpd.webconsolessl.conf").display().to_string()
+}
+
+/// Turns HTTPS on; a copy of the authority's certificate for clients.
+fn enable(cluster: &Cluster, more: &str) -> String {
+    for node in cluster.nodes() {
+        let output = node.sh(&format!(
+            "touch {0} && chmod 0440 {0} && chown safekit:safekit {0} && echo '{more}' >> \"$SAFE/web/conf/httpd.conf\"",
+            switch(node)
+        ));
+        assert_eq!(output.code, 0, "{output:?}");
+        restart(node);
+    }
+    let authority = cluster.dir().join("cacert.crt");
+    let installed = cluster.node(1).inside().safe().join("web/conf/cacert.crt");
+    std::fs::copy(installed, &authority).unwrap_or_else(|e| panic!("{e}"));
+    format!("--cacert {}", authority.display())
+}
+
+fn listens(from: &Node, address: &str, port: u16) -> bool {
+    from.sh(&format!("curl -s -m 5 -o /dev/null telnet://{address}:{port} </dev/null; test $? -ne 7")).code
+        == 0
+}
+
+/// A firewall that only remembers whether port 9001 is open: by this file.
+fn firewall(node: &Node) -> PathBuf {
+    let script = "#!/bin/sh\n\
+        case \"$*\" in\n\
+        *' -S '*) exit 0 ;;\n\
+        *' -C '*) test -e \"$SAFEVAR/open\" ;;\n\
+        *' -I INPUT -p tcp --dport 9001 '*) touch \"$SAFEVAR/open\" ;;\n\
+        *' -D INPUT -p tcp --dport 9001 '*) rm \"$SAFEVAR/open\" ;;\n\
+        *) exit 1 ;;\n\
+        esac\n";
+    let program = node.inside().safe().join("private/bin/iptables");
+    std::fs::write(&program, script).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(node.sh(&format!("chmod 755 {}", program.display())).code, 0);
+    node.inside().safevar().join("open")
+}
+
+#[test]
+fn w_11b_certificates_from_the_ca_server() {
+    let cluster = Cluster::new("w_11b");
+    let (ca, other, client) = (cluster.node(1), cluster.node(2), cluster.client());
+    let open = firewall(ca);
+    let said = web_ok(ca, &format!("startcaserv -passwd {PASSWORD}"));
+    assert!(said.contains("no certification authority yet") && said.contains("9001 is open"), "{said}");
+    assert!(open.exists());
+    let again = web(ca, &format!("startcaserv -passwd {PASSWORD}"));
+    assert!(again.code == 1 && again.stderr.contains("runs already, since"), "{again:?}");
+    let early = web(other, &format!("initssl req https://10.77.1.1:9001 CA_admin:{PASSWORD}"));
+    assert!(early.stderr.contains("run initssl sca there first"), "{early:?}");
+    web_ok(ca, "initssl sca");
+    let fingerprint = fingerprint(ca);
+    let request =
+        |user: &str, more: &str| web(other, &format!("initssl req https://10.77.1.1:9001 {user} {more}"));
+    // Nothing is sent to a server that nobody has confirmed.
+    let unconfirmed = request(&format!("CA_admin:{PASSWORD}"), "</dev/null");
+    assert!(unconfirmed.code == 1 && unconfirmed.stderr.contains("--fingerprint"), "{unconfirmed:?}");
+    let wrong = request(&format!("CA_admin:{PASSWORD}"), "--fingerprint AB:CD");
+    assert!(wrong.code == 1 && wrong.stderr.contains("somebody else answers there"), "{wrong:?}");
+    let wrong = request("CA_admin:wrong", &format!("--fingerprint {fingerprint}"));
+    assert!(wrong.code == 1 && wrong.stderr.contains("refuses the user or the password"), "{wrong:?}");
+    assert_ne!(web(other, "checkcert -t all").code, 0, "nothing is installed yet");
+    // Asked, as at a terminal.
+    let asked = other.sh(&format!(
+        "printf 'yes\\n{PASSWORD}\\n' | \"$SAFE/web/bin/initssl\" req https://10.77.1.1:9001 CA_admin"
+    ));
+    assert_eq!(asked.code, 0, "{asked:?}");
+    assert!(asked.stderr.contains(&fingerprint), "{asked:?}");
+    for (node, address) in [(ca, "10.77.1.1"), (other, "10.77.1.2")] {
+        web_ok(node, "checkcert -t all");
+        web_ok(node, &format!("checkcert -i {address}"));
+        web_ok(node, &format!("checkcert -h {}", node.name()));
+        assert_eq!(web(node, "checkcert -h wrongname").code, 1);
+    }
+    // A second request knows the authority.
+    let again = request(&format!("CA_admin:{PASSWORD}"), "</dev/null");
+    assert_eq!(again.code, 0, "{again:?}");
+    let trust = enable(&cluster, "");
+    for address in ["10.77.1.1", "10.77.1.2"] {
+        let url = format!("https://{address}:9453");
+        let found = eventually(&url, || session(client, &url, &trust));
+        assert_eq!((&found["authenticated"], &found["https"]), (&false.into(), &true.into()), "{found}");
+        let over =
+            client.sh(&format!("curl -sS -m 10 -o /dev/null -w '%{{redirect_url}}' http://{address}:9010/"));
+        assert!(over.stdout.starts_with(&format!("https://{address}:9453/")), "{over:?}");
+        let old = client.sh(&format!("curl -sS -m 10 {trust} --tls-max 1.1 --tlsv1.0 {url}/"));
+        assert_ne!(old.code, 0, "TLS 1.1 is refused");
+    }
+    let said = web_ok(ca, "stopcaserv");
+    assert!(said.contains("it had been up for") && said.contains("9001 is closed"), "{said}");
+    assert!(!listens(client, "10.77.1.1", 9001));
+    assert!(!open.exists());
+    assert!(web_ok(ca, "stopcaserv").contains("does not run"));
+}
+
+#[test]
+fn t_7_2_3_back_to_http_and_users_with_certificates() {
+    let cluster = Cluster::new("t_7_2_3");
+    let (node, client) = (cluster.node(1), cluster.client());
+    let (http, https) = ("http://10.77.1.1:9010", "https://10.77.1.1:9453");
+    for node in cluster.nodes() {
+        web_ok(node, "initssl sca");
+    }
+    for (user, role) in [("boss", "Admin"), ("watcher", "Monitor")] {
+        let made = node.sh(&format!("printf 'p\\np\\n' | \"$SAFE/web/bin/makeusercert\" {user} {role}"));
+        assert_eq!(made.code, 0, "{made:?}");
+    }
+    let trust = enable(&cluster, "Define clientcertificates");
+    let found = eventually(https, || session(client, https, &trust));
+    assert_eq!(found["authenticated"], false, "{found}");
+    let ca = node.inside().safe().join("web/conf/ca");
+    let shown = |user: &str| {
+        let (ca, trust) = (ca.display(), &trust);
+        format!("{trust} --cert {ca}/certs/{user}.cert --key {ca}/private/{user}.key")
+    };
+    for (user, name, role) in
+        [("user_Admin_boss", "boss", "Admin"), ("user_Monitor_watcher", "watcher", "Monitor")]
+    {
+        let found = session(client, https, &shown(user)).unwrap_or_default();
+        assert_eq!((&found["user"], &found["role"]), (&name.into(), &role.into()), "{found}");
+    }
+    // A renewed certificate is served without a restart.
+    let serial =
+        "openssl s_client -connect 10.77.1.1:9453 </dev/null 2>/dev/null | openssl x509 -noout -serial";
+    let before = client.sh(serial).stdout;
+    web_ok(node, "initssl rca");
+    eventually("the new certificate", || {
+        let now = client.sh(serial).stdout;
+        (now.starts_with("serial=") && now != before).then_some(())
+    });
+    assert_eq!(node.sh(&format!("rm {}", switch(node))).code, 0);
+    restart(node);
+    let found = eventually(http, || session(client, http, ""));
+    assert_eq!(found["https"], false, "{found}");
+    assert!(!listens(client, "10.77.1.1", 9453));
+}
