@@ -3,7 +3,7 @@
 //! The page opens one connection after another and paints a tile for the node that answered each.
 
 use super::Web;
-use actix_web::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Data;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -42,6 +42,6 @@ async fn tile(web: Data<Web>) -> HttpResponse {
     let node = web.here.now().map(|now| now.node.as_ref().map_or(now.host.clone(), ToString::to_string));
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((CONNECTION, "close"))
+        .force_close()
         .json(Tile { node: node.unwrap_or_else(|| "?".to_owned()) })
 }

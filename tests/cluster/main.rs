@@ -39,4 +39,5 @@ mod up;
 mod up_checkers;
 mod up_scripts;
 mod virtual_address;
+mod web;
 mod web_service;

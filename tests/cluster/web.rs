@@ -1,0 +1,165 @@
+//! The web service of a node as browsers, scripts and load balancers meet it.
+
+use crate::support::{Cluster, MODULE, Mirror, Node, SCRIPTS, UP_SCRIPTS, UPS, eventually};
+use serde_json::{Value, json};
+
+const URL: &str = "http://127.0.0.1:9010";
+const PASSWORD: &str = "pwd of the test";
+
+fn cluster(test: &str) -> Cluster {
+    let cluster = Cluster::with(test, |mut options| {
+        options.password = Some(PASSWORD.to_owned());
+        options
+    });
+    cluster.nodes().iter().for_each(wait_web);
+    cluster
+}
+
+fn wait_web(node: &Node) {
+    eventually("the web service answers", || (curl(node, "/api/v1/session").0 == 200).then_some(()));
+}
+
+/// Status and body.
+fn curl(node: &Node, options_and_path: &str) -> (u16, String) {
+    let (options, path) = options_and_path.rsplit_once(' ').unwrap_or(("", options_and_path));
+    let said = node.sh(&format!("curl -s -m 20 -w '\\n%{{http_code}}' {options} '{URL}{path}'")).stdout;
+    let (body, status) = said.trim_end().rsplit_once('\n').unwrap_or(("", said.trim()));
+    (status.parse().unwrap_or(0), body.to_owned())
+}
+
+fn log_in(node: &Node, user: &str, password: &str) -> (u16, Value) {
+    let body = json!({ "user": user, "password": password });
+    let (status, text) =
+        curl(node, &format!("-H 'Content-Type: application/json' -d '{body}' /api/v1/session"));
+    (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+/// Writes a file of SAFE/web/conf, or removes it.
+fn conf(node: &Node, name: &str, text: Option<&str>) {
+    let path = node.inside().safe().join("web/conf").join(name);
+    match text {
+        Some(text) => std::fs::write(path, text).unwrap(),
+        None => std::fs::remove_file(path).unwrap(),
+    }
+}
+
+fn restart(node: &Node) {
+    node.inside().stop_service("safewebserver").unwrap();
+    node.inside().start_service("safewebserver").unwrap();
+    wait_web(node);
+}
+
+#[test]
+fn i_4_1_4_the_console_is_served_without_rights_of_root() {
+    let cluster = cluster("i_4_1_4");
+    let node1 = cluster.node(1);
+    let (status, page) = curl(node1, "-L /");
+    assert_eq!(status, 200);
+    assert!(page.contains("SafeKit"), "{page}");
+    let services = node1.inside().services().unwrap();
+    let pid = services.iter().find(|s| s.name == "safewebserver").unwrap().pid.unwrap();
+    let status = node1.sh(&format!("cat /proc/{pid}/status")).stdout;
+    let ids = |name: &str| status.lines().find(|l| l.starts_with(name)).unwrap().to_owned();
+    assert!(!ids("Uid:").split_whitespace().any(|id| id == "0"), "{status}");
+    assert!(!ids("Gid:").split_whitespace().any(|id| id == "0"), "{status}");
+    for rights in ["CapPrm:", "CapEff:"] {
+        assert!(ids(rights).ends_with("\t0000000000000000"), "{status}");
+    }
+}
+
+#[test]
+fn w_11a_users_of_the_file_and_their_roles() {
+    let cluster = cluster("w_11a");
+    let node1 = cluster.node(1);
+    let (status, session) = log_in(node1, "admin", PASSWORD);
+    assert_eq!((status, &session["role"]), (200, &json!("Admin")));
+    assert_eq!(session["node"], "node1");
+    assert_eq!(log_in(node1, "admin", "wrong").0, 401);
+    for line in ["login of admin@127.0.0.1\n", "login of admin@127.0.0.1 refused\n"] {
+        eventually("the command log knows of it", || node1.ok(&["cmdlog"]).contains(line).then_some(()));
+    }
+    let admin = std::fs::read_to_string(node1.inside().safe().join("web/conf/user.conf")).unwrap();
+    let hash = admin.trim().split_once(':').unwrap().1.to_owned();
+    let users: String = ["admin", "manager", "operator1"].map(|user| format!("{user}:{hash}\n")).concat();
+    conf(node1, "user.conf", Some(&users));
+    let role = |user: &str| log_in(node1, user, PASSWORD).1["role"].clone();
+    eventually("new users count", || (role("manager") == "Admin").then_some(()));
+    conf(node1, "group.conf", Some("Admin : admin\nControl : manager\nMonitor : operator1 operator2\n"));
+    eventually("groups count", || (role("manager") == "Control").then_some(()));
+    assert_eq!((role("admin"), role("operator1")), (json!("Admin"), json!("Monitor")));
+    conf(node1, "group.conf", Some("Control : manager\n"));
+    eventually("admin is not listed", || role("admin").is_null().then_some(()));
+    let (status, problem) = curl(node1, &format!("-u 'admin:{PASSWORD}' /metrics"));
+    assert_eq!(status, 403, "{problem}");
+}
+
+#[test]
+fn w_11c_without_login_the_role_is_that_of_httpd_conf() {
+    let cluster = cluster("w_11c");
+    let node1 = cluster.node(1);
+    for (text, role) in [
+        ("#Define usefile\n", "Monitor"),
+        ("Define httpcontrol\n", "Control"),
+        ("Define httpadmin\n", "Admin"),
+    ] {
+        conf(node1, "httpd.conf", Some(text));
+        restart(node1);
+        let session: Value = serde_json::from_str(&curl(node1, "/api/v1/session").1).unwrap();
+        assert_eq!((&session["role"], &session["authenticated"]), (&json!(role), &json!(true)));
+    }
+    conf(node1, "httpd.conf", None);
+    restart(node1);
+    assert_eq!(curl(node1, "/metrics").0, 401);
+}
+
+/// `200 OK` or `404 NOT FOUND`, once it is so.
+fn wait_ready(node: &Node, ready: bool) {
+    let expected = if ready { (200, "OK") } else { (404, "NOT FOUND") };
+    eventually("ready.txt", || {
+        let (status, text) = curl(node, &format!("/var/modules/{MODULE}/ready.txt"));
+        ((status, text.as_str()) == expected).then_some(())
+    });
+}
+
+#[test]
+fn v_13_5a_ready_is_ok_where_clients_are_served() {
+    let cluster = cluster("v_13_5a");
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    // A start script that ends when it is told: the module is Transient until then.
+    let slow = ("start_prim", "#!/bin/sh\nuntil [ -e $SAFEUSERVAR/go ]; do sleep 0.05; done\nexit 0\n");
+    let others: Vec<_> = SCRIPTS.into_iter().filter(|(name, _)| *name != slow.0).chain([slow]).collect();
+    cluster.install(MODULE, &Mirror::default().xml(), &others);
+    let go = |node: &Node| node.sh(&format!("touch $SAFEVAR/modules/{MODULE}/go"));
+    wait_ready(node1, false);
+    node1.ok(&["prim", "-m", MODULE]);
+    eventually("ALONE Transient", || (node1.state(MODULE) == "ALONE").then_some(()));
+    wait_ready(node1, false);
+    go(node1);
+    node1.wait_state(MODULE, "ALONE");
+    wait_ready(node1, true);
+    node2.ok(&["second", "-m", MODULE]);
+    cluster.wait_pair(MODULE);
+    wait_ready(node1, true);
+    wait_ready(node2, false);
+    // safeadmin gone: nothing is known.
+    node1.inside().stop_service("safeadmin").unwrap();
+    wait_ready(node1, false);
+    go(node2);
+    node2.wait_state(MODULE, "ALONE");
+    wait_ready(node2, true);
+}
+
+#[test]
+fn v_13_5a_ready_is_ok_where_a_module_is_up() {
+    for mode in UPS {
+        let cluster = cluster(&format!("v_13_5a_{}", mode.mode));
+        let node1 = cluster.node(1);
+        cluster.install_on(&cluster.nodes()[..1], MODULE, &mode.xml(), &UP_SCRIPTS);
+        wait_ready(node1, false);
+        node1.ok(&["start", "-m", MODULE]);
+        node1.wait_state(MODULE, "UP");
+        wait_ready(node1, true);
+        node1.ok(&["stop", "-m", MODULE]);
+        wait_ready(node1, false);
+    }
+}

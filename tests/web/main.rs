@@ -1,0 +1,25 @@
+//! The web service over HTTP, in front of a safeadmin that is a double.
+
+// A test may fail where it stands.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod double;
+mod health;
+mod input;
+mod login;
+mod pages;
+mod service;
+
+use std::time::{Duration, Instant};
+
+/// Longest wait for something that must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again until the condition holds.
+async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let end = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < end, "still waiting: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
