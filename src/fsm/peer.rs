@@ -256,7 +256,8 @@ impl Watch {
         } else {
             (Said::Silent, Event::PeerSilent)
         };
-        if self.said == said || (self.said == Said::Silent && alive_elsewhere) {
+        // Silence ends on the cluster channel too: who is heard there lives, and nobody starts as if alone.
+        if self.said == said {
             return Vec::new();
         }
         let first = !matches!(self.said, Said::Quiet | Said::Silent);

@@ -118,6 +118,16 @@ fn a_peer_heard_elsewhere_is_quiet_not_silent() {
     assert_eq!(mirror(&p.alone(2 * TIMEOUT)), [&Event::PeerSilent], "until it is silent there too");
 }
 
+/// Two nodes that boot before the cluster has formed, with module keys that differ, must not both start.
+#[test]
+fn who_was_silent_everywhere_and_is_heard_elsewhere_lives() {
+    let mut p = Pair::new();
+    assert_eq!(mirror(&p.alone(2 * TIMEOUT)), [&Event::PeerSilent]);
+    p.nodes[0].heard_elsewhere(p.now);
+    assert_eq!(mirror(&p.alone(PULSE)), [&Event::HeartbeatsSilent]);
+    assert!(!p.nodes[0].is_silent());
+}
+
 #[test]
 fn who_slept_suspects_itself_and_begins_the_silence_anew() {
     let mut p = Pair::new();
