@@ -1,7 +1,7 @@
 # make demo      a failover before your eyes, in a cluster on this machine (root); it stays up, with KEEP=no not
 # make demo-farm three nodes share the clients of one address while nodes leave and return (root)
 # make console   the web console: installs its packages (npm), checks, tests and builds it into console/dist
-# make test-console    every page and role of the console in Chromium
+# make test-console    every page and role of the console in Chromium, and the path of a newcomer on real nodes (root)
 # make demo-console    pictures of every page of the console into docs/images
 # make check     format, lints
 # make test      check, all tests, licenses and sources of dependencies (root)
@@ -37,7 +37,8 @@ console: console/node_modules
 	cd console && npm test && npm run build
 
 test-console: console
-	cd console && npm run e2e
+	$(CARGO) build --locked --bins
+	cd console && npm run e2e && npm run newcomer
 
 demo-console: console
 	cd console && npm run screenshots
@@ -46,13 +47,15 @@ check:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 
-test: check
+# The console first: the web service serves what is built.
+test: check console
 ifeq ($(NEXTEST),yes)
 	$(CARGO) nextest run --locked
 else
 	$(CARGO) test --locked --lib --bins --tests
 endif
 	$(CARGO) test --locked --doc
+	$(MAKE) --no-print-directory test-console
 	$(MAKE) --no-print-directory deny
 
 nightly: check

@@ -9,7 +9,7 @@ needed=(ip:iproute2 ping:iputils-ping python3:python3 zip:zip pkill:procps pidof
 # balancer before a module, and log in by a directory and by an identity provider.
 if [ "${1:-}" = --tests ]; then
     needed+=(psql:postgresql mariadb:mariadb-client-core mariadbd:mariadb-server-core faketime:faketime setfacl:acl
-        haproxy:haproxy curl:curl openssl:openssl slapd:slapd node:nodejs npm:npm)
+        haproxy:haproxy chromium:chromium curl:curl openssl:openssl slapd:slapd node:nodejs npm:npm)
 fi
 
 missing=()

@@ -15,6 +15,10 @@ use tokio::sync::{broadcast, watch};
 /// Pause before a lost node is asked again; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// The tunnel gives a sign of life each second: a node that gives none for so long is lost.
+const SILENCE: Duration = Duration::from_secs(4);
+/// The local socket gives one every 5 s.
+const SILENCE_HERE: Duration = Duration::from_secs(12);
 /// How often the list of nodes is looked at without a reason.
 const LOOK: Duration = Duration::from_secs(10);
 /// Batches of log lines that a slow console may be behind.
@@ -333,8 +337,12 @@ async fn follow_log(
 
 /// Hands on what is said until it ends; returns why it did.
 async fn stream(asker: &Asker, place: &Place, request: &Request, mut each: impl FnMut(Reply)) -> Arc<str> {
+    let silence = match place {
+        Place::Here => SILENCE_HERE,
+        Place::Node(_) => SILENCE,
+    };
     let mut answer = match asker.ask(place, myself(), request.clone(), Vec::new()).await {
-        Ok(answer) => answer,
+        Ok(answer) => answer.within(silence),
         Err(error) => return error.to_string().into(),
     };
     let mut said = None;

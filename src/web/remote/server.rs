@@ -35,8 +35,8 @@ const REQUEST_TIME: Duration = Duration::from_secs(900);
 const QUEUE: usize = 16;
 /// Time that a client may take for one piece before it is dropped.
 const SLOW: Duration = Duration::from_secs(30);
-/// Sign of life while a command is under way.
-const ALIVE: Duration = Duration::from_secs(5);
+/// Sign of life while a command is under way; who watches knows soon that the node is gone.
+const ALIVE: Duration = Duration::from_secs(1);
 
 /// What the handlers share.
 pub struct Remote {
