@@ -61,6 +61,7 @@ fn body(endpoint: &Endpoint) -> &'static str {
         ("POST", "/cluster/check") => r#"{"xml":"<cluster/>"}"#,
         ("POST", "/cluster/probe") => r#"{"address":"127.0.0.1"}"#,
         ("POST", "/modules") => r#"{"module":"m","template":"generic/mirror.safe"}"#,
+        ("POST", "/tokens") => r#"{"name":"t","role":"Monitor","days":1}"#,
         ("POST", "/modules/{module}/restore") => r#"{"name":"m_2024-02-13_090312"}"#,
         ("PUT", "/modules/{module}/files") => r#"{"signature":null,"files":[]}"#,
         ("POST", "/modules/{module}/commands") => r#"{"command":"start"}"#,
@@ -70,10 +71,16 @@ fn body(endpoint: &Endpoint) -> &'static str {
 }
 
 /// The path with names in its places.
-fn filled(path: &str) -> String {
+fn filled(endpoint: &Endpoint) -> String {
+    let path = endpoint.path;
     let path =
         path.replace("{module}", "m").replace("{resource}", "custom.x").replace("{name}", "start_prim");
-    let query = if path.ends_with("/owner") { "?client=10.0.0.9" } else { "" };
+    let query = match (endpoint.method.as_str(), path.as_str()) {
+        (_, path) if path.ends_with("/owner") => "?client=10.0.0.9",
+        // That which was made just before.
+        ("DELETE", "/tokens") => "?name=t",
+        _ => "",
+    };
     format!("{ROOT}{path}{query}")
 }
 
@@ -117,7 +124,7 @@ async fn every_endpoint_asks_for_its_role() {
             double.0.borrow_mut().clear();
             let mut request = TestRequest::default()
                 .method(endpoint.method.clone())
-                .uri(&filled(endpoint.path))
+                .uri(&filled(endpoint))
                 .insert_header(("Content-Type", "application/json"))
                 .set_payload(body(endpoint));
             if let Some(access) = role {

@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// The provider, as long as the test.
 struct Provider {
     child: Child,
     url: String,
+    /// Held open: it says more later.
+    _says: BufReader<ChildStdout>,
 }
 
 impl Drop for Provider {
@@ -41,11 +43,13 @@ impl Provider {
             .stderr(Stdio::null())
             .spawn()
             .expect("node is missing: run scripts/install-packages.sh --tests");
-        let mut line = String::new();
-        // It says one line, or ends.
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), "ready");
-        Provider { child, url: format!("http://127.0.0.1:{free}") }
+        let (mut line, mut says) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+        // Warnings come before, or it ends.
+        while line.trim() != "ready" {
+            line.clear();
+            assert_ne!(says.read_line(&mut line).unwrap(), 0, "the provider has ended");
+        }
+        Provider { child, _says: says, url: format!("http://127.0.0.1:{free}") }
     }
 }
 
