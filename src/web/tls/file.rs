@@ -42,7 +42,8 @@ impl<T> Watched<T> {
     /// takes microseconds; reading them, after a change, less than a handshake.
     pub(in crate::web) fn get(&self) -> Option<Arc<T>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.looked.is_some_and(|at| at.elapsed() < PERIOD) {
+        // What is missing may come at any moment, and somebody waits for it.
+        if state.value.is_some() && state.looked.is_some_and(|at| at.elapsed() < PERIOD) {
             return state.value.clone();
         }
         let stamps = self.stamps();
