@@ -100,7 +100,7 @@ fn the_script_installs_programs_directories_and_units() {
     let missing = install();
     assert!(!missing.status.success());
     assert!(String::from_utf8_lossy(&missing.stderr).contains("cargo build"));
-    for program in ["safekit", "safeadmin", "safeguard", "rfsbox"] {
+    for program in ["safekit", "safeadmin", "safeguard", "safewebserver", "rfsbox"] {
         fs::write(build.join(program), "#!/bin/sh\n").unwrap();
         fs::set_permissions(build.join(program), fs::Permissions::from_mode(0o755)).unwrap();
     }

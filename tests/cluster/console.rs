@@ -88,6 +88,8 @@ fn the_overview_shows_the_share_of_a_farm() {
 fn a_module_is_watched_with_its_resources_and_watchers_have_a_bound() {
     let cluster = Cluster::alone("watched", &Mirror::default(), &[]);
     let node1 = cluster.node(1);
+    // The web service watches its node too.
+    node1.ok(&["webserver", "stop"]);
     let request = Request::Watch { module: Some(m()) };
     let watch = node1.watch(&request);
     let value = |reply: &Reply| {
