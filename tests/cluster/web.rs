@@ -38,14 +38,14 @@ fn log_in(node: &Node, user: &str, password: &str) -> (u16, Value) {
 fn conf(node: &Node, name: &str, text: Option<&str>) {
     let path = node.inside().safe().join("web/conf").join(name);
     match text {
-        Some(text) => std::fs::write(path, text).unwrap(),
-        None => std::fs::remove_file(path).unwrap(),
+        Some(text) => std::fs::write(path, text).expect("the disk of the node"),
+        None => std::fs::remove_file(path).expect("it is there"),
     }
 }
 
 fn restart(node: &Node) {
-    node.inside().stop_service("safewebserver").unwrap();
-    node.inside().start_service("safewebserver").unwrap();
+    node.inside().stop_service("safewebserver").expect("it runs");
+    node.inside().start_service("safewebserver").expect("it is stopped");
     wait_web(node);
 }
 
