@@ -37,7 +37,7 @@ console: console/node_modules
 	cd console && npm test && npm run build
 
 test-console: console
-	$(CARGO) build --locked --bins
+	test -x target/debug/safewebserver || $(CARGO) build --locked --bins
 	cd console && npm run e2e && npm run newcomer
 
 demo-console: console
