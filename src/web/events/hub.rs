@@ -1,11 +1,12 @@
 //! One watch of each thing that somebody looks at, shared by all who do.
 
 use crate::control::async_client::Piece;
-use crate::control::{Access, Behalf, LogLine, NodeRow, Overview, Reply, Request, StateReport};
+use crate::control::{LogLine, NodeRow, Overview, Reply, Request, StateReport};
 use crate::ids::ModuleName;
 use crate::log::Lang;
 use crate::web::Web;
 use crate::web::ask::{Asker, Place};
+use crate::web::here::Here;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -280,17 +281,12 @@ async fn rows(asker: &Asker, local: &Feed<Overview>) -> Option<Vec<NodeRow>> {
     if local.value.is_none() || local.error.is_some() {
         return None;
     }
-    let answer = asker.ask(&Place::Here, myself(), Request::Nodes, Vec::new()).await.ok()?;
+    let answer = asker.ask(&Place::Here, Here::behalf(), Request::Nodes, Vec::new()).await.ok()?;
     let finished = answer.finish().await.ok()?;
     finished.replies.into_iter().find_map(|reply| match reply {
         Reply::Nodes(rows) => Some(rows),
         _ => None,
     })
-}
-
-/// The server itself looks, for everybody who may.
-fn myself() -> Behalf {
-    Behalf { user: "safewebserver".to_owned(), access: Access::Monitor }
 }
 
 /// Follows something for as long as somebody looks; a lost node is asked again and again.
@@ -341,7 +337,7 @@ async fn stream(asker: &Asker, place: &Place, request: &Request, mut each: impl 
         Place::Here => SILENCE_HERE,
         Place::Node(_) => SILENCE,
     };
-    let mut answer = match asker.ask(place, myself(), request.clone(), Vec::new()).await {
+    let mut answer = match asker.ask(place, Here::behalf(), request.clone(), Vec::new()).await {
         Ok(answer) => answer.within(silence),
         Err(error) => return error.to_string().into(),
     };

@@ -288,6 +288,11 @@ fn distrust(error: &reqwest::Error, url: &Url) -> Option<Distrust> {
 #[derive(Debug, Default)]
 struct Recorder(Mutex<Option<Vec<CertificateDer<'static>>>>);
 
+/// The certificates have come: nothing more is wanted of this connection.
+fn enough() -> rustls::Error {
+    rustls::Error::General("only the certificates were wanted".into())
+}
+
 impl ServerCertVerifier for Recorder {
     fn verify_server_cert(
         &self,
@@ -299,7 +304,7 @@ impl ServerCertVerifier for Recorder {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = std::iter::once(own).chain(between).map(|c| c.clone().into_owned()).collect();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(chain);
-        Err(rustls::Error::General("only the certificates were wanted".into()))
+        Err(enough())
     }
 
     fn verify_tls12_signature(
@@ -308,7 +313,7 @@ impl ServerCertVerifier for Recorder {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("only the certificates were wanted".into()))
+        Err(enough())
     }
 
     fn verify_tls13_signature(
@@ -317,7 +322,7 @@ impl ServerCertVerifier for Recorder {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("only the certificates were wanted".into()))
+        Err(enough())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
