@@ -9,8 +9,6 @@ export interface Session {
   csrf: string | null;
   methods: LoginMethod[];
   node: string | null;
-  /** Name of the cluster, where it has one. */
-  cluster?: string | null;
   version: string;
   https: boolean;
   warnings: string[];

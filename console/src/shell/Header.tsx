@@ -6,22 +6,12 @@ import { setTheme, theme, type Theme } from '../theme';
 import { Icon, IconButton, Menu, notify, problemTitle, type MenuItem } from '../ui';
 import { drawer } from './Shell';
 
-const GUIDE =
-  'https://safekit.evidian.com/wp-content/uploads/downloads_safekit/version-82/safekituserguidehtml/documentation/safekituserguideen.htm';
-
-/** Name of the cluster, connection node, menu of the user. */
+/** Connection node, menu of the user. */
 export function Header() {
   const own = nodes.value.find((n) => n.name === here.value) ?? nodes.value[0];
-  const cluster = session.value?.cluster;
   return (
     <header class="header">
       <IconButton class="drawer-button" icon="menu" label={t('nav.open')} aria-expanded={drawer.value} onClick={() => (drawer.value = true)} />
-      {cluster && (
-        <span class="header-cluster" title={t('header.cluster')}>
-          <Icon name="cluster" size={17} />
-          <strong>{cluster}</strong>
-        </span>
-      )}
       <ConnectionPill node={here.value ?? own?.name ?? window.location.hostname} />
       <span class="header-space" />
       {session.value?.authenticated && <UserMenu />}
@@ -58,7 +48,7 @@ function UserMenu() {
     onSelect: () => switchLang(value),
   });
   const items: MenuItem[] = [
-    { kind: 'link', label: t('user.guide'), icon: 'help', href: GUIDE, external: true },
+    { kind: 'link', label: t('user.guide'), icon: 'help', href: '/console/guide/index.html', external: true },
     { kind: 'link', label: t('user.api'), icon: 'code', href: '/swagger-ui/index.html', external: true },
     { kind: 'link', label: t('user.licenses'), icon: 'file', href: '/console/3rdpartylicenses.txt', external: true },
     { kind: 'heading', label: t('user.language') },

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { Help, type HelpTopic } from './Help';
 import { Icon, type IconName } from './Icon';
 
 export interface Crumb {
@@ -7,8 +8,10 @@ export interface Crumb {
 }
 
 /** Head of a page: where it is, what it is, what can be done. */
-export function PageHead({ title, crumbs = [], subtitle, actions, titleEnd }: {
+export function PageHead({ title, crumbs = [], subtitle, actions, titleEnd, help }: {
   title: string;
+  /** What the question mark explains. */
+  help?: HelpTopic;
   crumbs?: Crumb[];
   subtitle?: ComponentChildren;
   actions?: ComponentChildren;
@@ -27,6 +30,7 @@ export function PageHead({ title, crumbs = [], subtitle, actions, titleEnd }: {
         )}
         <div class="page-title">
           <h1>{title}</h1>
+          {help && <Help topic={help} />}
           {titleEnd}
         </div>
         {subtitle && <p class="page-subtitle">{subtitle}</p>}

@@ -108,7 +108,6 @@ function sessionOf(call: Call, user: User | null): Session {
     csrf: user ? CSRF : null,
     methods: call.settings.methods,
     node: call.cluster.rows().length > 0 ? call.cluster.here : null,
-    cluster: call.cluster.name || null,
     version: '0.1.0',
     https: call.settings.https,
     warnings: [],

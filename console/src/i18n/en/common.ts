@@ -20,8 +20,6 @@ export const common = {
   'nav.open': 'Open the navigation',
 
   'header.connection': 'Connected to {node}',
-  'header.cluster': 'Cluster',
-  'header.noCluster': 'Cluster not configured',
   'header.user': 'Menu of {user}',
 
   'user.guide': 'User’s guide',
@@ -96,7 +94,7 @@ export const common = {
   'problem.422': 'Refused',
   'problem.429': 'Too many requests',
   'problem.500': 'The web service failed',
-  'problem.502': 'The node does not answer',
+  'problem.502': 'The node does not answer as it should',
   'problem.503': 'Not possible now',
   'problem.504': 'The node does not answer',
 

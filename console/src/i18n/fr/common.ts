@@ -21,8 +21,6 @@ export const common: Record<keyof typeof en, string> = {
   'nav.open': 'Ouvrir la navigation',
 
   'header.connection': 'Connecté à {node}',
-  'header.cluster': 'Cluster',
-  'header.noCluster': 'Cluster non configuré',
   'header.user': 'Menu de {user}',
 
   'user.guide': 'Guide de l’utilisateur',
@@ -97,7 +95,7 @@ export const common: Record<keyof typeof en, string> = {
   'problem.422': 'Refusé',
   'problem.429': 'Trop de demandes',
   'problem.500': 'Le service web a échoué',
-  'problem.502': 'Le nœud ne répond pas',
+  'problem.502': 'Le nœud ne répond pas comme il devrait',
   'problem.503': 'Impossible pour le moment',
   'problem.504': 'Le nœud ne répond pas',
 

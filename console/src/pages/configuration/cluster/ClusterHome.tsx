@@ -5,8 +5,8 @@ import type { Cluster, NodeRow } from '../../../api/types';
 import { t } from '../../../i18n';
 import { go, href } from '../../../router';
 import { nodes as views } from '../../../state/cluster';
-import { Badge, Button, Card, ErrorBox, Facts, Icon, LinkButton, Menu, Notice, PageHead, Spinner, useLoad } from '../../../ui';
-import { saveText, serverDate } from '../parts/text';
+import { Badge, Button, Card, ErrorBox, Facts, Icon, LinkButton, Menu, Notice, PageHead, saveFile, Spinner, useLoad } from '../../../ui';
+import { serverDate } from '../parts/text';
 import { Deploy, Unconfigure } from './actions';
 
 interface Home {
@@ -62,6 +62,7 @@ function Head({ home, onAction }: { home: Home; onAction: (action: 'deploy' | 'u
   return (
     <PageHead
       title={t('configuration.cluster')}
+      help="cluster"
       subtitle={t('cluster.applied', { date: serverDate(cluster.date) })}
       actions={
         <>
@@ -70,7 +71,7 @@ function Head({ home, onAction }: { home: Home; onAction: (action: 'deploy' | 'u
             label={t('ui.more')}
             items={[
               { label: t('cluster.deploy'), icon: 'sync', hint: t('cluster.deploy.hint'), onSelect: () => onAction('deploy') },
-              { label: t('cluster.download'), icon: 'download', hint: 'cluster.xml', onSelect: () => saveText('cluster.xml', cluster.xml) },
+              { label: t('cluster.download'), icon: 'download', hint: 'cluster.xml', onSelect: () => saveFile('cluster.xml', cluster.xml) },
               { kind: 'separator' },
               { label: t('cluster.unconfigure'), icon: 'trash', danger: true, onSelect: () => onAction('unconfigure') },
             ]}

@@ -51,6 +51,7 @@ export function ClusterWizard() {
     <>
       <PageHead
         title={t('cluster.wizard')}
+        help="cluster"
         crumbs={[{ label: t('configuration.cluster'), href: href('/configuration/cluster') }]}
         subtitle={t('cluster.wizard.text')}
       />

@@ -43,6 +43,7 @@ function Home({ act }: { act: (acting: Acting) => void }) {
     <>
       <PageHead
         title={t('configuration.modules')}
+        help="modules"
         subtitle={t('modules.text')}
         actions={<LinkButton variant="primary" icon="plus" href={href('/configuration/modules/new')}>{t('modules.new')}</LinkButton>}
       />

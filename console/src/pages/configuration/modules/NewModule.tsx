@@ -26,6 +26,7 @@ export function NewModule() {
     <>
       <PageHead
         title={t('new.title')}
+        help="modules"
         crumbs={[{ label: t('configuration.modules'), href: href('/configuration/modules') }]}
         subtitle={t('new.text', { node: here.value ?? '' })}
       />

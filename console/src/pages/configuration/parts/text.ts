@@ -7,13 +7,3 @@ export function serverDate(date: string | number | null | undefined): string {
   const time = date ? Date.parse(date.slice(0, 19).replace(' ', 'T')) : NaN;
   return Number.isNaN(time) ? (date || '—') : stamp(time / 1000);
 }
-
-/** Lets the browser save a text as a file. */
-export function saveText(name: string, text: string): void {
-  const target = URL.createObjectURL(new Blob([text], { type: 'application/octet-stream' }));
-  const link = document.createElement('a');
-  link.href = target;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(target), 10_000);
-}

@@ -78,6 +78,7 @@ function Head({ module }: { module: string }) {
   return (
     <PageHead
       title={module}
+      help="wizard"
       crumbs={[{ label: t('configuration.modules'), href: href('/configuration/modules') }]}
       titleEnd={
         <>
