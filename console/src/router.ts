@@ -1,14 +1,25 @@
 import { computed, signal } from '@preact/signals';
 import { isLang, lang, preferredLang, type Lang } from './i18n';
+import { recall, remember } from './theme';
 
 const ROOT = '/console';
+const LANGUAGE = 'safekit.language';
 
 /** Address of the page below /console/<lang>, and its query. */
 const location_ = signal({ path: '/monitoring', query: new URLSearchParams() });
 
 /** Parts of the address after the language: ['monitoring', 'modules', 'mirror', ...]. */
-export const route = computed(() => location_.value.path.split('/').filter(Boolean).map(decodeURIComponent));
+export const route = computed(() => location_.value.path.split('/').filter(Boolean).map(decoded));
 export const query = computed(() => location_.value.query);
+
+/** A part of an address that is not well escaped is taken as it is: there is no such page. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
 
 /** Asked before the page is left; the answer false keeps it. One guard at a time. */
 type Guard = () => boolean | Promise<boolean>;
@@ -37,8 +48,9 @@ export async function go(path: string, options: { replace?: boolean; force?: boo
   window.scrollTo(0, 0);
 }
 
-/** The same page in another language. */
+/** The same page in another language, in which this browser begins from now on. */
 export function switchLang(language: Lang): void {
+  remember(LANGUAGE, language);
   const { path } = location_.peek();
   show(`${ROOT}/${language}${path}${window.location.search}`, true);
 }
@@ -86,7 +98,8 @@ function read(): void {
   shown = pathname + search;
   const [first, ...rest] = pathname.replace(/^\/console\/?/, '').split('/');
   if (!isLang(first)) {
-    show(`${ROOT}/${preferredLang()}/monitoring`, true);
+    const chosen = recall(LANGUAGE) ?? undefined;
+    show(`${ROOT}/${isLang(chosen) ? chosen : preferredLang()}/monitoring`, true);
     return;
   }
   lang.value = first;

@@ -17,15 +17,15 @@ struct Files;
 
 /// The page of the console.
 const PAGE: &str = "index.html";
-/// Where a page begins whose language nobody has said.
-const HOME: &str = "/console/en/monitoring";
+/// Where a browser begins: the page knows the language that was chosen there, or that the browser prefers.
+const HOME: &str = "/console/";
 /// Shown when the program was built without the console.
 const MISSING: &str = "<!doctype html><title>SafeKit</title><p>This program was built without its console. \
     The API is there: <a href=\"/swagger-ui/index.html\">/swagger-ui/index.html</a>.";
 
 /// Adds the paths; they need no login.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    for path in ["/", "/console", "/console/"] {
+    for path in ["/", "/console"] {
         config.route(path, web::get().to(home));
     }
     config.service(
@@ -44,7 +44,7 @@ async fn console(request: HttpRequest, path: Path<String>) -> Result<HttpRespons
     // What looks like a file and is none is not a page.
     let last = path.rsplit('/').next().unwrap_or_default();
     if path.starts_with("assets/")
-        || [".js", ".css", ".svg", ".map", ".txt"].iter().any(|end| last.ends_with(end))
+        || [".js", ".css", ".svg", ".map", ".txt", ".html"].iter().any(|end| last.ends_with(end))
     {
         return Err(Problem::not_found("the console has no such file: reload the page"));
     }

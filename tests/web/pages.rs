@@ -9,11 +9,14 @@ async fn i_4_1_4_the_address_of_a_node_leads_to_its_console() {
     let first = service.get("/").await;
     assert_eq!(
         (first.status(), &first.headers()["location"]),
-        (StatusCode::FOUND, &"/console/en/monitoring".parse().unwrap())
+        (StatusCode::FOUND, &"/console/".parse().unwrap())
     );
-    for page in
-        ["/console/en/monitoring", "/console/fr/configuration/modules/AM/config/", "/console/en/login"]
-    {
+    for page in [
+        "/console/",
+        "/console/en/monitoring",
+        "/console/fr/configuration/modules/AM/config/",
+        "/console/en/login",
+    ] {
         let page = service.get(page).await;
         assert_eq!(page.status(), StatusCode::OK);
         assert_eq!(page.headers()["cache-control"], "no-cache");
@@ -29,6 +32,7 @@ async fn what_is_no_page_is_not_found() {
     let service = Service::with_roles();
     for path in [
         "/console/assets/none-12345678.js",
+        "/console/guide/none.html",
         "/console/../../etc/passwd",
         "/console/assets/..%2f..%2fCargo.toml",
         "/none",

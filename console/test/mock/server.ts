@@ -39,7 +39,7 @@ function stop(server: Server, api: MockApi): Promise<void> {
 
 function file(url: string, res: ServerResponse): void {
   const path = new URL(url, 'http://mock').pathname;
-  if (path === '/') return void res.writeHead(302, { Location: '/console/en/monitoring' }).end();
+  if (path === '/') return void res.writeHead(302, { Location: '/console/' }).end();
   const inside = normalize(path.replace(/^\/console/, '')).replace(/^\/+/, '');
   const wanted = join(DIST, inside);
   const found = inside !== '' && existsSync(wanted) && statSync(wanted).isFile() ? wanted : join(DIST, 'index.html');

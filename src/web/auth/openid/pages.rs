@@ -48,7 +48,7 @@ async fn begin(request: HttpRequest, query: web::Query<Begin>) -> Result<HttpRes
     let web = web_of(&request)?;
     let provider = provider(&web)?;
     let next = query.into_inner().next.filter(|next| is_page(next));
-    let next = next.unwrap_or_else(|| "/console/en/monitoring".to_owned());
+    let next = next.unwrap_or_else(|| "/console/".to_owned());
     let begun = match callback(&request) {
         Some(redirect) => provider.begin(&redirect, next.clone(), now()).await,
         None => Err(OpenIdError::Provider("this request does not say which host it asks".into())),
