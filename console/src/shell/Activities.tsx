@@ -1,6 +1,7 @@
 import { duration } from '../format';
 import { t } from '../i18n';
 import { activities, dismissActivity, type Activity, type Step } from '../state/activity';
+import { moduleOn } from '../state/cluster';
 import { Icon, IconButton, useNow } from '../ui';
 
 /** The commands that were given here, each with how it goes on each node. */
@@ -24,24 +25,30 @@ function Item({ activity }: { activity: Activity }) {
         {over && <IconButton icon="x" size={15} label={t('ui.dismiss')} onClick={() => dismissActivity(activity.id)} />}
       </header>
       <ul>
-        {activity.steps.map((step) => (
-          <li key={step.node} class={step.state}>
-            <Mark step={step} />
-            <div>
-              <span class="activity-node">{step.node}</span>
-              <span class="activity-state">{t(`activity.${step.state}`)}</span>
-              {step.state === 'running' && <Time since={step.since} />}
-              {step.state === 'failed' && <pre>{step.lines.join('\n')}</pre>}
-            </div>
-          </li>
-        ))}
+        {activity.steps.map((step) => <StepLine key={step.node} step={step} module={activity.module} />)}
       </ul>
     </section>
   );
 }
 
-function Mark({ step }: { step: Step }) {
-  if (step.state === 'running') return <span class="ring" aria-hidden="true" />;
+function StepLine({ step, module }: { step: Step; module: string }) {
+  // Taken, and the module has not arrived yet.
+  const moving = step.state === 'done' && moduleOn(module, step.node)?.module?.readiness === 'Transient';
+  return (
+    <li class={moving ? 'running' : step.state}>
+      <Mark step={step} moving={moving} />
+      <div>
+        <span class="activity-node">{step.node}</span>
+        <span class="activity-state">{t(moving ? 'activity.moving' : `activity.${step.state}`)}</span>
+        {(step.state === 'running' || moving) && <Time since={step.since} />}
+        {step.state === 'failed' && <pre>{step.lines.join('\n')}</pre>}
+      </div>
+    </li>
+  );
+}
+
+function Mark({ step, moving }: { step: Step; moving: boolean }) {
+  if (step.state === 'running' || moving) return <span class="ring" aria-hidden="true" />;
   return <Icon name={step.state === 'done' ? 'checkCircle' : step.state === 'failed' ? 'xCircle' : 'clock'} size={17} />;
 }
 

@@ -82,7 +82,9 @@ async function give(command: ControlCommand, module: string, spots: Spot[]): Pro
     await Promise.all(spots.map((spot) => send(id, command, module, spot.node)));
   }
   const activity = activities.value.find((a) => a.id === id);
-  if (activity?.steps.every((s) => s.state === 'done')) setTimeout(() => dismissActivity(id), SHOWN_MS);
+  if (!activity?.steps.every((s) => s.state === 'done')) return;
+  // The command is taken before the module is where it leads: shown until then.
+  setTimeout(() => void Promise.all(spots.map((s) => stable(module, s.node))).then(() => dismissActivity(id)), SHOWN_MS);
 }
 
 async function send(id: number, command: ControlCommand, module: string, node: string): Promise<void> {

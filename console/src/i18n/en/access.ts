@@ -12,6 +12,7 @@ export const access = {
   'commands.events': 'Show events too',
   'commands.filter': 'Filter commands',
   'commands.none': 'No command',
+  'commands.silent': 'No answer from {nodes}: their commands are missing here.',
 
   'access.subtitle': 'How one logs in to this console, and what protects it.',
   'access.login': 'Login and roles',
@@ -22,7 +23,9 @@ export const access = {
   'access.method.openid': 'OpenID Connect',
   'access.method.none': 'No login: everybody has the same role',
   'access.users': 'Users',
-  'access.users.elsewhere': 'The users are not kept on this node.',
+  'access.users.elsewhere': 'The directory or identity provider knows the users; this node keeps none.',
+  'access.users.everybody': 'There are no users: who reaches this console has its role.',
+  'access.users.none': 'There is no user yet: webservercfg -passwd makes the first one, “admin”.',
   'access.user': 'Name',
   'access.role': 'Role',
   'access.role.none': 'None',

@@ -92,6 +92,10 @@ export const monitoring = {
   'command.debug': 'Support',
   'command.log': 'Download the log',
   'command.logVerbose': 'Download the verbose log',
+  'support.logs': 'Download the logs of all nodes',
+  'support.logsVerbose': 'Download the verbose logs of all nodes',
+  'support.collecting': 'Collecting the logs of {nodes}…',
+  'support.failed': 'The log of a node could not be read',
   'command.running': '{command}…',
 
   'confirm.on': '{command}: {module} on {node}?',
@@ -128,6 +132,7 @@ export const monitoring = {
   'activity.waiting': 'Waits for its turn',
   'activity.running': 'Running',
   'activity.done': 'Done',
+  'activity.moving': 'Accepted, in progress',
   'activity.failed': 'Failed',
 
   'legend.title': 'What the states mean',

@@ -13,6 +13,7 @@ export const access: Record<keyof typeof en, string> = {
   'commands.events': 'Afficher aussi les événements',
   'commands.filter': 'Filtrer les commandes',
   'commands.none': 'Aucune commande',
+  'commands.silent': 'Pas de réponse de {nodes} : leurs commandes manquent ici.',
 
   'access.subtitle': 'Comment on se connecte à cette console, et ce qui la protège.',
   'access.login': 'Connexion et rôles',
@@ -23,7 +24,9 @@ export const access: Record<keyof typeof en, string> = {
   'access.method.openid': 'OpenID Connect',
   'access.method.none': 'Sans connexion : tout le monde a le même rôle',
   'access.users': 'Utilisateurs',
-  'access.users.elsewhere': 'Les utilisateurs ne sont pas enregistrés sur ce nœud.',
+  'access.users.elsewhere': 'L’annuaire ou le fournisseur d’identité connaît les utilisateurs ; ce nœud n’en garde aucun.',
+  'access.users.everybody': 'Il n’y a pas d’utilisateurs : qui atteint cette console en a le rôle.',
+  'access.users.none': 'Il n’y a pas encore d’utilisateur : webservercfg -passwd crée le premier, « admin ».',
   'access.user': 'Nom',
   'access.role': 'Rôle',
   'access.role.none': 'Aucun',

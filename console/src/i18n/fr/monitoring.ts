@@ -93,6 +93,10 @@ export const monitoring: Record<keyof typeof en, string> = {
   'command.debug': 'Support',
   'command.log': 'Télécharger le journal',
   'command.logVerbose': 'Télécharger le journal détaillé',
+  'support.logs': 'Télécharger les journaux de tous les nœuds',
+  'support.logsVerbose': 'Télécharger les journaux détaillés de tous les nœuds',
+  'support.collecting': 'Lecture des journaux de {nodes}…',
+  'support.failed': 'Le journal d’un nœud n’a pas pu être lu',
   'command.running': '{command}…',
 
   'confirm.on': '{command} : {module} sur {node} ?',
@@ -129,6 +133,7 @@ export const monitoring: Record<keyof typeof en, string> = {
   'activity.waiting': 'Attend son tour',
   'activity.running': 'En cours',
   'activity.done': 'Terminé',
+  'activity.moving': 'Acceptée, en cours',
   'activity.failed': 'Échec',
 
   'legend.title': 'Signification des états',

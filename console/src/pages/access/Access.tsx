@@ -16,7 +16,7 @@ export function Access() {
   }, [lang.value]);
   return (
     <>
-      <PageHead title={t('nav.access')} subtitle={t('access.subtitle')} />
+      <PageHead title={t('nav.access')} help="access" subtitle={t('access.subtitle')} />
       <div class="stack">
         {session.value?.warnings.map((warning) => <Notice key={warning} tone="warning">{told(warning)}</Notice>)}
         <div class="columns">
@@ -54,8 +54,13 @@ function methodName(method: string): string {
   return found ? t(`access.method.${found}`) : method;
 }
 
+function whereUsersAre(method: string): 'everybody' | 'elsewhere' | 'none' {
+  if (method === 'none') return 'everybody';
+  return method === 'ldap' || method === 'openid' ? 'elsewhere' : 'none';
+}
+
 function Users({ report }: { report: Report }) {
-  if (report.users.length === 0) return <p class="muted">{t('access.users.elsewhere')}</p>;
+  if (report.users.length === 0) return <p class="muted">{t(`access.users.${whereUsersAre(report.method)}`)}</p>;
   return (
     <Table
       label={t('access.users')}

@@ -5,7 +5,7 @@ import { lang, t } from '../../i18n';
 import { query, setQuery } from '../../router';
 import { known, nodes, through } from '../../state/cluster';
 import { byDate, entriesOf, filterEntries, type CommandEntry } from '../../state/commandlog';
-import { Badge, Button, Card, Checkbox, Empty, ErrorBox, PageHead, Pager, SearchInput, Select, Spinner, Table, useLoad, type Column } from '../../ui';
+import { Badge, Button, Card, Checkbox, Empty, ErrorBox, Notice, PageHead, Pager, SearchInput, Select, Spinner, Table, useLoad, type Column } from '../../ui';
 
 const COUNT = 500;
 const PAGE = 25;
@@ -23,6 +23,7 @@ export function Commands() {
   }, [lang.value]);
   const wanted = query.value.get('node') ?? '';
   const names = nodes.value.filter((n) => n.reachable).map((n) => n.name);
+  const silent = nodes.value.filter((n) => !n.reachable && n.seen !== null && (!wanted || n.name === wanted)).map((n) => n.name);
   const asked = wanted ? names.filter((n) => n === wanted) : names;
   const { data, error, loading, reload } = useLoad(() => read(asked), [asked.join()]);
   useEffect(() => {
@@ -33,10 +34,12 @@ export function Commands() {
     <>
       <PageHead
         title={t('nav.commands')}
+        help="commands"
         subtitle={t('commands.subtitle')}
         actions={<Button icon="refresh" busy={loading && data !== null} onClick={reload}>{t('ui.refresh')}</Button>}
       />
       {error !== null && <ErrorBox error={error} retry={reload} />}
+      {silent.length > 0 && <Notice tone="warning">{t('commands.silent', { nodes: silent.join(', ') })}</Notice>}
       {data?.failed.map(({ node, error: why }) => (
         <ErrorBox key={node} error={why} />
       ))}

@@ -1,6 +1,5 @@
 import { useMemo } from 'preact/hooks';
 import { t } from '../../i18n';
-import { may } from '../../session';
 import { here, nodes, stale, type ModuleView, type NodeView } from '../../state/cluster';
 import { serviceOf } from '../../state/service';
 import { Badge, Icon, Menu } from '../../ui';
@@ -70,13 +69,12 @@ function KeptCell({ node, module }: ModuleView['on'][number]) {
 }
 
 function ModuleHead({ module }: { module: ModuleView }) {
-  const acting = may('Control') && module.on.some((x) => x.node.reachable && x.module.configured);
   const first = module.on[0]!.module;
   return (
     <div class="module-head">
       <div class="module-name">
         <strong>{module.name}</strong>
-        {acting && <Menu label={t('monitoring.moduleMenu', { module: module.name })} items={() => moduleMenu(module.name)} />}
+        <Menu label={t('monitoring.moduleMenu', { module: module.name })} items={() => moduleMenu(module.name)} />
       </div>
       <div class="module-facts">
         <ServiceBadge service={stale.value ? 'unknown' : serviceOf(module.on)} />

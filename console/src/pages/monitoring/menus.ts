@@ -5,6 +5,7 @@ import { may } from '../../session';
 import { runOn, runOnAll, spotsOf } from '../../state/activity';
 import { through } from '../../state/cluster';
 import { effectsOn, FOR_ALL, isCommand, targets, type ControlCommand, type Spot } from '../../state/effects';
+import { saveLogs } from '../../state/support';
 import type { IconName, MenuItem } from '../../ui';
 
 const ICONS: Record<ControlCommand, IconName> = {
@@ -72,10 +73,18 @@ export function logHref(module: string, node: string, all: boolean): string {
 /** Actions on all nodes of a module. */
 export function moduleMenu(module: string): MenuItem[] {
   const spots = spotsOf(module);
-  const possible = FOR_ALL.filter((c) => targets(c, spots).length > 0);
+  const possible = may('Control') ? FOR_ALL.filter((c) => targets(c, spots).length > 0) : [];
   const make = (c: ControlCommand) => item(c, c === 'stop' || c === 'forcestop', () => void runOnAll(c, module));
   const main = possible.filter((c) => MAIN.includes(c)).map(make);
   const settings = possible.filter((c) => !MAIN.includes(c)).map(make);
-  if (main.length + settings.length === 0) return [{ label: t('command.none'), disabled: true, onSelect: () => {} }];
-  return [{ kind: 'heading', label: t('monitoring.allNodes') }, ...main, ...section(t('command.settings'), settings)];
+  const none: MenuItem = { label: t('command.none'), disabled: true, onSelect: () => {} };
+  const actions = main.length + settings.length === 0 && may('Control') ? [none] : main;
+  return [...section(t('monitoring.allNodes'), actions), ...section(t('command.settings'), settings), ...supportOfAll(module)];
+}
+
+/** The logs of all nodes that answer, in one archive. */
+function supportOfAll(module: string): MenuItem[] {
+  const nodes = spotsOf(module).map((spot) => spot.node);
+  const take = (label: string, all: boolean): MenuItem => ({ label, icon: 'download', disabled: nodes.length === 0, onSelect: () => void saveLogs(module, nodes, all) });
+  return section(t('command.debug'), [take(t('support.logs'), false), take(t('support.logsVerbose'), true)]);
 }
