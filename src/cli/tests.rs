@@ -88,6 +88,23 @@ fn control_commands() {
 }
 
 #[test]
+fn the_table_of_commands_names_them_as_they_are_typed() {
+    let others = [Command::PrimForce, Command::SecondForce { after: 1_456_833_600 }];
+    for command in Command::MENU.into_iter().chain(others) {
+        let more = match command {
+            Command::StopWait => " -i checker",
+            Command::SecondForce { .. } => " -d 2016-03-01T12:00:00Z",
+            _ => "",
+        };
+        let line = format!("{}{more} -m mirror", command.known().typed);
+        assert!(
+            matches!(request(&line), Request::Control { command: found, .. } if found == command),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn set_takes_any_value() {
     let set = |value: &str, log| Request::Set {
         module: am(),

@@ -2,35 +2,11 @@
 
 use super::options::{BootOp, RescueRequest, RfsRequest, WebserverOp};
 use super::request::Request;
-use crate::fsm::command::Command;
+pub use crate::fsm::command::Access;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Longest user on whose behalf something is asked, bytes.
 const MOST_USER: usize = 160;
-
-/// Role of a user; a greater one may all that a smaller one may (WEB-23).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
-)]
-pub enum Access {
-    /// Looks at states and logs, changes nothing.
-    Monitor,
-    /// Starts and stops modules too.
-    Control,
-    /// Configures modules and the cluster too.
-    Admin,
-}
-
-impl fmt::Display for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Access::Monitor => "Monitor",
-            Access::Control => "Control",
-            Access::Admin => "Admin",
-        })
-    }
-}
 
 /// The remote user on whose behalf a program of this machine asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,7 +68,7 @@ impl Request {
             Request::ClusterConfInfo => (Monitor, "cluster confinfo"),
             Request::ClusterState => (Monitor, "cluster state"),
             Request::ClusterCheck => (Monitor, "cluster check"),
-            Request::Control { command, .. } => (control(*command), "control"),
+            Request::Control { command, .. } => (command.known().access, "control"),
             Request::Set { .. } => (Control, "set"),
             Request::Print { .. } => (Control, "printi"),
             Request::Loop { .. } => (Control, "incloop"),
@@ -129,24 +105,6 @@ impl Request {
     }
 }
 
-/// Commands that can lose data, or end the node, are for administrators.
-fn control(command: Command) -> Access {
-    match command {
-        Command::PrimForce | Command::SecondForce { .. } | Command::Shutdown => Access::Admin,
-        Command::Start
-        | Command::Stop
-        | Command::ForceStop
-        | Command::Restart
-        | Command::StopStart
-        | Command::StopWait
-        | Command::Swap { .. }
-        | Command::Prim { .. }
-        | Command::Second { .. }
-        | Command::Failover(_)
-        | Command::Checker(_) => Access::Control,
-    }
-}
-
 /// A comparison reads whole directories: it is work for the node, not a look.
 fn rfs(request: &RfsRequest) -> Access {
     match request {
@@ -166,6 +124,7 @@ fn rescue(request: &RescueRequest) -> Access {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fsm::command::Command;
 
     fn start(command: Command) -> Request {
         Request::Control { module: "m".parse().unwrap(), command, identity: None, user: None }

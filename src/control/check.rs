@@ -151,17 +151,11 @@ fn webserver_line(op: WebserverOp) -> Option<&'static str> {
 }
 
 fn control_line(module: &ModuleName, command: Command, identity: Option<&str>, user: Option<&str>) -> String {
-    let mut line = match command {
-        Command::StopWait => "stopwait".to_owned(),
-        Command::Swap { nosync: true } => "swap nosync".to_owned(),
-        Command::Prim { fullsync: true } => "prim fullsync".to_owned(),
-        Command::Second { fullsync: true } => "second fullsync".to_owned(),
-        Command::SecondForce { after } => {
-            let date = jiff::Timestamp::from_second(after).map(|t| t.to_string()).unwrap_or_default();
-            format!("secondforce -d {date}")
-        }
-        other => other.to_string(),
-    };
+    let mut line = command.known().typed.to_owned();
+    if let Command::SecondForce { after } = command {
+        let date = jiff::Timestamp::from_second(after).map(|t| t.to_string()).unwrap_or_default();
+        line += &format!(" -d {date}");
+    }
     line += &format!(" -m {module}");
     for (option, value) in [("-i", identity), ("-u", user)] {
         if let Some(value) = value {

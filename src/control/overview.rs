@@ -80,7 +80,8 @@ pub struct ModuleOverview {
     pub active: Option<Stamp>,
     /// The one of SAFE/modules/AM; with an empty signature if it cannot be read.
     pub current: Stamp,
-    /// Control commands that make sense now, in the order of a menu: `start`, `stop`, `checker_off`...
+    /// Control commands that make sense now, in the order of a menu, as `commands` of the API takes them:
+    /// `start`, `prim fullsync`, `checker off`...
     pub commands: Vec<String>,
     /// Changes with every start of the application here, and has never been so before; 0 before the first
     /// one since the node has booted.

@@ -6,19 +6,6 @@ use super::instance::Outcome;
 use super::state::Role;
 use super::{farm, mirror};
 
-/// In the order of a menu; the switches of checkers and failover follow.
-const MENU: [Command; 9] = [
-    Command::Start,
-    Command::Prim { fullsync: false },
-    Command::Second { fullsync: false },
-    Command::Stop,
-    Command::Restart,
-    Command::Swap { nosync: false },
-    Command::StopStart,
-    Command::StopWait,
-    Command::ForceStop,
-];
-
 /// Where a module is, as far as commands to leave are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -30,6 +17,17 @@ enum Place {
     Waiting,
     /// Anywhere else.
     Elsewhere,
+}
+
+/// What decides on the rest.
+struct Now {
+    place: Place,
+    /// Checkers are on.
+    checkers: bool,
+    /// Automatic failover is on; none where there is none.
+    failover: Option<bool>,
+    /// There are replicated directories.
+    data: bool,
 }
 
 /// The commands that make sense for a mirror module; `checkers`: they are on.
@@ -48,7 +46,8 @@ pub fn mirror(cfg: &mirror::Config, s: &mirror::State, checkers: bool) -> Vec<Co
         let event = mirror::Event::Command(command, console());
         mirror::step(cfg, s, event).outcome == Outcome::Taken
     };
-    offered(place, &[Command::Checker(!checkers), Command::Failover(!s.failover)], accepts)
+    let now = Now { place, checkers, failover: Some(s.failover), data: cfg.data };
+    offered(&now, accepts)
 }
 
 /// The same for a farm or light module.
@@ -66,25 +65,23 @@ pub fn farm(cfg: &farm::Config, s: &farm::State, checkers: bool) -> Vec<Command>
         let event = farm::Event::Command(command, console());
         farm::step(cfg, s, event).outcome == Outcome::Taken
     };
-    offered(place, &[Command::Checker(!checkers)], accepts)
+    offered(&Now { place, checkers, failover: None, data: false }, accepts)
 }
 
-/// Name of a command for the console: as it is typed, in one word.
-pub fn word(command: Command) -> String {
-    command.to_string().replace(' ', "_")
-}
-
-fn offered(place: Place, switches: &[Command], accepts: impl Fn(Command) -> bool) -> Vec<Command> {
-    let all = MENU.iter().chain(switches).copied();
-    all.filter(|command| changes(*command, place) && accepts(*command)).collect()
+fn offered(now: &Now, accepts: impl Fn(Command) -> bool) -> Vec<Command> {
+    Command::MENU.into_iter().filter(|command| changes(*command, now) && accepts(*command)).collect()
 }
 
 /// Whether it would change something where it is accepted.
-fn changes(command: Command, place: Place) -> bool {
+fn changes(command: Command, now: &Now) -> bool {
     match command {
-        Command::ForceStop => place != Place::Stopped,
-        Command::Stop | Command::StopStart => matches!(place, Place::Waiting | Place::Elsewhere),
-        Command::StopWait => place == Place::Elsewhere,
+        Command::ForceStop => now.place != Place::Stopped,
+        Command::Stop | Command::StopStart => matches!(now.place, Place::Waiting | Place::Elsewhere),
+        Command::StopWait => now.place == Place::Elsewhere,
+        Command::Checker(on) => now.checkers != on,
+        Command::Failover(on) => now.failover == Some(!on),
+        Command::Prim { fullsync: true } | Command::Second { fullsync: true } => now.data,
+        Command::Swap { nosync: true } => now.data,
         _ => true,
     }
 }
@@ -105,13 +102,13 @@ mod tests {
     use crate::fsm::table;
 
     fn words(commands: &[Command]) -> String {
-        commands.iter().map(|c| word(*c)).collect::<Vec<_>>().join(" ")
+        commands.iter().map(|c| c.known().name).collect::<Vec<_>>().join(", ")
     }
 
     /// What is offered is accepted; of the rest, nothing that is accepted would leave the state.
-    fn is_exact(name: &str, offered: &[Command], all: &[Command], leaves: impl Fn(Command) -> Option<bool>) {
-        for command in all {
-            match (offered.contains(command), leaves(*command)) {
+    fn is_exact(name: &str, offered: &[Command], leaves: impl Fn(Command) -> Option<bool>) {
+        for command in Command::MENU {
+            match (offered.contains(&command), leaves(command)) {
                 (true, taken) => assert!(taken.is_some(), "{name}: {command} is offered and refused"),
                 (false, taken) => assert_ne!(taken, Some(true), "{name}: {command} is not offered"),
             }
@@ -123,9 +120,7 @@ mod tests {
         let cfg = table::mirror::config();
         let said = table::mirror::states().into_iter().map(|(name, s)| {
             let offered = mirror(&cfg, &s, true);
-            let all: Vec<_> =
-                MENU.into_iter().chain([Command::Checker(false), Command::Failover(false)]).collect();
-            is_exact(name, &offered, &all, |command| {
+            is_exact(name, &offered, |command| {
                 let step = mirror::step(&cfg, &s, mirror::Event::Command(command, console()));
                 let leaves = step.state.at != s.at
                     && matches!(step.state.at, mirror::At::Moving(_) | mirror::At::Leaving(_));
@@ -134,13 +129,16 @@ mod tests {
             (name, words(&offered))
         });
         let said: std::collections::BTreeMap<_, _> = said.collect();
-        assert_eq!(said["STOP, up to date"], "start prim");
-        assert_eq!(said["WAIT, held by a rule"], "stop stopstart forcestop checker_off failover_off");
-        assert_eq!(said["ALONE"], "stop restart stopstart wait forcestop checker_off failover_off");
-        assert_eq!(said["PRIM"], "stop restart swap stopstart wait forcestop checker_off failover_off");
+        assert_eq!(said["STOP, up to date"], "start, prim, prim fullsync");
+        assert_eq!(said["WAIT, held by a rule"], "stop, stopstart, forcestop, checker off, failover off");
+        assert_eq!(said["ALONE"], "stop, restart, stopstart, wait, forcestop, checker off, failover off");
+        assert_eq!(
+            said["PRIM"],
+            "stop, restart, swap, swap nosync, stopstart, wait, forcestop, checker off, failover off"
+        );
         assert_eq!(said["SECOND, in step"], said["PRIM"]);
-        assert_eq!(said["SECOND, joining"], "stop stopstart wait forcestop checker_off failover_off");
-        assert_eq!(said["PRIM leaves to STOP"], "forcestop checker_off");
+        assert_eq!(said["SECOND, joining"], "stop, stopstart, wait, forcestop, checker off, failover off");
+        assert_eq!(said["PRIM leaves to STOP"], "forcestop, checker off");
     }
 
     #[test]
@@ -148,8 +146,7 @@ mod tests {
         let (cfg, states) = table::farm::states_of(true);
         for (name, s) in &states {
             let offered = farm(&cfg, s, false);
-            let all: Vec<_> = MENU.into_iter().chain([Command::Checker(true)]).collect();
-            is_exact(name, &offered, &all, |command| {
+            is_exact(name, &offered, |command| {
                 let step = farm::step(&cfg, s, farm::Event::Command(command, console()));
                 (step.outcome == Outcome::Taken).then(|| step.state.at != s.at)
             });
@@ -157,15 +154,15 @@ mod tests {
         let said =
             |name: &str| states.iter().find(|(n, _)| n == name).map(|(_, s)| words(&farm(&cfg, s, false)));
         assert_eq!(said("STOP").unwrap(), "start");
-        assert_eq!(said("UP").unwrap(), "stop restart stopstart wait forcestop checker_on");
-        assert_eq!(said("WAIT, held by a rule").unwrap(), "stop stopstart forcestop checker_on");
+        assert_eq!(said("UP").unwrap(), "stop, restart, stopstart, wait, forcestop, checker on");
+        assert_eq!(said("WAIT, held by a rule").unwrap(), "stop, stopstart, forcestop, checker on");
     }
 
     #[test]
     fn a_stop_that_waits_is_not_offered_again() {
         let (cfg, states) = table::farm::states_of(false);
         let (_, mut s) = states.into_iter().find(|(name, _)| name.starts_with("starts")).unwrap();
-        assert_eq!(words(&farm(&cfg, &s, true)), "stop stopstart forcestop");
+        assert_eq!(words(&farm(&cfg, &s, true)), "stop, stopstart, forcestop");
         s.pending = Some((Command::Stop, console()));
         assert_eq!(words(&farm(&cfg, &s, true)), "forcestop");
     }

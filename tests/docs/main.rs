@@ -8,6 +8,7 @@ mod samples;
 use regex::Regex;
 use safekit::cli::{Context, parse};
 use safekit::config::{cluster, module};
+use safekit::fsm::command::Command;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -191,6 +192,15 @@ fn named_source_files_exist() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(named > 20, "only {named} source files were found");
+}
+
+#[test]
+fn the_console_knows_the_commands_that_a_node_offers() {
+    let source = fs::read_to_string(root().join("console/src/state/effects.ts")).unwrap();
+    let (_, rest) = source.split_once("export const COMMANDS = [").unwrap();
+    let (list, _) = rest.split_once(']').unwrap();
+    let known: Vec<&str> = list.split('\'').skip(1).step_by(2).collect();
+    assert_eq!(known, Command::MENU.map(|command| command.known().name));
 }
 
 /// Every line of the table of faults names tests that there are.

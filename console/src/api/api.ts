@@ -27,8 +27,7 @@ export const api = {
     json<T.Outcome>(path`/modules/${module}/commands`, {
       node,
       method: 'POST',
-      // `checker_off` is the word of the menus, `checker off` that of the API.
-      json: { command: command.replace('_', ' ') },
+      json: { command },
       timeoutMs: COMMAND_MS,
     }),
   state: (node: Node, module: string) => json<T.StateReport>(path`/modules/${module}/state`, { node }),

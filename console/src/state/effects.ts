@@ -4,10 +4,10 @@ import type { ModuleOverview } from '../api/types';
 import { t, type Key } from '../i18n';
 import { serves } from './service';
 
-/** The commands of the menus. `primforce` is for the command line only. */
+/** The commands that a node may offer, as the API names them; `Command::MENU` of src/fsm/command.rs has the same ones. */
 export const COMMANDS = [
-  'start', 'stop', 'restart', 'swap', 'stopstart', 'prim', 'second', 'wait', 'forcestop',
-  'checker_on', 'checker_off', 'failover_on', 'failover_off', 'errd_suspend', 'errd_resume',
+  'start', 'prim', 'prim fullsync', 'second', 'second fullsync', 'stop', 'restart', 'swap', 'swap nosync', 'stopstart', 'wait', 'forcestop',
+  'checker on', 'checker off', 'failover on', 'failover off',
 ] as const;
 
 export type ControlCommand = (typeof COMMANDS)[number];
@@ -35,16 +35,13 @@ export function effectsOn(command: ControlCommand, spot: Spot, others: Spot[]): 
   const node = spot.node;
   switch (command) {
     case 'start':
-    case 'checker_on':
-    case 'failover_on':
-    case 'errd_resume':
+    case 'checker on':
+    case 'failover on':
       return null;
-    case 'checker_off':
+    case 'checker off':
       return { effects: [t('effect.checkerOff', { node })], danger: false };
-    case 'failover_off':
+    case 'failover off':
       return { effects: [t('effect.failoverOff')], danger: false };
-    case 'errd_suspend':
-      return { effects: [t('effect.errdSuspend', { node })], danger: false };
     case 'stop':
     case 'wait':
       return leaving(command, spot, others);
@@ -55,19 +52,24 @@ export function effectsOn(command: ControlCommand, spot: Spot, others: Spot[]): 
     case 'restart':
       return restarting(spot);
     case 'swap':
+    case 'swap nosync':
       return swapping(spot, others);
     case 'stopstart':
       return stopstarting(spot, others);
     case 'prim':
       return primary(spot, others);
+    case 'prim fullsync':
+      return inFull(primary(spot, others));
     case 'second':
       return secondary(spot, others);
+    case 'second fullsync':
+      return inFull(secondary(spot, others));
   }
 }
 
 /** The node that takes over when this one leaves; null when none does. */
 function successor(spot: Spot, others: Spot[]): string | null {
-  if (spot.module.role !== 'PRIM' || spot.module.commands.includes('failover_on')) return null;
+  if (spot.module.role !== 'PRIM' || spot.module.commands.includes('failover on')) return null;
   const other = others.find((o) => o.module.role === 'SECOND' && o.module.readiness === 'Ready');
   return other?.node ?? null;
 }
@@ -85,7 +87,7 @@ function leaving(command: 'stop' | 'wait', spot: Spot, others: Spot[]): Warning 
   }
   const to = successor(spot, others);
   if (to) return { effects: [t('effect.moves', { from: node, to }), t(LOST), ...stays], danger: true };
-  if (module.role === 'PRIM' && module.commands.includes('failover_on')) {
+  if (module.role === 'PRIM' && module.commands.includes('failover on')) {
     return { effects: [t('effect.noTakeover', { node }), ...stays], danger: true };
   }
   if (serves(module.role)) return { effects: [t('effect.serviceDown', { node }), ...stays], danger: true };
@@ -127,6 +129,10 @@ function secondary({ node }: Spot, others: Spot[]): Warning {
   return { effects: [t('effect.second', { node, other: other.node })], danger: false };
 }
 
+function inFull({ effects, danger }: Warning): Warning {
+  return { effects: [...effects, t('effect.fullsync')], danger };
+}
+
 /** On all nodes that accept it. */
 export function effectsOnAll(command: ControlCommand, spots: Spot[]): Warning | null {
   const names = spots.map((s) => s.node).join(', ');
@@ -146,7 +152,7 @@ export function effectsOnAll(command: ControlCommand, spots: Spot[]): Warning | 
       const from = spots.find((s) => s.module.role === 'PRIM');
       return from ? effectsOn('swap', from, spots.filter((s) => s !== from)) : null;
     }
-    case 'checker_off':
+    case 'checker off':
       return { effects: [t('effect.checkerOff', { node: names })], danger: false };
     default:
       return spots[0] ? effectsOn(command, spots[0], spots.slice(1)) : null;
@@ -167,4 +173,4 @@ export function targets(command: ControlCommand, spots: Spot[]): Spot[] {
 }
 
 /** Those of the module's menu: for one node, force starts make a decision that is no matter of all. */
-export const FOR_ALL: ControlCommand[] = ['start', 'stop', 'restart', 'swap', 'stopstart', 'checker_on', 'checker_off', 'failover_on', 'failover_off', 'forcestop'];
+export const FOR_ALL: ControlCommand[] = ['start', 'stop', 'restart', 'swap', 'stopstart', 'checker on', 'checker off', 'failover on', 'failover off', 'forcestop'];

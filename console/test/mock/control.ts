@@ -8,7 +8,7 @@ import { bodyOf, json, problem, type Call } from './http';
 const STEP_MS = 700;
 
 export async function control(call: Call, m: MockModule): Promise<void> {
-  const command = (await bodyOf<{ command: string }>(call)).command.replace(' ', '_');
+  const command = (await bodyOf<{ command: string }>(call)).command;
   const { cluster, node, user } = call;
   cluster.say(node, m, 'safekit', 'U', `Action ${command} called by ${user!.name}@10.0.0.5`);
   if (!commandsOf(m).includes(command)) {
@@ -18,7 +18,7 @@ export async function control(call: Call, m: MockModule): Promise<void> {
   }
   cluster.command(node, `${user!.name}@10.0.0.5`, `${command} -m ${m.module}`);
   const done = () => json(call, { node: node.name, code: 0, output: [`${command} of module ${m.module}: done`], errors: [] } satisfies Outcome);
-  const setting = /^(checker|failover)_(on|off)$/.exec(command);
+  const setting = /^(checker|failover) (on|off)$/.exec(command);
   if (setting) {
     const row = m.resources.find((r) => r.resource === `usersetting.${setting[1]}`);
     if (row) row.value = setting[2]!;
@@ -42,9 +42,9 @@ function run(cluster: MockCluster, node: MockNode, m: MockModule, command: strin
   if (command === 'stop' || command === 'forcestop') later('STOP');
   else if (command === 'restart') later(m.role);
   else if (command === 'start' || command === 'stopstart') later(m.mode === 'mirror' ? (its && its.role === 'ALONE' ? 'SECOND' : 'ALONE') : 'UP');
-  else if (command === 'prim') later('ALONE');
-  else if (command === 'second') later('SECOND');
-  else if (command === 'swap' && other && its) {
+  else if (command.startsWith('prim')) later('ALONE');
+  else if (command.startsWith('second')) later('SECOND');
+  else if (command.startsWith('swap') && other && its) {
     const [mine, theirs] = [m.role, its.role];
     cluster.state(node, m, theirs, 'Transient');
     cluster.state(other, its, mine, 'Transient');

@@ -6,11 +6,11 @@ import type { MockModule } from './cluster';
 /** Commands that make sense now, as the daemon says them. */
 export function commandsOf(m: MockModule): string[] {
   if (!m.configured) return [];
-  const settings = [value(m, 'usersetting.checker') === 'on' ? 'checker_off' : 'checker_on'];
-  if (m.mode === 'mirror') settings.push(value(m, 'usersetting.failover') === 'on' ? 'failover_off' : 'failover_on');
-  if (m.role === 'STOP') return m.mode === 'mirror' ? ['start', 'prim', 'second', ...settings] : ['start', ...settings];
+  const settings = [value(m, 'usersetting.checker') === 'on' ? 'checker off' : 'checker on'];
+  if (m.mode === 'mirror') settings.push(value(m, 'usersetting.failover') === 'on' ? 'failover off' : 'failover on');
+  if (m.role === 'STOP') return m.mode === 'mirror' ? ['start', 'prim', 'prim fullsync', 'second', 'second fullsync', ...settings] : ['start', ...settings];
   const running = ['stop', 'restart', 'stopstart', 'forcestop', ...settings];
-  return m.role === 'PRIM' || m.role === 'SECOND' ? [...running, 'swap'] : running;
+  return m.role === 'PRIM' || m.role === 'SECOND' ? [...running, 'swap', 'swap nosync'] : running;
 }
 
 const value = (m: MockModule, name: string): string | undefined => m.resources.find((r) => r.resource === name)?.value;

@@ -14,7 +14,7 @@ function spot(node: string, role: ModuleRole, more: Partial<ModuleOverview> = {}
     node,
     module: {
       module: 'm', id: 1, mode, configured: true, role, readiness: ready, remote: null, since: '', reason: null, uptodate: true, degraded: false,
-      shares: [], progress: null, encrypted: true, boot: 'on', active: stamp, current: stamp, commands: [...COMMANDS].filter((c) => c !== 'failover_on'), starts: 0, ...more,
+      shares: [], progress: null, encrypted: true, boot: 'on', active: stamp, current: stamp, commands: [...COMMANDS].filter((c) => c !== 'failover on'), starts: 0, ...more,
     },
   };
 }
@@ -35,7 +35,7 @@ test('a secondary that is not ready does not take over', () => {
 });
 
 test('without automatic failover nobody takes over', () => {
-  const primary = spot('node1', 'PRIM', { commands: ['stop', 'failover_on'] });
+  const primary = spot('node1', 'PRIM', { commands: ['stop', 'failover on'] });
   expect(text('stop', primary, [spot('node2', 'SECOND')])).toContain('automatic failover is disabled');
 });
 
@@ -74,7 +74,7 @@ test('a forced secondary names the primary that it copies, or the lack of one', 
 
 test('what hurts nobody is not asked', () => {
   const harmless = COMMANDS.filter((c) => effectsOn(c, spot('node1', 'STOP'), []) === null);
-  expect(harmless).toEqual(['start', 'checker_on', 'failover_on', 'errd_resume']);
+  expect(harmless).toEqual(['start', 'checker on', 'failover on']);
 });
 
 test('every command says something in both languages, in every state', () => {

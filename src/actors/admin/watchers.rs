@@ -6,7 +6,6 @@ use super::{Admin, AdminError, Slot};
 use crate::actors::module::{ModuleAddr, Shown};
 use crate::control::server::Call;
 use crate::control::{ClusterOverview, ModuleOverview, Overview, ProgressReport, Reply, Stamp};
-use crate::fsm::offer;
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::ModuleName;
 use crate::node::level;
@@ -220,7 +219,7 @@ fn show(row: &mut ModuleOverview, shown: Shown) {
     row.reason = Some(shown.reason).filter(|reason| !reason.is_empty());
     (row.uptodate, row.degraded, row.shares) = (shown.uptodate, shown.degraded, shown.shares);
     row.progress = shown.progress.as_ref().map(progress);
-    row.commands = shown.commands.into_iter().map(offer::word).collect();
+    row.commands = shown.commands.into_iter().map(|command| command.known().name.to_owned()).collect();
     row.starts = shown.starts;
 }
 
@@ -301,7 +300,7 @@ mod tests {
             evaluations: 0,
         });
         let row = module(&name, &slot, None);
-        assert_eq!((row.role, row.starts, row.commands), (Role::Up, 9, vec!["checker_off".to_owned()]));
+        assert_eq!((row.role, row.starts, row.commands), (Role::Up, 9, vec!["checker off".to_owned()]));
         assert_eq!(row.reason.as_deref(), Some("the application runs"));
     }
 }

@@ -1,10 +1,13 @@
 //! What only the API says; all the rest is said in the words of the local protocol.
 
 use crate::control::{Fault, ModuleOverview};
+use crate::fsm::command::Command;
 use crate::ids::{ModuleId, ModuleName, NodeName};
 pub use crate::web::remote::deploy::Outcome;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 /// Ends of an action on several nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -167,16 +170,34 @@ pub struct RestoreName {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModuleCommand {
-    /// `start`, `stop`, `restart`, `swap`, `stopstart`, `prim`, `second`, `forcestop`, `wait`,
-    /// `checker on`, `checker off`, `failover on`, `failover off`.
-    pub command: String,
-    /// `nosync` of a swap.
-    #[serde(default)]
-    pub nosync: bool,
-    /// `fullsync` of prim and second.
-    #[serde(default)]
-    pub fullsync: bool,
+    /// As it is typed after `safekit`, e.g. `start`, `swap nosync`, `checker off` (only `wait` is typed
+    /// `stopwait`); those that make sense now are the `commands` of the module in an overview.
+    pub command: CommandName,
 }
+
+/// A command by its name in the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct CommandName(pub Command);
+
+impl TryFrom<String> for CommandName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<CommandName, String> {
+        Command::named(&name)
+            .map(CommandName)
+            .ok_or_else(|| format!("command \"{name}\" is not one of the API"))
+    }
+}
+
+impl PartialSchema for CommandName {
+    fn schema() -> RefOr<Schema> {
+        let names = Command::MENU.map(|command| command.known().name);
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for CommandName {}
 
 /// A value of a resource.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -231,3 +252,20 @@ pub struct ClientQuery {
 
 /// The modules of a node.
 pub type Modules = Vec<ModuleOverview>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_one_of_the_table() {
+        let read = |name: &str| {
+            serde_json::from_value::<ModuleCommand>(serde_json::json!({ "command": name }))
+                .map(|c| c.command.0)
+        };
+        assert_eq!(read("swap nosync").unwrap(), Command::Swap { nosync: true });
+        for name in ["primforce", "shutdown", "stopwait", "checker_off", ""] {
+            assert!(read(name).is_err(), "{name}");
+        }
+    }
+}

@@ -9,13 +9,12 @@ import { saveLogs } from '../../state/support';
 import type { IconName, MenuItem } from '../../ui';
 
 const ICONS: Record<ControlCommand, IconName> = {
-  start: 'play', stop: 'stop', restart: 'restart', swap: 'swap', stopstart: 'refresh', prim: 'star', second: 'copy', wait: 'wait',
-  forcestop: 'power', checker_on: 'eye', checker_off: 'eyeOff', failover_on: 'shield', failover_off: 'shield',
-  errd_suspend: 'eyeOff', errd_resume: 'eye',
+  start: 'play', stop: 'stop', restart: 'restart', swap: 'swap', 'swap nosync': 'swap', stopstart: 'refresh', prim: 'star', 'prim fullsync': 'star', second: 'copy', 'second fullsync': 'copy', wait: 'wait',
+  forcestop: 'power', 'checker on': 'eye', 'checker off': 'eyeOff', 'failover on': 'shield', 'failover off': 'shield',
 };
 
-const MAIN: ControlCommand[] = ['start', 'stop', 'restart', 'swap', 'stopstart', 'wait', 'forcestop'];
-const FORCED: ControlCommand[] = ['prim', 'second'];
+const MAIN: ControlCommand[] = ['start', 'stop', 'restart', 'swap', 'swap nosync', 'stopstart', 'wait', 'forcestop'];
+const FORCED: ControlCommand[] = ['prim', 'prim fullsync', 'second', 'second fullsync'];
 
 function item(command: ControlCommand, danger: boolean, onSelect: () => void): MenuItem {
   return { label: t(`command.${command}`), icon: ICONS[command], danger, onSelect };
