@@ -39,6 +39,7 @@ pub fn text(reply: &Reply) -> String {
         Reply::Overview(_)
         | Reply::History(_)
         | Reply::Nodes(_)
+        | Reply::Certificate(_)
         | Reply::Cluster(_)
         | Reply::Templates(_)
         | Reply::Configurations(_)
@@ -77,6 +78,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::Overview(v) => one(v),
         Reply::History(v) => one(v),
         Reply::Nodes(v) => one(v),
+        Reply::Certificate(v) => one(v),
         Reply::Cluster(v) => one(v),
         Reply::Templates(v) => one(v),
         Reply::Faults(v) => one(v),

@@ -57,6 +57,7 @@ impl Request {
             Request::History { .. } => (Monitor, "history"),
             Request::UserLogs { .. } | Request::UserLog { .. } => (Monitor, "userlog"),
             Request::Nodes => (Monitor, "nodes"),
+            Request::Certificate => (Monitor, "certificate"),
             Request::ClusterGet => (Monitor, "cluster"),
             Request::CmdLog { .. } => (Monitor, "cmdlog"),
             Request::Explain { .. } => (Monitor, "explain"),

@@ -42,6 +42,27 @@ pub struct Fault {
     pub warning: bool,
 }
 
+/// The certificate that is installed for the web service of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CertificateReport {
+    /// Whether the web service speaks HTTPS; the rest is empty otherwise.
+    pub https: bool,
+    /// Whose it is.
+    pub subject: Option<String>,
+    /// Who has signed it.
+    pub issuer: Option<String>,
+    /// Names and addresses for which it is valid.
+    pub names: Vec<String>,
+    /// Begin of its validity, UTC.
+    pub not_before: Option<String>,
+    /// End of its validity, UTC.
+    pub not_after: Option<String>,
+    /// Whole days to its end.
+    pub days_left: Option<i64>,
+    /// What an administrator has to do.
+    pub warning: Option<String>,
+}
+
 impl Fault {
     /// A fault as the parsers tell it; what is very long is cut.
     pub fn new(error: &ConfigError, warning: bool) -> Fault {

@@ -21,7 +21,9 @@ mod sink;
 
 pub use access::{Access, Behalf};
 pub use caller::Caller;
-pub use content::{ConfigurationRow, Fault, HistoryRow, TemplateKind, TemplateRow, UserLogRow};
+pub use content::{
+    CertificateReport, ConfigurationRow, Fault, HistoryRow, TemplateKind, TemplateRow, UserLogRow,
+};
 pub use farm::{BitmapRow, FarmReport, OwnerRow};
 pub use options::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,

@@ -1,6 +1,6 @@
 //! What `safeadmin` answers. The tables are printed as they are by `--json`.
 
-use super::content::{ConfigurationRow, Fault, HistoryRow, TemplateRow, UserLogRow};
+use super::content::{CertificateReport, ConfigurationRow, Fault, HistoryRow, TemplateRow, UserLogRow};
 use super::farm::FarmReport;
 use super::overview::{ClusterReport, NodeRow, Overview};
 use crate::fsm::resource::{ResourceName, Value};
@@ -49,6 +49,8 @@ pub enum Reply {
     Farm(FarmReport),
     /// To `Nodes`, in the order of cluster.xml.
     Nodes(Vec<NodeRow>),
+    /// To `Certificate`.
+    Certificate(CertificateReport),
     /// To `ClusterGet`.
     Cluster(ClusterReport),
     /// To `Templates`.

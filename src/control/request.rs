@@ -268,6 +268,9 @@ pub enum Request {
     ClusterExport,
     /// The nodes of the cluster; answered with [`super::Reply::Nodes`].
     Nodes,
+    /// The certificate that is installed for the web service of the node; answered with
+    /// [`super::Reply::Certificate`].
+    Certificate,
     /// Check the attached cluster.xml without applying (CLI-043); faults come as [`super::Reply::Faults`].
     ClusterConfCheck,
     /// Cluster configuration of each active node (CLI-044).

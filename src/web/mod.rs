@@ -45,7 +45,7 @@ use sessions::{Secret, Sessions};
 use settings::Settings;
 use std::sync::Arc;
 use std::time::Instant;
-use tls::{CertificateReport, CertificateWatch};
+use tls::CertificateWatch;
 
 /// What all handlers share. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -107,11 +107,6 @@ impl Web {
             watch,
             page: Secret::random().map_err(WebError::Random)?,
         })
-    }
-
-    /// The certificate of this service, and what is wrong with it.
-    pub async fn certificate(&self) -> CertificateReport {
-        self.watch.look().await
     }
 
     /// Name of this node; empty while it is in no cluster.

@@ -9,6 +9,7 @@ use crate::ids::ModuleName;
 use crate::log::userlog;
 use crate::node::{lastconfig, templates};
 use crate::store::Assignment;
+use crate::web::tls;
 use jiff::Timestamp;
 
 /// Values of a history that are told at most.
@@ -25,6 +26,14 @@ impl Admin {
         let paths = self.0.paths.clone();
         let rows = off(move || templates::list(&paths)).await??;
         self.say(call, Reply::Templates(rows)).await;
+        Ok(0)
+    }
+
+    /// The certificate on the disk: the web service reads it again when it changes.
+    pub(super) async fn certificate(&self, call: &Call) -> Result<i32, AdminError> {
+        let paths = self.0.paths.clone();
+        let report = off(move || tls::status(&paths, paths.https_switch().exists())).await?;
+        self.say(call, Reply::Certificate(report)).await;
         Ok(0)
     }
 

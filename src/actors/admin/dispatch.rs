@@ -94,6 +94,7 @@ impl Admin {
             Request::ClusterGet => self.cluster_get(call).await,
             Request::ClusterExport => self.cluster_export(call).await,
             Request::Nodes => self.nodes(call).await,
+            Request::Certificate => self.certificate(call).await,
             Request::ClusterConfCheck => self.cluster_confcheck(call).await,
             Request::ClusterConfInfo => self.cluster_confinfo(call).await,
             Request::ClusterDeconfig => self.cluster_deconfig(call).await,

@@ -86,7 +86,7 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET    "/templates"                              Admin   Any  node::templates;
     GET    "/configurations"                         Admin   Any  node::configurations;
     GET    "/access"                                 Admin   Here node::access;
-    GET    "/certificate"                            Monitor Here node::certificate;
+    GET    "/certificate"                            Monitor Any  node::certificate;
     GET    "/tokens"                                 Admin   Here tokens::list;
     POST   "/tokens"                                 Admin   Here tokens::create;
     DELETE "/tokens"                                 Admin   Here tokens::revoke;

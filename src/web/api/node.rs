@@ -3,11 +3,11 @@
 use super::Asking;
 use super::types::{Count, Modules};
 use crate::control::{
-    CommandRow, ConfigurationRow, LevelReport, NodeRow, Overview, Reply, Request, TemplateRow,
+    CertificateReport, CommandRow, ConfigurationRow, LevelReport, NodeRow, Overview, Reply, Request,
+    TemplateRow,
 };
 use crate::web::auth::AccessReport;
 use crate::web::problem::Problem;
-use crate::web::tls::CertificateReport;
 use actix_web::web::{Json, Query};
 
 /// Lists are no longer than this.
@@ -87,10 +87,14 @@ pub async fn configurations(asking: Asking) -> Result<Json<Vec<ConfigurationRow>
     Ok(Json(rows.await?))
 }
 
-/// The certificate of this web service.
+/// The certificate that is installed for the web service of the node, and what is wrong with it.
 #[utoipa::path(get, path = "/certificate", tag = "access", responses((status = 200, body = CertificateReport)))]
-pub async fn certificate(asking: Asking) -> Json<CertificateReport> {
-    Json(asking.web.certificate().await)
+pub async fn certificate(asking: Asking) -> Result<Json<CertificateReport>, Problem> {
+    let report = asking.one(Request::Certificate, |reply| match reply {
+        Reply::Certificate(report) => Some(report),
+        _ => None,
+    });
+    Ok(Json(report.await?))
 }
 
 /// Who may log in here.

@@ -9,7 +9,7 @@ mod status;
 
 pub use clients::{ClientCertificate, on_connect};
 pub(in crate::web) use file::Watched;
-pub use status::{CertificateReport, CertificateWatch, status};
+pub use status::{CertificateWatch, status};
 
 use super::pki::certificate::{self, Certificate};
 use super::pki::{PkiError, check, files};

@@ -1,13 +1,12 @@
 //! What the console and the log say about the certificate of the web service.
 
 use crate::config::paths::Paths;
+use crate::control::CertificateReport;
 use crate::web::pki::certificate::{self, Certificate, Validity};
 use crate::web::pki::{PkiError, check, files};
-use serde::Serialize;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use utoipa::ToSchema;
 
 /// A certificate is to be renewed this long before its end, days.
 const RENEWAL_DAYS: i64 = 30;
@@ -15,27 +14,6 @@ const RENEWAL_DAYS: i64 = 30;
 const LOOK: Duration = Duration::from_secs(3600);
 /// The log has what is wrong with it once in so many hours.
 const REMINDER_HOURS: u64 = 24;
-
-/// The certificate of this node's web service.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct CertificateReport {
-    /// Whether the web service speaks HTTPS; the rest is empty otherwise.
-    pub https: bool,
-    /// Whose it is.
-    pub subject: Option<String>,
-    /// Who has signed it.
-    pub issuer: Option<String>,
-    /// Names and addresses for which it is valid.
-    pub names: Vec<String>,
-    /// Begin of its validity, UTC.
-    pub not_before: Option<String>,
-    /// End of its validity, UTC.
-    pub not_after: Option<String>,
-    /// Whole days to its end.
-    pub days_left: Option<i64>,
-    /// What an administrator has to do.
-    pub warning: Option<String>,
-}
 
 /// Reads the installed certificate and says what is wrong with it. Blocks on files and name servers.
 pub fn status(paths: &Paths, https: bool) -> CertificateReport {
