@@ -99,14 +99,17 @@ pack_templates() {
 # Settings that were changed stay; the delivered ones are beside them.
 put_web_settings() {
     install -d -m 750 "$safe/web/conf" "$safe/web/conf/ssl"
-    install -m 440 "$tree/conf/web/httpd.conf" "$safe/web/conf/httpd.conf.default"
-    [ -e "$safe/web/conf/httpd.conf" ] || install -m 640 "$tree/conf/web/httpd.conf" "$safe/web/conf/httpd.conf"
+    for conf in httpd.conf httpd.caserv.conf; do
+        install -m 440 "$tree/conf/web/$conf" "$safe/web/conf/$conf.default"
+        [ -e "$safe/web/conf/$conf" ] || install -m 640 "$tree/conf/web/$conf" "$safe/web/conf/$conf"
+    done
+    install -m 440 "$tree/conf/web/httpd.webconsolessl.conf" "$safe/web/conf/httpd.webconsolessl.conf"
     for log in httpd.log access.log; do
         [ -e "$safevar/$log" ] || install -m 640 /dev/null "$safevar/$log"
     done
     [ $services = no ] ||
-        chown safekit:safekit "$safe/web/conf" "$safe/web/conf/ssl" "$safe/web/conf/httpd.conf" \
-            "$safe/web/conf/httpd.conf.default" "$safevar/httpd.log" "$safevar/access.log"
+        chown safekit:safekit "$safe/web/conf" "$safe/web/conf/ssl" "$safe"/web/conf/httpd.* \
+            "$safevar/httpd.log" "$safevar/access.log"
 }
 
 put_units() {

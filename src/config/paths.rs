@@ -130,6 +130,11 @@ impl Paths {
         self.web_conf().join("httpd.conf")
     }
 
+    /// Settings of the CA service (WEB-41).
+    pub fn caserv_conf(&self) -> PathBuf {
+        self.web_conf().join("httpd.caserv.conf")
+    }
+
     /// File whose presence turns HTTPS on (WEB-46).
     pub fn https_switch(&self) -> PathBuf {
         self.web_conf().join("ssl/httpd.webconsolessl.conf")

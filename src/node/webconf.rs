@@ -14,6 +14,19 @@ use std::path::Path;
 
 /// Its settings as they are delivered.
 pub const HTTPD_CONF: &str = include_str!("../../conf/web/httpd.conf");
+/// What is copied into SAFE/web/conf/ssl to turn HTTPS on (WEB-46).
+pub const SSL_CONF: &str = include_str!("../../conf/web/httpd.webconsolessl.conf");
+/// Settings of the CA service as they are delivered.
+pub const CASERV_CONF: &str = include_str!("../../conf/web/httpd.caserv.conf");
+
+/// The delivered files of SAFE/web/conf: name, mode, text.
+pub const DELIVERED: [(&str, u32, &str); 5] = [
+    ("httpd.conf", 0o640, HTTPD_CONF),
+    ("httpd.conf.default", 0o440, HTTPD_CONF),
+    ("httpd.webconsolessl.conf", 0o440, SSL_CONF),
+    ("httpd.caserv.conf", 0o640, CASERV_CONF),
+    ("httpd.caserv.conf.default", 0o440, CASERV_CONF),
+];
 
 /// Why it is not set up.
 #[derive(Debug, thiserror::Error)]
@@ -80,10 +93,10 @@ fn prepare(paths: &Paths, owner: (u32, u32)) -> Result<(), WebConfError> {
             give(dir, owner, 0o750)?;
         }
     }
-    for (name, mode) in [("httpd.conf", 0o640), ("httpd.conf.default", 0o440)] {
+    for (name, mode, text) in DELIVERED {
         let path = conf.join(name);
         if !path.exists() {
-            record::store_bytes(&path, HTTPD_CONF.as_bytes(), mode)?;
+            record::store_bytes(&path, text.as_bytes(), mode)?;
             give(&path, owner, mode)?;
         }
     }
@@ -98,7 +111,8 @@ fn give(path: &Path, (uid, gid): (u32, u32), mode: u32) -> Result<(), RecordErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::settings::{Method, Settings};
+    use crate::web::pki::CA_PORT;
+    use crate::web::settings::{self, Method, Settings};
 
     #[test]
     fn the_delivered_settings_are_those_of_the_guide() {
@@ -109,5 +123,8 @@ mod tests {
             let text = format!("Define {line}\n");
             Settings::parse(Path::new("httpd.conf"), &text).unwrap_or_else(|e| panic!("{e}"));
         }
+        assert_eq!(settings::parse_ca_port(Path::new("httpd.caserv.conf"), CASERV_CONF).unwrap(), CA_PORT);
+        // The one that turns HTTPS on has no settings.
+        assert!(SSL_CONF.lines().all(|line| line.starts_with('#')));
     }
 }

@@ -6,7 +6,7 @@ use super::node::Node;
 use super::random;
 use super::users::Account;
 use crate::config::paths::Paths;
-use crate::node::webconf::HTTPD_CONF;
+use crate::node::webconf::DELIVERED;
 use crate::web::remote::secret::Secret;
 use std::fs;
 use std::io;
@@ -46,12 +46,8 @@ pub(super) fn install(node: &Node, account: Account, credentials: &Credentials) 
     let conf = node.safe().join("web/conf");
     let ssl = conf.join("ssl");
     fs::create_dir_all(&ssl).during(|| format!("make {}", ssl.display()))?;
-    let files = [
-        ("httpd.conf", 0o640, HTTPD_CONF),
-        ("httpd.conf.default", 0o440, HTTPD_CONF),
-        ("user.conf", 0o440, &credentials.users),
-    ];
-    for (name, mode, text) in files {
+    let users = ("user.conf", 0o440, credentials.users.as_str());
+    for (name, mode, text) in DELIVERED.into_iter().chain([users]) {
         let path = conf.join(name);
         write_new(&path, mode, text.as_bytes())?;
         own(&path, account)?;

@@ -1,5 +1,6 @@
 //! `SAFE/web/conf/httpd.conf`: lines `Define <name> [<value>]` (WEB-40). Read once, at the start.
 
+use super::pki::CA_PORT;
 use crate::control::Access;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -117,22 +118,13 @@ impl fmt::Debug for Settings {
 impl Settings {
     /// Reads the file; a file that is not there gives the settings of the delivered one.
     pub fn read(file: &Path) -> Result<Settings, SettingsError> {
-        let failed = |source| SettingsError::Read { file: file.to_owned(), source };
-        let text = match std::fs::metadata(file) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => "Define usefile".to_owned(),
-            Err(e) => return Err(failed(e)),
-            Ok(of) if of.len() > LONGEST => {
-                return Err(failed(std::io::Error::other(format!("it is longer than {LONGEST} bytes"))));
-            }
-            Ok(_) => std::fs::read_to_string(file).map_err(failed)?,
-        };
-        Settings::parse(file, &text)
+        Settings::parse(file, text(file)?.as_deref().unwrap_or("Define usefile"))
     }
 
     /// Checks the text of the file.
     pub fn parse(file: &Path, text: &str) -> Result<Settings, SettingsError> {
         let wrong = |(line, what)| SettingsError::Line { file: file.to_owned(), line, what };
-        let defines = defines(text).map_err(wrong)?;
+        let defines = defines(text, &NAMES).map_err(wrong)?;
         Settings::of(file, defines).map_err(wrong)
     }
 
@@ -166,7 +158,32 @@ impl Settings {
     }
 }
 
-fn defines(text: &str) -> Result<BTreeMap<String, Define>, (usize, String)> {
+/// The port of the CA service: `Define caport` of httpd.caserv.conf, 9001 without it.
+pub fn ca_port(file: &Path) -> Result<u16, SettingsError> {
+    parse_ca_port(file, &text(file)?.unwrap_or_default())
+}
+
+/// The same of the text of the file.
+pub fn parse_ca_port(file: &Path, text: &str) -> Result<u16, SettingsError> {
+    let wrong = |(line, what)| SettingsError::Line { file: file.to_owned(), line, what };
+    let defines = defines(text, &["caport"]).map_err(wrong)?;
+    port(&defines, "caport", CA_PORT).map_err(wrong)
+}
+
+/// The text of a file, if there is one.
+fn text(file: &Path) -> Result<Option<String>, SettingsError> {
+    let failed = |source| SettingsError::Read { file: file.to_owned(), source };
+    match std::fs::metadata(file) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(failed(e)),
+        Ok(of) if of.len() > LONGEST => {
+            Err(failed(std::io::Error::other(format!("it is longer than {LONGEST} bytes"))))
+        }
+        Ok(_) => std::fs::read_to_string(file).map(Some).map_err(failed),
+    }
+}
+
+fn defines(text: &str, names: &[&str]) -> Result<BTreeMap<String, Define>, (usize, String)> {
     let mut defines = BTreeMap::new();
     for (line, text) in text.lines().enumerate().map(|(i, text)| (i + 1, text.trim())) {
         if text.is_empty() || text.starts_with('#') {
@@ -179,8 +196,8 @@ fn defines(text: &str) -> Result<BTreeMap<String, Define>, (usize, String)> {
             _ => return Err((line, format!("\"{text}\" is not a line Define <name> [<value>]"))),
         };
         let (name, value) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        if !NAMES.contains(&name) {
-            return Err((line, format!("\"{name}\" is no setting: write one of {}", NAMES.join(", "))));
+        if !names.contains(&name) {
+            return Err((line, format!("\"{name}\" is no setting: write one of {}", names.join(", "))));
         }
         let define = Define { value: unquoted(value.trim()).map_err(|what| (line, what))?, line };
         if let Some(before) = defines.insert(name.to_owned(), define) {
@@ -304,5 +321,8 @@ mod tests {
             let said = parse(text).unwrap_err();
             assert!(said.starts_with(error), "{said}");
         }
+        let ca = |text: &str| parse_ca_port(Path::new("/conf/c"), text).map_err(|e| e.to_string());
+        assert_eq!((ca(""), ca("Define caport 9002")), (Ok(CA_PORT), Ok(9002)));
+        assert!(ca("Define httpport 1").unwrap_err().starts_with("/conf/c:1: \"httpport\" is no setting"));
     }
 }

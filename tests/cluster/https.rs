@@ -45,7 +45,7 @@ fn switch(node: &Node) -> String {
 fn enable(cluster: &Cluster, more: &str) -> String {
     for node in cluster.nodes() {
         let output = node.sh(&format!(
-            "touch {0} && chmod 0440 {0} && chown safekit:safekit {0} && echo '{more}' >> \"$SAFE/web/conf/httpd.conf\"",
+            "cp \"$SAFE/web/conf/httpd.webconsolessl.conf\" {0} && chmod 0440 {0} && chown safekit:safekit {0} && echo '{more}' >> \"$SAFE/web/conf/httpd.conf\"",
             switch(node)
         ));
         assert_eq!(output.code, 0, "{output:?}");

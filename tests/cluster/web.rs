@@ -94,6 +94,30 @@ fn w_11a_users_of_the_file_and_their_roles() {
 }
 
 #[test]
+fn certificates_of_all_nodes_are_seen_from_one() {
+    let cluster = cluster("certificates");
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    let of = |node: &str| {
+        let (status, text) = curl(node1, &format!("-u 'admin:{PASSWORD}' /api/v1/nodes/{node}/certificate"));
+        let report: Value = serde_json::from_str(&text).unwrap_or_default();
+        (status == 200).then_some(report)
+    };
+    for node in ["node1", "node2"] {
+        let report = eventually(node, || of(node));
+        assert_eq!(report["https"], false, "{report}");
+    }
+    let made = node2.sh(
+        "\"$SAFE/web/bin/initssl\" sca && cp \"$SAFE/web/conf/httpd.webconsolessl.conf\" \"$SAFE/web/conf/ssl/\"",
+    );
+    assert_eq!(made.code, 0, "{made:?}");
+    let report = of("node2").expect("it has answered before");
+    assert_eq!((&report["https"], &report["warning"]), (&json!(true), &Value::Null), "{report}");
+    assert!(report["names"].as_array().unwrap().contains(&json!("node2")), "{report}");
+    assert!(report["days_left"].as_i64().unwrap() > 7000, "{report}");
+    assert_eq!(of("node1").unwrap()["https"], false);
+}
+
+#[test]
 fn w_11c_without_login_the_role_is_that_of_httpd_conf() {
     let cluster = cluster("w_11c");
     let node1 = cluster.node(1);

@@ -18,13 +18,14 @@ use crate::config::error::ConfigErrors;
 use crate::control::access::Access;
 use crate::node::firewall::FirewallError;
 use crate::node::record::RecordError;
+use crate::web::settings::SettingsError;
 use certificate::Distrust;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use subject::Subject;
 
-/// TCP port of the CA service (WEB-53).
+/// TCP port of the CA service (WEB-53), unless httpd.caserv.conf says another.
 pub const CA_PORT: u16 = 9001;
 /// User of the CA service (WEB-53).
 pub const CA_USER: &str = "CA_admin";
@@ -188,8 +189,16 @@ pub enum PkiError {
     #[error(transparent)]
     Client(#[from] client::ClientError),
     /// The firewall.
-    #[error("TCP port {CA_PORT} of the CA service: {0}")]
-    Firewall(#[from] FirewallError),
+    #[error("TCP port {port} of the CA service: {source}")]
+    Firewall {
+        /// The port.
+        port: u16,
+        /// Why it is neither opened nor closed.
+        source: FirewallError,
+    },
+    /// httpd.caserv.conf is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// The CA service runs already.
     #[error("safecaserv runs already, since {}; stop it with stopcaserv", up(.0))]
     Running(Duration),

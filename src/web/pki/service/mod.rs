@@ -14,6 +14,7 @@ use super::{CA_PORT, PkiError, authority, certificate};
 use crate::config::paths::Paths;
 use crate::config::ports::Port;
 use crate::node::firewall::{self, Change, FirewallError, System};
+use crate::web::settings;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -41,6 +42,7 @@ const POLL: Duration = Duration::from_millis(20);
 #[derive(Serialize, Deserialize)]
 struct Setup {
     password: String,
+    port: u16,
 }
 
 /// Who serves, in the file that it keeps locked.
@@ -49,6 +51,8 @@ struct Running {
     pid: i32,
     /// Seconds since 1970.
     since: i64,
+    /// Its port, which is to be closed when it ends: that of its settings may be another by then.
+    port: u16,
 }
 
 impl Running {
@@ -76,7 +80,8 @@ fn lock(paths: &Paths) -> io::Result<Result<Flock<File>, Running>> {
         Ok(lock) => Ok(Ok(lock)),
         Err((_, nix::Error::EWOULDBLOCK)) => {
             let text = std::fs::read_to_string(&path)?;
-            Ok(Err(serde_json::from_str(&text).unwrap_or(Running { pid: 0, since: certificate::now() })))
+            let unknown = || Running { pid: 0, since: certificate::now(), port: CA_PORT };
+            Ok(Err(serde_json::from_str(&text).unwrap_or_else(|_| unknown())))
         }
         Err((_, e)) => Err(e.into()),
     }
@@ -87,25 +92,26 @@ pub fn start(paths: &Paths, password: &str) -> Result<Vec<String>, PkiError> {
     let failed = |what: String| PkiError::Start(what);
     // The directories of its files are made by whoever starts it.
     let tree = Tree::open(paths)?;
+    let port = settings::ca_port(&paths.caserv_conf())?;
     match lock(paths).map_err(|e| failed(format!("{}: {e}", lock_file(paths).display())))? {
         Err(running) => return Err(PkiError::Running(running.up())),
         Ok(lock) => drop(lock),
     }
     let mut child = spawn(paths).map_err(|e| failed(e.to_string()))?;
-    if let Err(what) = told_and_ready(&mut child, password) {
+    if let Err(what) = told_and_ready(&mut child, Setup { password: password.to_owned(), port }) {
         // It may have ended already.
         let _ = child.kill();
         let _ = child.wait();
         return Err(failed(format!("{what}; see {}", log_file(paths).display())));
     }
     let mut lines = vec![format!(
-        "safecaserv listens on TCP port {CA_PORT}: stop it with stopcaserv when all certificates are made"
+        "safecaserv listens on TCP port {port}: stop it with stopcaserv when all certificates are made"
     )];
     lines.push(match certificate::load(&tree.certificate(authority::NAME)) {
         Ok(chain) => format!("SHA-256 fingerprint of the CA: {}", chain[0].fingerprint()),
         Err(_) => "there is no certification authority yet: run initssl sca".to_owned(),
     });
-    lines.push(change_firewall(Change::Add)?);
+    lines.push(change_firewall(Change::Add, port)?);
     Ok(lines)
 }
 
@@ -123,11 +129,11 @@ fn spawn(paths: &Paths) -> io::Result<Child> {
 }
 
 /// Tells the service its password and waits for its word.
-fn told_and_ready(child: &mut Child, password: &str) -> Result<(), String> {
+fn told_and_ready(child: &mut Child, setup: Setup) -> Result<(), String> {
     let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return Err("it has no pipes".into());
     };
-    let setup = serde_json::to_string(&Setup { password: password.to_owned() }).map_err(|e| e.to_string())?;
+    let setup = serde_json::to_string(&setup).map_err(|e| e.to_string())?;
     stdin.write_all(setup.as_bytes()).map_err(|e| e.to_string())?;
     drop(stdin);
     let (sender, receiver) = mpsc::channel();
@@ -148,16 +154,15 @@ fn told_and_ready(child: &mut Child, password: &str) -> Result<(), String> {
 /// `stopcaserv` (CLI-137).
 pub fn stop(paths: &Paths) -> Result<Vec<String>, PkiError> {
     let trouble = |e: io::Error| PkiError::Stop(format!("{}: {e}", lock_file(paths).display()));
-    let mut lines = Vec::new();
-    match lock(paths).map_err(trouble)? {
-        Ok(_) => lines.push("safecaserv does not run".to_owned()),
+    let (line, port) = match lock(paths).map_err(trouble)? {
+        Ok(_) => ("safecaserv does not run".to_owned(), settings::ca_port(&paths.caserv_conf())?),
         Err(running) => {
             end(paths, &running).map_err(trouble)?;
-            lines.push(format!("safecaserv has ended; it had been up for {}", super::up(&running.up())));
+            let line = format!("safecaserv has ended; it had been up for {}", super::up(&running.up()));
+            (line, running.port)
         }
-    }
-    lines.push(change_firewall(Change::Delete)?);
-    Ok(lines)
+    };
+    Ok(vec![line, change_firewall(Change::Delete, port)?])
 }
 
 fn end(paths: &Paths, running: &Running) -> io::Result<()> {
@@ -176,12 +181,12 @@ fn end(paths: &Paths, running: &Running) -> io::Result<()> {
 }
 
 /// Opens or closes the port of the service. A node without firewall has nothing to open.
-fn change_firewall(change: Change) -> Result<String, PkiError> {
-    let port = Port { process: NAME, name: "port", proto: "TCP", number: CA_PORT };
+fn change_firewall(change: Change, port: u16) -> Result<String, PkiError> {
+    let opened = Port { process: NAME, name: "port", proto: "TCP", number: port };
     let done = if change == Change::Add { "open" } else { "closed" };
-    match firewall::apply(&mut System, change, &[port]) {
-        Ok(_) => Ok(format!("TCP port {CA_PORT} is {done} in the firewall of this node")),
-        Err(e @ FirewallError::None) => Ok(format!("TCP port {CA_PORT}: {e}")),
-        Err(e) => Err(e.into()),
+    match firewall::apply(&mut System, change, &[opened]) {
+        Ok(_) => Ok(format!("TCP port {port} is {done} in the firewall of this node")),
+        Err(e @ FirewallError::None) => Ok(format!("TCP port {port}: {e}")),
+        Err(source) => Err(PkiError::Firewall { port, source }),
     }
 }

@@ -5,7 +5,7 @@ use super::{NAME, READY, Running, Setup, lock};
 use crate::config::paths::Paths;
 use crate::node::level;
 use crate::web::pki::files::Tree;
-use crate::web::pki::{CA_PORT, PkiError, Purpose, authority, certificate};
+use crate::web::pki::{PkiError, Purpose, authority, certificate};
 use crate::web::tls::Identity;
 use actix_web::rt::System;
 use actix_web::{App, HttpServer, web};
@@ -43,9 +43,10 @@ fn serve(paths: &Paths) -> Result<(), PkiError> {
     let setup = read_setup()?;
     // A session of its own: the end of the terminal is not its end. It may lead one already.
     let _ = nix::unistd::setsid();
-    let running = Running { pid: nix::unistd::getpid().as_raw(), since: certificate::now() };
+    let running =
+        Running { pid: nix::unistd::getpid().as_raw(), since: certificate::now(), port: setup.port };
     let _lock = take_lock(paths, &running)?;
-    let listener = crate::web::serve::listen(CA_PORT).map_err(|e| PkiError::Start(e.to_string()))?;
+    let listener = crate::web::serve::listen(setup.port).map_err(|e| PkiError::Start(e.to_string()))?;
     let tree = Tree::open(paths)?;
     let own = Purpose::server(&level::hostname())?.to_string();
     let identity = Identity::new(tree.certificate(&own), tree.key(&own))
@@ -62,7 +63,7 @@ fn serve(paths: &Paths) -> Result<(), PkiError> {
             .listen_rustls_0_23(listener, identity.server_config()?)
             .map_err(failed)?
             .run();
-        tracing::info!("{NAME} listens on TCP port {CA_PORT}");
+        tracing::info!("{NAME} listens on TCP port {}", setup.port);
         actix_web::rt::spawn(remind(running));
         say_ready().map_err(failed)?;
         server.await.map_err(failed)?;
