@@ -1,7 +1,7 @@
 # make demo      a failover before your eyes, in a cluster on this machine (root); it stays up, with KEEP=no not
 # make demo-farm three nodes share the clients of one address while nodes leave and return (root)
 # make console   the web console: installs its packages (npm), checks, tests and builds it into console/dist
-# make test-console    every page and role of the console in Chromium, and the path of a newcomer on real nodes (root)
+# make test-console    every page and role of the console in Chromium, and whole ways through it on real nodes (root)
 # make demo-console    pictures of every page of the console into docs/images
 # make check     format, lints
 # make test      check, all tests, licenses and sources of dependencies (root)
@@ -38,7 +38,7 @@ console: console/node_modules
 
 test-console: console
 	test -x target/debug/safewebserver || $(CARGO) build --locked --bins
-	cd console && npm run e2e && npm run newcomer
+	cd console && npm run e2e && npm run real
 
 demo-console: console
 	cd console && npm run screenshots

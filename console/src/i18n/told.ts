@@ -1,5 +1,6 @@
-import type { ResourceRow } from '../api/types';
+import type { ResourceRow, TemplateRow } from '../api/types';
 import { lang } from '.';
+import { templates } from './fr/templates';
 
 /** Labels as the daemon gives them, in French. */
 const FRENCH: Record<string, string> = {
@@ -32,6 +33,8 @@ const SENTENCES: [RegExp, string][] = [
   [/^no login is needed: everybody has the role (\w+) .*$/, 'Aucune connexion n’est demandée : tout le monde a le rôle $1 (httpd.conf).'],
 ];
 
+const upper = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** Label of a resource in the language of the page. */
 export function labelOf(row: ResourceRow): string {
   return lang.value === 'fr' ? (FRENCH[row.label] ?? row.label) : row.label;
@@ -40,5 +43,12 @@ export function labelOf(row: ResourceRow): string {
 /** A sentence of the web service in the language of the page, where it is known. */
 export function told(sentence: string): string {
   const known = lang.value === 'fr' ? SENTENCES.find(([text]) => text.test(sentence)) : undefined;
-  return known ? sentence.replace(known[0], known[1]) : sentence.charAt(0).toUpperCase() + sentence.slice(1);
+  return known ? sentence.replace(known[0], known[1]) : upper(sentence);
+}
+
+/** What a template says of itself, without its name once more; in the language of the page when it is a delivered one. */
+export function describedOf({ name, description }: Pick<TemplateRow, 'name' | 'description'>): string {
+  const [named = '', rest = description] = /^([\w.-]+): (.*)$/s.exec(description)?.slice(1) ?? [];
+  const known = lang.value === 'fr' ? templates[upper(rest)] : undefined;
+  return known ?? upper(named === name ? rest : description);
 }

@@ -1,8 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
 import { lang, t, tn } from '../../src/i18n';
 import { en } from '../../src/i18n/en';
 import { fr } from '../../src/i18n/fr';
-import { labelOf, told } from '../../src/i18n/told';
+import { describedOf, labelOf, told } from '../../src/i18n/told';
 
 beforeEach(() => {
   lang.value = 'en';
@@ -50,4 +51,17 @@ test('sentences and labels of the server are in the language of the page', () =>
   expect(told('no login is needed: everybody has the role Monitor (httpd.conf)')).toContain('tout le monde a le rôle Monitor');
   expect(told('something new')).toBe('Something new');
   expect(labelOf({ resource: 'state.local', value: '', date: null, label: 'Local state' })).toBe('État local');
+});
+
+test('the delivered templates say what they are in French too', () => {
+  lang.value = 'fr';
+  const modules = new URL('../../../conf/modules/', import.meta.url);
+  const told = readdirSync(modules).map((name) => {
+    const text = readFileSync(new URL(`${name}/conf/userconfig.xml`, modules), 'utf8');
+    const description = /<!--([^]*?)-->/.exec(text)![1]!.trim().split(/\s+/).join(' ');
+    return [describedOf({ name, description }), description] as const;
+  });
+  expect(told.length).toBeGreaterThan(5);
+  expect(told.filter(([french, english]) => english.toLowerCase().endsWith(french.toLowerCase()))).toEqual([]);
+  expect(describedOf({ name: 'mine', description: 'mine: does something' })).toBe('Does something');
 });

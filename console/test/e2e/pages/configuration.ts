@@ -1,8 +1,16 @@
 import type { Locator, Page } from 'playwright-core';
+import { texts, type Lang, type Say } from '../language';
 
 /** What the configuration pages have in common. */
 export class ConfigurationPage {
-  constructor(protected readonly page: Page) {}
+  protected readonly say: Say;
+
+  constructor(
+    protected readonly page: Page,
+    lang: Lang = 'en',
+  ) {
+    this.say = texts(lang);
+  }
 
   readonly button = (name: string | RegExp) => this.page.getByRole('button', { name });
   readonly field = (label: string | RegExp) => this.page.getByLabel(label);
@@ -19,8 +27,8 @@ export class ConfigurationPage {
   readonly editor = () => this.page.locator('.cm-content');
   readonly line = (text: string) => this.page.locator('.cm-line', { hasText: text }).first();
 
-  readonly advanced = () => this.page.getByRole('radio', { name: 'Advanced configuration' });
-  readonly form = () => this.page.getByRole('radio', { name: 'Form' });
+  readonly advanced = () => this.page.getByRole('radio', { name: this.say('configuration.advanced') });
+  readonly form = () => this.page.getByRole('radio', { name: this.say('configuration.form') });
 
   /** Chooses an entry of a menu. */
   async choose(menu: string | RegExp, entry: string | RegExp): Promise<void> {
@@ -34,8 +42,8 @@ export class ClusterPage extends ConfigurationPage {
   readonly node = (name: string) => this.page.locator('.node-line', { hasText: name });
   readonly lan = (i: number) => this.page.locator('.lan-card').nth(i);
   readonly row = (lan: number, i: number) => this.lan(lan).locator('.node-row').nth(i);
-  readonly address = (row: Locator) => row.getByLabel('Address', { exact: true });
-  readonly name = (row: Locator) => row.getByLabel('Node name');
+  readonly address = (row: Locator) => row.getByLabel(this.say('field.node.addr'), { exact: true });
+  readonly name = (row: Locator) => row.getByLabel(this.say('field.node.name'));
   readonly reached = (row: Locator) => row.locator('.reach');
 }
 
@@ -45,7 +53,7 @@ export class ModulesPage extends ConfigurationPage {
 }
 
 export class WizardPage extends ConfigurationPage {
-  readonly step = (name: string | RegExp) => this.page.getByRole('navigation', { name: 'Steps' }).getByRole('button', { name });
+  readonly step = (name: string | RegExp) => this.page.getByRole('navigation', { name: this.say('configuration.steps') }).getByRole('button', { name });
   readonly target = (node: string) => this.page.locator('.target-list li', { hasText: node });
   readonly box = (node: string) => this.target(node).getByRole('checkbox');
   readonly section = (title: string | RegExp) => this.page.locator('.card', { has: this.page.getByRole('heading', { name: title }) });

@@ -1,4 +1,5 @@
 import type { Page } from 'playwright-core';
+import type { Lang } from '../language';
 
 /** Details of a module on a node. */
 export class DetailsPage {
@@ -11,7 +12,7 @@ export class DetailsPage {
   readonly search = (label: string) => this.page.getByLabel(label, { exact: true });
   readonly resources = () => this.page.locator('.resources .table tbody tr');
 
-  async open(module: string, node: string, tab = ''): Promise<void> {
-    await this.page.goto(`/console/en/monitoring/modules/${module}/nodes/${node}${tab && `/${tab}`}`);
+  async open(module: string, node: string, tab = '', lang: Lang = 'en'): Promise<void> {
+    await this.page.goto(`/console/${lang}/monitoring/modules/${module}/nodes/${node}${tab && `/${tab}`}`);
   }
 }

@@ -4,6 +4,7 @@ import type { TemplateRow } from '../../../api/types';
 import { freeName } from '../../../config/module';
 import { isModuleName } from '../../../config/validate';
 import { t } from '../../../i18n';
+import { describedOf } from '../../../i18n/told';
 import { go, href, pathOf } from '../../../router';
 import { here, known, modules, rows } from '../../../state/cluster';
 import { Badge, Button, Card, Empty, ErrorBox, Field, LinkButton, PageHead, Spinner, TextInput, useLoad } from '../../../ui';
@@ -66,19 +67,13 @@ function Templates({ kind, rows: shown, chosen, onRow }: {
                 <strong>{row.name}</strong>
                 {row.mode && <Badge tone="info">{t(`mode.${row.mode}`)}</Badge>}
               </span>
-              {row.description && <small>{described(row)}</small>}
+              {row.description && <small>{describedOf(row)}</small>}
             </span>
           </label>
         ))}
       </div>
     </Card>
   );
-}
-
-/** What the author says of it, without its name once more. */
-function described({ name, description }: TemplateRow): string {
-  const rest = description.startsWith(`${name}: `) ? description.slice(name.length + 2) : description;
-  return rest.charAt(0).toUpperCase() + rest.slice(1);
 }
 
 /** A name that no module has, from the file. */
