@@ -1,11 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { RoleName } from './api/types';
 import { lang, t } from './i18n';
-import { Access } from './pages/access/Access';
-import { Commands } from './pages/commands/Commands';
 import { lazy } from './pages/Lazy';
 import { Login } from './pages/login/Login';
-import { ModuleDetails } from './pages/module/ModuleDetails';
 import { Monitoring } from './pages/monitoring/Monitoring';
 import { href, route } from './router';
 import { loadSession, logout, may, role, session } from './session';
@@ -13,7 +10,13 @@ import { Shell } from './shell/Shell';
 import { startCluster, stopCluster } from './state/cluster';
 import { Button, Empty, ErrorBox, LinkButton, Spinner } from './ui';
 
+const Access = lazy(async () => ({ default: (await import('./pages/access/Access')).Access }));
+const Commands = lazy(async () => ({ default: (await import('./pages/commands/Commands')).Commands }));
 const Configuration = lazy<{ path: string[] }>(() => import('./pages/configuration'));
+const ModuleDetails = lazy(async () => ({ default: (await import('./pages/module/ModuleDetails')).ModuleDetails }));
+
+/** After the first page is there. */
+const PRELOAD_MS = 2000;
 
 export function App() {
   const [error, setError] = useState<unknown>(null);
@@ -22,12 +25,17 @@ export function App() {
     loadSession().catch(setError);
   };
   useEffect(load, []);
+  const asked = session.value !== null;
   const authenticated = session.value?.authenticated ?? false;
   const hasRole = role.value !== null;
   useEffect(() => {
-    if (hasRole) startCluster();
-    else stopCluster();
-  }, [hasRole]);
+    if (!asked) return;
+    if (!hasRole) return stopCluster();
+    startCluster();
+    // Opened soon, and then perhaps from a node that has just died.
+    const timer = setTimeout(() => [ModuleDetails, Commands].forEach((page) => page.preload()), PRELOAD_MS);
+    return () => clearTimeout(timer);
+  }, [asked, hasRole]);
   if (error) return <div class="alone"><ErrorBox error={error} retry={load} /></div>;
   if (!session.value) return <div class="alone"><Spinner /></div>;
   if (!authenticated) return <Login />;

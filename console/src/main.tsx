@@ -1,8 +1,6 @@
-import { render } from 'preact';
-import { App } from './App';
-import { startRouter } from './router';
+// Small, so that it runs at once: the first requests leave while the program of the pages arrives.
+import { askEarly } from './api/early';
 import './styles/index.css';
-import './theme';
 
-startRouter();
-render(<App />, document.getElementById('app')!);
+askEarly();
+void import('./start').then(({ start }) => start(document.getElementById('app')!));

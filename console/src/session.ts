@@ -1,6 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import { api } from './api/api';
 import { setCsrf, whenUnauthenticated } from './api/client';
+import { noteSession } from './api/early';
 import type { RoleName, Session } from './api/types';
 
 /** Who is logged in; null before the first answer. */
@@ -17,6 +18,7 @@ export function may(needed: RoleName): boolean {
 
 function take(next: Session): Session {
   setCsrf(next.csrf);
+  noteSession(next.authenticated);
   session.value = next;
   return next;
 }

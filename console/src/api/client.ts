@@ -1,3 +1,4 @@
+import { takeEarly } from './early';
 import { Problem, problemOf } from './problem';
 
 const BASE = '/api/v1';
@@ -66,8 +67,10 @@ async function send(target: string, options: RequestOptions): Promise<Response> 
     signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
     body: options.body ?? (options.json === undefined ? null : JSON.stringify(options.json)),
   };
+  const early = method === 'GET' ? takeEarly(target) : null;
+  if (early) timeout.addEventListener('abort', () => early.abort.abort());
   try {
-    return await fetch(target, init);
+    return await (early?.answer ?? fetch(target, init));
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new Problem(0, timeout.aborted ? 'timeout' : 'unreachable', '');

@@ -1,5 +1,6 @@
 import { type Signal, signal } from '@preact/signals';
 import { unauthenticated, url, type RequestOptions } from './client';
+import { takeEarly } from './early';
 import { problemOf } from './problem';
 import { EventDecoder, type ServerEvent } from './sse';
 
@@ -114,7 +115,14 @@ class Follower implements Stream {
     }
   }
 
-  private open(): Promise<Response> {
+  private async open(): Promise<Response> {
+    const early = takeEarly(this.target);
+    if (early) {
+      this.abort = early.abort;
+      const response = await within(SILENCE_MS, early.answer);
+      if (response.ok) return response;
+      this.abort = new AbortController();
+    }
     const headers = { Accept: 'text/event-stream' };
     const request = { headers, cache: 'no-store', credentials: 'same-origin', signal: this.abort.signal } as const;
     return within(SILENCE_MS, fetch(this.target, request));

@@ -1,5 +1,7 @@
-import { computed, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import { api } from '../api/api';
+import { dropEarly } from '../api/early';
+import type { ServerEvent } from '../api/sse';
 import { follow, type Connection, type Stream } from '../api/stream';
 import type { ModuleOverview, NodeEvent, NodeRow, Overview } from '../api/types';
 import { session } from '../session';
@@ -78,13 +80,35 @@ export function startCluster(): void {
   stream.value = follow('/events', {
     onOpen: () => void loadRows(),
     onEvent: (event) => {
-      if (event.event === 'node') take(JSON.parse(event.data) as NodeEvent);
-      if (event.event === 'gone') forget((JSON.parse(event.data) as { node: string }).node);
+      told.push(event);
+      if (told.length === 1) atNextFrame(takeTold);
     },
   });
 }
 
+/** What came since the last frame: nodes tell much at once, and drawing takes longer than reading. */
+let told: ServerEvent[] = [];
+
+function takeTold(): void {
+  const events = told;
+  told = [];
+  batch(() => {
+    for (const event of events) {
+      if (event.event === 'node') take(JSON.parse(event.data) as NodeEvent);
+      if (event.event === 'gone') forget((JSON.parse(event.data) as { node: string }).node);
+    }
+  });
+}
+
+/** A page that nobody sees has no frames. */
+function atNextFrame(act: () => void): void {
+  if (globalThis.document?.visibilityState === 'visible') requestAnimationFrame(act);
+  else setTimeout(act, 0);
+}
+
 export function stopCluster(): void {
+  dropEarly();
+  told = [];
   stream.peek()?.close();
   stream.value = null;
   views.value = new Map();
@@ -104,10 +128,20 @@ function forget(node: string): void {
   views.value = new Map([...views.peek()].filter(([, view]) => !gone(view)));
 }
 
+/** Modules that are as before stay the same objects: what shows them is not drawn again. */
+function keepEqual(before: Overview | null, now: Overview): Overview {
+  const old = new Map(before?.modules.map((m) => [m.module, m]));
+  const modules = now.modules.map((m) => {
+    const known = old.get(m.module);
+    return known && JSON.stringify(known) === JSON.stringify(m) ? known : m;
+  });
+  return { ...now, modules };
+}
+
 function take(event: NodeEvent): void {
   const name = nameOf(event);
   const before = views.peek().get(name);
-  const overview = event.overview ?? before?.overview ?? null;
+  const overview = event.overview ? keepEqual(before?.overview ?? null, event.overview) : (before?.overview ?? null);
   const seen = event.reachable ? Date.now() : (before?.seen ?? overview?.time ?? null);
   const { reachable, error } = event;
   const next = new Map(views.peek()).set(name, { name, nameless: event.node === '', reachable, error, overview, seen });
@@ -120,10 +154,28 @@ function take(event: NodeEvent): void {
   if ((before && changed) || joined) void loadRows();
 }
 
-/** Reads cluster.xml's nodes and forgets those that are no more. */
+let reading = false;
+let again = false;
+
+/** Reads cluster.xml's nodes; once more at the end when they have changed meanwhile. */
 async function loadRows(): Promise<void> {
+  // Those that come while the rows are read for the first time are in them.
+  if (reading) {
+    again = rows.peek().length > 0;
+    return;
+  }
+  reading = true;
+  do {
+    again = false;
+    await readRows();
+  } while (again);
+  reading = false;
+}
+
+/** Takes the rows, and forgets the nodes that are no more. */
+async function readRows(): Promise<void> {
   const next = await api.nodes().catch(() => null);
-  if (!next) return;
+  if (!next || !stream.peek()) return;
   rows.value = next;
   const names = next.map((r) => r.node);
   if (names.length === 0) return;

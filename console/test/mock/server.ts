@@ -21,10 +21,11 @@ export interface MockServer {
   close(): Promise<void>;
 }
 
-export async function startMock(): Promise<MockServer> {
+/** A mock that serves a build of the console: dist without one. */
+export async function startMock(dist = DIST): Promise<MockServer> {
   const api = new MockApi();
   const server = createServer((req, res) => {
-    void api.handle(req, res).then((done) => done || file(req.url ?? '/', res));
+    void api.handle(req, res).then((done) => done || file(dist, req.url ?? '/', res));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -37,12 +38,12 @@ function stop(server: Server, api: MockApi): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-function file(url: string, res: ServerResponse): void {
+function file(dist: string, url: string, res: ServerResponse): void {
   const path = new URL(url, 'http://mock').pathname;
   if (path === '/') return void res.writeHead(302, { Location: '/console/' }).end();
   const inside = normalize(path.replace(/^\/console/, '')).replace(/^\/+/, '');
-  const wanted = join(DIST, inside);
-  const found = inside !== '' && existsSync(wanted) && statSync(wanted).isFile() ? wanted : join(DIST, 'index.html');
+  const wanted = join(dist, inside);
+  const found = inside !== '' && existsSync(wanted) && statSync(wanted).isFile() ? wanted : join(dist, 'index.html');
   res.writeHead(200, { 'Content-Type': TYPES[extname(found)] ?? 'application/octet-stream', 'Content-Security-Policy': POLICY });
   res.end(readFileSync(found));
 }

@@ -63,9 +63,9 @@ function Row({ module }: { module: ModuleView }) {
   );
 }
 
-/** Drawn again only when this node has told something new. */
+/** Drawn again only when its module has told something new; a node that is silent, when that is told. */
 function KeptCell({ node, module }: ModuleView['on'][number]) {
-  return useMemo(() => <Cell node={node} module={module} />, [node, module]);
+  return useMemo(() => <Cell node={node} module={module} />, [module, node.reachable ? node.name : node]);
 }
 
 function ModuleHead({ module }: { module: ModuleView }) {
