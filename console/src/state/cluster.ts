@@ -1,7 +1,6 @@
-import { batch, computed, signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { api } from '../api/api';
 import { dropEarly } from '../api/early';
-import type { ServerEvent } from '../api/sse';
 import { follow, type Connection, type Stream } from '../api/stream';
 import type { ModuleOverview, NodeEvent, NodeRow, Overview } from '../api/types';
 import { session } from '../session';
@@ -24,8 +23,10 @@ const views = signal<ReadonlyMap<string, NodeView>>(new Map());
 /** Rows of cluster.xml as the connection node has it; empty while there is no cluster. */
 export const rows = signal<NodeRow[]>([]);
 const stream = signal<Stream | null>(null);
-/** The first node has told how it is. */
-export const known = computed(() => views.value.size > 0);
+/** The rows came, or cannot be had. */
+const rowsAsked = signal(false);
+/** The first node has told how it is, and it is known in which order they are shown. */
+export const known = computed(() => views.value.size > 0 && rowsAsked.value);
 
 /** How the stream from the connection node is. */
 export const connection = computed<Connection>(() => stream.value?.connection.value ?? { state: 'connecting' });
@@ -80,39 +81,19 @@ export function startCluster(): void {
   stream.value = follow('/events', {
     onOpen: () => void loadRows(),
     onEvent: (event) => {
-      told.push(event);
-      if (told.length === 1) atNextFrame(takeTold);
+      if (event.event === 'node') take(JSON.parse(event.data) as NodeEvent);
+      if (event.event === 'gone') forget((JSON.parse(event.data) as { node: string }).node);
     },
   });
 }
 
-/** What came since the last frame: nodes tell much at once, and drawing takes longer than reading. */
-let told: ServerEvent[] = [];
-
-function takeTold(): void {
-  const events = told;
-  told = [];
-  batch(() => {
-    for (const event of events) {
-      if (event.event === 'node') take(JSON.parse(event.data) as NodeEvent);
-      if (event.event === 'gone') forget((JSON.parse(event.data) as { node: string }).node);
-    }
-  });
-}
-
-/** A page that nobody sees has no frames. */
-function atNextFrame(act: () => void): void {
-  if (globalThis.document?.visibilityState === 'visible') requestAnimationFrame(act);
-  else setTimeout(act, 0);
-}
-
 export function stopCluster(): void {
   dropEarly();
-  told = [];
   stream.peek()?.close();
   stream.value = null;
   views.value = new Map();
   rows.value = [];
+  rowsAsked.value = false;
 }
 
 /** Tries to reach the connection node now. */
@@ -175,7 +156,9 @@ async function loadRows(): Promise<void> {
 /** Takes the rows, and forgets the nodes that are no more. */
 async function readRows(): Promise<void> {
   const next = await api.nodes().catch(() => null);
-  if (!next || !stream.peek()) return;
+  if (!stream.peek()) return;
+  rowsAsked.value = true;
+  if (!next) return;
   rows.value = next;
   const names = next.map((r) => r.node);
   if (names.length === 0) return;

@@ -9,6 +9,7 @@ import { ServiceBadge } from './State';
 
 /** Modules as rows, nodes as columns; on a phone a card a module. */
 export function Matrix({ modules }: { modules: ModuleView[] }) {
+  const columns = nodes.value.map((node) => node.name).join(' ');
   return (
     <div class="matrix-frame">
       <table class="matrix" aria-label={t('monitoring.title')} style={{ '--nodes': nodes.value.length }}>
@@ -24,7 +25,7 @@ export function Matrix({ modules }: { modules: ModuleView[] }) {
         </thead>
         <tbody>
           {modules.map((module) => (
-            <Row key={module.name} module={module} />
+            <KeptRow key={module.name} module={module} columns={columns} />
           ))}
         </tbody>
       </table>
@@ -45,16 +46,22 @@ function NodeHead({ node }: { node: NodeView }) {
   );
 }
 
-function Row({ module }: { module: ModuleView }) {
+/** Drawn again only when one of its nodes has told something new of the module; a silent node, when that is told. */
+function KeptRow({ module, columns }: { module: ModuleView; columns: string }) {
+  const told = module.on.flatMap((x) => [x.module, x.node.reachable ? x.node.name : x.node]);
+  return useMemo(() => <Row module={module} columns={columns.split(' ')} />, [columns, ...told]);
+}
+
+function Row({ module, columns }: { module: ModuleView; columns: string[] }) {
   return (
     <tr>
       <th scope="row">
         <ModuleHead module={module} />
       </th>
-      {nodes.value.map((node) => {
-        const found = module.on.find((x) => x.node.name === node.name);
+      {columns.map((column) => {
+        const found = module.on.find((x) => x.node.name === column);
         return (
-          <td key={node.name} class={found ? '' : 'absent'}>
+          <td key={column} class={found ? '' : 'absent'}>
             {found ? <KeptCell {...found} /> : <span class="cell-none">{t('monitoring.notInstalled')}</span>}
           </td>
         );
@@ -63,7 +70,7 @@ function Row({ module }: { module: ModuleView }) {
   );
 }
 
-/** Drawn again only when its module has told something new; a node that is silent, when that is told. */
+/** As its row: what the other nodes tell does not draw it again. */
 function KeptCell({ node, module }: ModuleView['on'][number]) {
   return useMemo(() => <Cell node={node} module={module} />, [module, node.reachable ? node.name : node]);
 }
