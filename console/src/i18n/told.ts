@@ -30,6 +30,22 @@ const FRENCH: Record<string, string> = {
 /** Sentences of the web service in French, with what they name. */
 const SENTENCES: [RegExp, string][] = [
   [/^connections are not encrypted: HTTPS is not configured$/, 'Les connexions ne sont pas chiffrées : HTTPS n’est pas configuré.'],
+  [
+    /^the certificate of the web service expires in (\d+) days: make a new one with initssl, or .*$/,
+    'Le certificat du service web expire dans $1 jours : créez-en un nouveau avec initssl, ou installez celui de votre autorité de certification.',
+  ],
+  [
+    /^the certificate of the web service expired on (.*?): make a new one with initssl, or .*$/,
+    'Le certificat du service web a expiré le $1 : créez-en un nouveau avec initssl, ou installez celui de votre autorité de certification.',
+  ],
+  [
+    /^the certificate of the web service is valid only from (.*): the clock of this node is behind$/,
+    'Le certificat du service web n’est valable qu’à partir du $1 : l’horloge de ce nœud retarde.',
+  ],
+  [
+    /^the certificate of the web service is not valid for (.*), an address of this node in cluster\.xml: .*$/,
+    'Le certificat du service web n’est pas valable pour $1, une adresse de ce nœud dans cluster.xml : créez-en un nouveau avec initssl.',
+  ],
   [/^no login is needed: everybody has the role (\w+) .*$/, 'Aucune connexion n’est demandée : tout le monde a le rôle $1 (httpd.conf).'],
 ];
 

@@ -22,6 +22,21 @@ test('the access page says who may log in, and how the connection is protected',
   await w.page.getByText('7292 days left').first().waitFor();
 });
 
+test('a certificate that ends on another node is told, until it is dismissed', async () => {
+  w.mock.api.settings.https = true;
+  w.mock.api.settings.ending = 'node2';
+  await w.login('admin');
+  const notice = w.page.locator('.notice', { hasText: 'node2' });
+  await notice.getByText('The certificate of the web service expires in 12 days: make a new one with initssl').waitFor();
+  await notice.getByRole('button').click();
+  await notice.waitFor({ state: 'detached' });
+  await w.page.goto('/console/en/access');
+  const cards = w.page.locator('.certificate');
+  await expect.poll(() => cards.filter({ hasText: 'days left' }).allInnerTexts()).toHaveLength(3);
+  expect(await cards.filter({ hasText: 'node2' }).innerText()).toContain('12 days left');
+  expect(await cards.filter({ hasText: 'node1' }).innerText()).toContain('7292 days left');
+});
+
 test('a token is shown once, and revoked after a question', async () => {
   await w.login('admin', '/console/en/access');
   await w.page.getByRole('button', { name: 'New token' }).click();

@@ -11,6 +11,8 @@ import { production } from './sample';
 export interface MockSettings {
   methods: LoginMethod[];
   https: boolean;
+  /** The node whose certificate ends soon. */
+  ending?: string;
   /** Seconds that a login has to wait: answered with 429 while not 0. */
   wait: number;
 }

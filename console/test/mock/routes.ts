@@ -107,9 +107,11 @@ function certificateOf(call: Call) {
   if (!call.settings.https) {
     return { https: false, subject: null, issuer: null, names: [], not_before: null, not_after: null, days_left: null, warning: null };
   }
+  const ending = call.settings.ending === call.node.name;
   return {
     https: true, subject: `CN=${call.node.name}.example.com`, issuer: 'CN=SafeKit CA', names: [`${call.node.name}.example.com`, call.node.address],
-    not_before: '2026-03-01 00:00:00', not_after: '2046-02-24 00:00:00', days_left: 7292, warning: null,
+    not_before: '2026-03-01 00:00:00', not_after: ending ? '2026-03-14 00:00:00' : '2046-02-24 00:00:00', days_left: ending ? 12 : 7292,
+    warning: ending ? 'the certificate of the web service expires in 12 days: make a new one with initssl, or install that of your own certification authority' : null,
   };
 }
 

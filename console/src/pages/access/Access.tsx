@@ -1,6 +1,5 @@
 import { useEffect } from 'preact/hooks';
 import { api } from '../../api/api';
-import { asProblem } from '../../api/problem';
 import type { Access as Report, Certificate } from '../../api/types';
 import { lang, t, tn } from '../../i18n';
 import { told } from '../../i18n/told';
@@ -77,8 +76,6 @@ function Users({ report }: { report: Report }) {
 
 function NodeCertificate({ node }: { node: string }) {
   const { data, error, reload } = useLoad(() => api.certificate(through(node)), [node]);
-  // A version that knows of no certificates says nothing of them.
-  if (error && asProblem(error).status === 404) return null;
   if (error) return <ErrorBox error={error} retry={reload} />;
   if (!data) return <Spinner text={node} />;
   return (

@@ -4,6 +4,7 @@ import { lang, t } from '../../i18n';
 import { told } from '../../i18n/told';
 import { href, query, setQuery } from '../../router';
 import { may, session } from '../../session';
+import { doubtful, useCertificates } from '../../state/certificates';
 import { known, modules, nodes, type ModuleView } from '../../state/cluster';
 import { serviceOf } from '../../state/service';
 import { recall, remember } from '../../theme';
@@ -87,6 +88,24 @@ function dismiss(warning: string): void {
   remember(KEY, [...dismissed.value].join('\n'));
 }
 
+/** Certificates of other nodes that need somebody (WEB-46). */
+function Certificates() {
+  useCertificates();
+  return (
+    <>
+      {[...doubtful.value].map(([node, { warning }]) => {
+        const key = `${node}: ${warning}`;
+        if (dismissed.value.has(key)) return null;
+        return (
+          <Notice key={key} tone="warning" title={node} actions={<IconButton icon="x" label={t('ui.dismiss')} onClick={() => dismiss(key)} />}>
+            {told(warning!)}
+          </Notice>
+        );
+      })}
+    </>
+  );
+}
+
 /** What concerns the whole cluster: configurations that differ (7.13), a node that takes no part. */
 function ClusterNotices() {
   const heard = nodes.value.filter((n) => n.reachable && n.overview?.cluster);
@@ -100,6 +119,7 @@ function ClusterNotices() {
           {told(warning)}
         </Notice>
       ))}
+      {may('Admin') && <Certificates />}
       {signatures.size > 1 && (
         <Notice tone="warning">{t('monitoring.clusterDiffers', { nodes: heard.map((n) => n.name).join(', ') })}</Notice>
       )}
