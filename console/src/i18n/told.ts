@@ -1,5 +1,6 @@
 import type { ResourceRow, TemplateRow } from '../api/types';
 import { lang } from '.';
+import { sentences } from './fr/sentences';
 import { templates } from './fr/templates';
 
 /** Labels as the daemon gives them, in French. */
@@ -27,28 +28,6 @@ const FRENCH: Record<string, string> = {
   'Load share': 'Part de charge',
 };
 
-/** Sentences of the web service in French, with what they name. */
-const SENTENCES: [RegExp, string][] = [
-  [/^connections are not encrypted: HTTPS is not configured$/, 'Les connexions ne sont pas chiffrées : HTTPS n’est pas configuré.'],
-  [
-    /^the certificate of the web service expires in (\d+) days: make a new one with initssl, or .*$/,
-    'Le certificat du service web expire dans $1 jours : créez-en un nouveau avec initssl, ou installez celui de votre autorité de certification.',
-  ],
-  [
-    /^the certificate of the web service expired on (.*?): make a new one with initssl, or .*$/,
-    'Le certificat du service web a expiré le $1 : créez-en un nouveau avec initssl, ou installez celui de votre autorité de certification.',
-  ],
-  [
-    /^the certificate of the web service is valid only from (.*): the clock of this node is behind$/,
-    'Le certificat du service web n’est valable qu’à partir du $1 : l’horloge de ce nœud retarde.',
-  ],
-  [
-    /^the certificate of the web service is not valid for (.*), an address of this node in cluster\.xml: .*$/,
-    'Le certificat du service web n’est pas valable pour $1, une adresse de ce nœud dans cluster.xml : créez-en un nouveau avec initssl.',
-  ],
-  [/^no login is needed: everybody has the role (\w+) .*$/, 'Aucune connexion n’est demandée : tout le monde a le rôle $1 (httpd.conf).'],
-];
-
 const upper = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Label of a resource in the language of the page. */
@@ -56,10 +35,23 @@ export function labelOf(row: ResourceRow): string {
   return lang.value === 'fr' ? (FRENCH[row.label] ?? row.label) : row.label;
 }
 
-/** A sentence of the web service in the language of the page, where it is known. */
+/** French sentences with the expressions that find their English ones. */
+const patterns = Object.entries(sentences).map(([english, french]) => {
+  const parts = english.split(/\{\w*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return [new RegExp(`^${parts.join('(.*?)')}$`), french] as const;
+});
+
+/** A sentence of a server in the language of the page, where it is known; it may begin with a name or a command. */
+export function translated(sentence: string): string {
+  const known = lang.value === 'fr' ? patterns.find(([english]) => english.test(sentence)) : undefined;
+  if (!known) return sentence;
+  // Inside of a sentence a server says how resources are.
+  return sentence.replace(known[0], known[1]).replace(/(\w+\.\S+) is (\w+)/g, '$1 est $2');
+}
+
+/** The same as a sentence of its own. */
 export function told(sentence: string): string {
-  const known = lang.value === 'fr' ? SENTENCES.find(([text]) => text.test(sentence)) : undefined;
-  return known ? sentence.replace(known[0], known[1]) : upper(sentence);
+  return upper(translated(sentence));
 }
 
 /** What a template says of itself, without its name once more; in the language of the page when it is a delivered one. */

@@ -45,6 +45,8 @@ export class Newcomer {
       await cluster.button(this.say('cluster.addLan')).click();
       await this.addresses(cluster, i + 1, lan);
     }
+    // What the server found wrong while names were missing is not so any more.
+    await expect.poll(() => this.page.locator('.field-error, .tag-fault').count(), this.patience).toBe(0);
     await this.seen('cluster-wizard');
     await cluster.button(this.say('cluster.apply')).click();
     await cluster.notice(this.say('cluster.done')).waitFor(this.patience);

@@ -23,7 +23,8 @@ test('W-3b: a node on which the module runs or which does not answer cannot be a
   const page = wizard();
   expect(await page.target('node1').textContent()).toContain('The module is in state PRIM there');
   expect(await page.target('node2').textContent()).toContain('The module is in state SECOND there');
-  expect(await page.target('node3').textContent()).toContain('connection timed out');
+  expect(await page.target('node3').textContent()).toContain('The node does not answer');
+  expect(await page.target('node3').locator('.why').getAttribute('title')).toContain('connection timed out');
   expect(await page.box('node3').isDisabled()).toBe(true);
   expect(await page.box('node1').isDisabled()).toBe(true);
   expect(await page.button('Save and apply').isDisabled()).toBe(true);

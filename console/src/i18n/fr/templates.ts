@@ -1,5 +1,7 @@
+import { tied } from './tie';
+
 /** What the delivered templates say of themselves, in French. */
-export const templates: Record<string, string> = {
+export const templates: Record<string, string> = tied({
   'An Apache web server on all nodes behind one virtual IP address. As delivered this module needs a cluster whose first network is named "default", and Apache on all nodes with the same pages. Set the virtual address.':
     'Un serveur web Apache sur tous les nœuds, derrière une adresse IP virtuelle. Tel que livré, ce module demande un cluster dont le premier réseau s’appelle « default », et Apache sur tous les nœuds avec les mêmes pages. Indiquez l’adresse virtuelle.',
   'How to watch anything with a program of your own. The checker looks for a file on the primary node; while it is missing the resource custom.checkfile is down, and the rule c_checkfile, made from action="restart", restarts the application. After maxloop restarts the module stops: create the file on both nodes before you start it: touch /tmp/checkfile':
@@ -16,4 +18,4 @@ export const templates: Record<string, string> = {
     'L’application s’exécute sur le nœud primaire (PRIM ou ALONE) ; quand ce nœud tombe en panne, l’autre prend le relais, avec les données des répertoires répliqués. Tel que livré, ce module demande un cluster dont le premier réseau s’appelle « default », et les deux répertoires de <rfs> sur les deux nœuds ; les parties en commentaire sont les étapes suivantes.',
   'A mail at the start, at the stop and at the main state changes of a module. The scripts are bin/prestart, bin/poststop and bin/transition; all of them call bin/notify, which you can make call something else than mail.':
     'Un courriel au démarrage, à l’arrêt et aux principaux changements d’état d’un module. Les scripts sont bin/prestart, bin/poststop et bin/transition ; tous appellent bin/notify, auquel vous pouvez faire appeler autre chose que mail.',
-};
+});

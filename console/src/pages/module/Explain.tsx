@@ -1,5 +1,6 @@
 import { api } from '../../api/api';
 import { t } from '../../i18n';
+import { translated } from '../../i18n/told';
 import { through } from '../../state/cluster';
 import { Card, ErrorBox, Spinner, useLoad } from '../../ui';
 
@@ -24,7 +25,7 @@ function List({ items, numbered }: { items: string[]; numbered?: boolean }) {
   return (
     <ol class={`sentences ${numbered ? 'numbered' : ''}`}>
       {items.map((item) => (
-        <li key={item}>{item}</li>
+        <li key={item}>{translated(item)}</li>
       ))}
     </ol>
   );

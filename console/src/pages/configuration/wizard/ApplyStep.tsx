@@ -92,7 +92,7 @@ function TargetLine({ target, chosen, onToggle }: { target: Target; chosen: bool
             {target.mandatory && <Badge>{t('cluster.me')}</Badge>}
             {!target.installed && <Badge tone="info">{t('apply.notInstalled')}</Badge>}
           </span>
-          {target.why && <small class="why"><Icon name="warning" size={14} /> {target.why}</small>}
+          {target.why && <small class="why" title={target.detail}><Icon name="warning" size={14} /> {target.why}</small>}
         </span>
       </label>
       {running && <a class="target-link" href={href('/monitoring')}>{t('apply.toMonitoring')}</a>}

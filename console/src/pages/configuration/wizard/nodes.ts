@@ -10,6 +10,8 @@ export interface Target {
   installed: boolean;
   /** Why nothing can be applied there now (W-3b). */
   why: string | null;
+  /** What the connection node says of one that does not answer. */
+  detail?: string | undefined;
 }
 
 /** Most nodes of a mirror. */
@@ -20,8 +22,8 @@ export function targets(module: string): Target[] {
   return nodes.value.map((view) => {
     const on = view.overview?.modules.find((m) => m.module === module);
     const stopped = !on || on.role === 'STOP';
-    const why = !view.reachable ? (view.error ?? t('modules.why.unreachable')) : stopped ? null : t('modules.why.running', { role: on.role });
-    return { node: view.name, mandatory: view.name === here.value, installed: on !== undefined, why };
+    const why = !view.reachable ? t('modules.why.unreachable') : stopped ? null : t('modules.why.running', { role: on.role });
+    return { node: view.name, mandatory: view.name === here.value, installed: on !== undefined, why, detail: view.error ?? undefined };
   });
 }
 
