@@ -62,6 +62,7 @@ class Walk {
     await this.called('node2', ['start']);
     await this.logs();
     await this.resources();
+    await this.rest();
   }
 
   /** Who gave the commands, in the log of the console and by the command line. */
@@ -109,6 +110,27 @@ class Walk {
     const values = await details.pane().locator('tbody tr td:first-child').allInnerTexts();
     expect(values.map((value) => value.trim()).slice(0, 2)).toEqual(['ALONE Ready', 'PRIM Ready']);
     expect(page.url()).toContain('resource=state.local');
+  }
+
+  /** The pages that lie beside the way. */
+  private async rest(): Promise<void> {
+    const { page, say } = this;
+    for (const tab of ['replication', 'explain', 'information', 'rescue'] as const) {
+      await this.details.tab(say(`details.tab.${tab}`)).click();
+      await page.waitForURL(`**/${tab}`);
+      await this.settled(`details-${tab}`);
+    }
+    for (const path of ['monitoring/commands', 'configuration/cluster', 'configuration/modules', 'access']) {
+      await page.goto(`/console/${this.lang}/${path}`);
+      await this.settled(path.replace('/', '-'));
+    }
+  }
+
+  /** Once everything is there that the page asks for. */
+  private async settled(name: string): Promise<void> {
+    await this.page.locator('#content').waitFor();
+    await expect.poll(() => this.page.locator('#content .spinner, #content .ring').count(), PATIENCE).toBe(0);
+    await this.seen(name);
   }
 }
 

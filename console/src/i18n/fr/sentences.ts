@@ -18,6 +18,7 @@ const explanations: Record<string, string> = {
   '"{command}" follows when {role} is reached': '« $1 » suit dès que $2 est atteint',
   'safekit logview -A -m {module} shows each step': 'safekit logview -A -m $1 montre chaque étape',
   'forcestop kills the script that runs': 'forcestop tue le script en cours',
+  'safekit start -m {module} on {peer}': 'safekit start -m $1 sur $2',
   'safekit start -m {module}': 'safekit start -m $1',
   'the failover rule {rule} holds it in WAIT: {}': 'la règle de reprise $1 le retient en WAIT : $2',
   'the failover rule {rule} holds it in WAIT': 'la règle de reprise $1 le retient en WAIT',
@@ -46,7 +47,6 @@ const explanations: Record<string, string> = {
   'no secondary is accepted while safeguard does not answer': 'aucun secondaire n’est accepté tant que safeguard ne répond pas',
   'systemctl status safeguard': 'systemctl status safeguard',
   'only this node has the newest data': 'seul ce nœud a les données les plus récentes',
-  'safekit start -m {module} on {peer}': 'safekit start -m $1 sur $2',
   'repair {peer} or its networks: safekit cluster check': 'réparez $1 ou ses réseaux : safekit cluster check',
   '{peer} was not heard yet': '$1 ne s’est pas encore fait entendre',
   '{peer} is silent on all networks': '$1 se tait sur tous les réseaux',
@@ -70,6 +70,7 @@ const explanations: Record<string, string> = {
 
 export const sentences: Record<string, string> = tied({
   ...explanations,
+  'none required': 'aucune n’est nécessaire',
   'connections are not encrypted: HTTPS is not configured': 'les connexions ne sont pas chiffrées : HTTPS n’est pas configuré',
   'the certificate of the web service expires in {} days: {renew}': 'le certificat du service web expire dans $1 jours : créez-en un nouveau avec initssl, ou installez celui de votre autorité de certification',
   'the certificate of the web service expired on {}: {renew}': 'le certificat du service web a expiré le $1 : créez-en un nouveau avec initssl, ou installez celui de votre autorité de certification',

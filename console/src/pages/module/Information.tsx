@@ -3,6 +3,7 @@ import { api } from '../../api/api';
 import type { ModuleOverview, OwnerRow, PortRow, Stamp } from '../../api/types';
 import { stamp } from '../../format';
 import { t } from '../../i18n';
+import { translated } from '../../i18n/told';
 import { rows, through, type NodeView } from '../../state/cluster';
 import { Button, Card, ErrorBox, Facts, Field, Notice, Spinner, Table, TextInput, useLoad } from '../../ui';
 
@@ -27,7 +28,7 @@ function NodeCard({ node }: { node: string }) {
         <Facts
           facts={[
             [t('info.version'), data.safekit],
-            [t('info.license'), data.license],
+            [t('info.license'), translated(data.license)],
             [t('info.host'), data.host],
             [t('info.os'), data.os],
             [t('info.addresses'), addresses.map((a) => `${a.addr} (${a.lan})`).join(', ') || t('ui.none')],
