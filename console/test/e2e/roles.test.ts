@@ -27,7 +27,7 @@ test('Control acts on modules', async () => {
   await w.login('operator');
   const page = new MonitoringPage(w.page);
   expect(await page.nodeMenu('postgresql', 'node1')).toEqual([
-    'Stop', 'Restart the application', 'Swap the roles', 'Stop and start', 'Force stop', 'Suspend the checkers', 'Disable automatic failover', ...LOOK_ONLY,
+    'Stop', 'Restart the application', 'Swap the roles', 'Swap without synchronizing', 'Stop and start', 'Force stop', 'Suspend the checkers', 'Disable automatic failover', ...LOOK_ONLY,
   ]);
 });
 
