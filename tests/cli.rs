@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use safekit::control::frame::{self, Hello, Kind};
-use safekit::control::{Reply, Request, StateReport};
+use safekit::control::{FailureKind, Reply, Request, StateReport};
 use safekit::fsm::state::{Readiness, Role};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -153,7 +153,7 @@ fn the_state_is_the_exit_code() {
 #[test]
 fn errors_and_codes_of_the_daemon_come_through() {
     let node = Node::new();
-    let refusal = Reply::Error("module mirror is in state STOP\nstart it first".to_owned());
+    let refusal = Reply::error(FailureKind::Refused, "module mirror is in state STOP\nstart it first");
     let daemon = node.daemon(script(vec![Reply::Text("one".to_owned()), refusal], 1));
     let out = node.safekit(&["swap", "-m", "mirror"]);
     assert_eq!(text(&out.stdout), "one\n");
@@ -207,7 +207,7 @@ fn a_refusal_is_shown_though_the_daemon_hung_up() {
     let daemon = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut wire = frame::encode_json(&Hello::ours()).unwrap();
-        wire.extend(frame::encode_json(&Reply::Error("permission denied".to_owned())).unwrap());
+        wire.extend(frame::encode_json(&Reply::error(FailureKind::Denied, "permission denied")).unwrap());
         wire.extend(frame::encode_json(&Reply::End { code: 1 }).unwrap());
         frame::write(&mut stream, &wire).unwrap();
     });

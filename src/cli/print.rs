@@ -38,9 +38,9 @@ impl<'a> Printer<'a> {
                 self.progress(&text);
                 return Ok(());
             }
-            Reply::Error(text) => {
+            Reply::Error(failure) => {
                 self.erase();
-                for line in text.lines() {
+                for line in failure.text.lines() {
                     eprintln!("Error: {}", clean(line));
                 }
                 return Ok(());

@@ -10,7 +10,7 @@ use super::table::clean;
 use crate::config::paths::Paths;
 use crate::control::async_client::{self, Answer, Finished};
 use crate::control::client::Client as LocalClient;
-use crate::control::{Access, Behalf, Reply, Request, RfsRequest, WebserverOp};
+use crate::control::{Access, Behalf, Failure, FailureKind, Reply, Request, RfsRequest, WebserverOp};
 use crate::ids::ModuleName;
 use crate::node::cluster;
 use crate::web::remote::client::Client;
@@ -102,14 +102,14 @@ pub fn run(remote: Remote) -> Result<i32, CliError> {
             Remote::Cluster { hosts, json } => {
                 let fleet = Fleet::new(&paths, &targets(&paths, hosts, "-G")?)?;
                 let here = here(&paths)?;
-                let zip = deploy::pack_cluster(&here).await.map_err(CliError::Here)?;
-                print_outcomes(&fleet.nodes, &deploy::deploy_cluster(&zip, &fleet.nodes).await, json)
+                let given = deploy::give_cluster(&here, &fleet.nodes).await;
+                print_outcomes(&fleet.nodes, given, json)
             }
             Remote::Module { hosts, module, json } => {
                 let fleet = Fleet::new(&paths, &targets(&paths, hosts, "-E")?)?;
                 let here = here(&paths)?;
-                let package = deploy::pack_module(&here, &module).await.map_err(CliError::Here)?;
-                print_outcomes(&fleet.nodes, &deploy::deploy_module(&package, &fleet.nodes).await, json)
+                let given = deploy::give_module(&here, &module, false, &fleet.nodes).await;
+                print_outcomes(&fleet.nodes, given, json)
             }
         }
     })
@@ -190,23 +190,24 @@ impl Reach for Far {
         self.target.name.clone()
     }
 
-    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, String> {
+    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
         let call =
             self.client.call(&self.target, &self.secret, Some(self.behalf.clone()), &request, attachment);
-        call.await.map_err(|e| e.to_string())
+        call.await.map_err(|e| Failure { kind: FailureKind::Busy, text: e.to_string() })
     }
 }
 
 impl Far {
     /// The whole answer, within the time that a command may take.
-    async fn whole(&self, request: &Request, attachment: &[u8]) -> Result<Finished, String> {
+    async fn whole(&self, request: &Request, attachment: &[u8]) -> Result<Finished, Failure> {
         let asking = deploy::ask(self, request.clone(), attachment.to_vec());
         if waits(request) {
             return asking.await;
         }
         timeout(self.patience, asking).await.unwrap_or_else(|_| {
             let (target, patience) = (&self.target, self.patience.as_secs());
-            Err(format!("{target}: the command has not ended within {patience} s and goes on there"))
+            let text = format!("{target}: the command has not ended within {patience} s and goes on there");
+            Err(Failure { kind: FailureKind::Busy, text })
         })
     }
 }
@@ -236,8 +237,8 @@ impl Reach for Here {
         "this node".to_owned()
     }
 
-    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, String> {
-        async_client::call(&self.0, None, &request, attachment).await.map_err(|e| e.to_string())
+    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
+        async_client::call(&self.0, None, &request, attachment).await.map_err(Failure::from)
     }
 }
 
@@ -255,10 +256,10 @@ async fn command(paths: &Paths, hosts: &str, ask: &Ask) -> Result<i32, CliError>
 }
 
 /// Prints what a node says and returns its exit code.
-fn print_answer(target: &Target, answer: Result<Finished, String>, ask: &Ask) -> Result<i32, CliError> {
+fn print_answer(target: &Target, answer: Result<Finished, Failure>, ask: &Ask) -> Result<i32, CliError> {
     let Finished { replies, attachment, code } = match answer {
         Ok(finished) => finished,
-        Err(error) => Finished { replies: vec![Reply::Error(error)], attachment: Vec::new(), code: 1 },
+        Err(failure) => Finished { replies: vec![Reply::Error(failure)], attachment: Vec::new(), code: 1 },
     };
     let (errors, said): (Vec<Reply>, Vec<Reply>) = replies
         .into_iter()
@@ -353,9 +354,14 @@ fn print_json(target: &Target, code: i32, answer: Vec<Value>, errors: &[String])
 }
 
 /// Results of `-G` and `-E`.
-fn print_outcomes(nodes: &[Far], outcomes: &[Outcome], json: bool) -> Result<i32, CliError> {
+fn print_outcomes(
+    nodes: &[Far],
+    outcomes: Result<Vec<Outcome>, Failure>,
+    json: bool,
+) -> Result<i32, CliError> {
+    let outcomes = outcomes.map_err(|failure| CliError::Here(failure.text))?;
     let mut codes = Vec::new();
-    for (Far { target, .. }, outcome) in nodes.iter().zip(outcomes) {
+    for (Far { target, .. }, outcome) in nodes.iter().zip(&outcomes) {
         let Outcome { code, output, errors, .. } = outcome;
         codes.push((target.name.clone(), *code));
         if json {

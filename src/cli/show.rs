@@ -3,7 +3,7 @@
 use super::table::{clean, table};
 use crate::control::{
     BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, ExplainReport,
-    LevelReport, LogLine, ModuleRow, PortRow, Reply, ResourceRow, RfsReport, StateReport,
+    Failure, LevelReport, LogLine, ModuleRow, PortRow, Reply, ResourceRow, RfsReport, StateReport,
 };
 use crate::fsm::state::Readiness;
 use crate::node::rfssync::{self, Policy};
@@ -13,7 +13,7 @@ use serde::Serialize;
 pub fn text(reply: &Reply) -> String {
     match reply {
         Reply::Text(text) if text.is_empty() || text.ends_with('\n') => text.clone(),
-        Reply::Text(text) | Reply::Error(text) | Reply::Progress(text) => format!("{text}\n"),
+        Reply::Text(text) | Reply::Error(Failure { text, .. }) | Reply::Progress(text) => format!("{text}\n"),
         Reply::Level(level) => show_level(level),
         Reply::State(states) => show_states(states),
         Reply::Log(lines) => lines.iter().map(show_log).collect(),

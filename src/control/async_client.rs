@@ -4,7 +4,7 @@
 
 use super::client::{ClientError, SILENCE, same_version};
 use super::frame::{self, Frame, FrameError, HEADER, Hello, Kind, MAX_ATTACHMENT};
-use super::{Behalf, Reply, Request};
+use super::{Behalf, Failure, FailureKind, Reply, Request};
 use bytes::{Buf, BytesMut};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -36,6 +36,22 @@ pub struct Finished {
     pub attachment: Vec<u8>,
     /// Exit code.
     pub code: i32,
+}
+
+impl Finished {
+    /// Why it was not done: of the kind of the first error, in the words of all.
+    pub fn failure(&self) -> Failure {
+        let errors = self.replies.iter().filter_map(|reply| match reply {
+            Reply::Error(failure) => Some(failure),
+            _ => None,
+        });
+        let errors: Vec<&Failure> = errors.collect();
+        let Some(first) = errors.first() else {
+            return Failure { kind: FailureKind::Refused, text: "the command has failed".to_owned() };
+        };
+        let texts: Vec<&str> = errors.iter().map(|failure| failure.text.as_str()).collect();
+        Failure { kind: first.kind, text: texts.join("\n") }
+    }
 }
 
 /// What a request is sent through and answered by.

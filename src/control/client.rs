@@ -1,7 +1,7 @@
 //! Blocking client of the local socket: no runtime, so that `safekit` starts in a millisecond.
 
 use super::frame::{self, Frame, FrameError, Hello, Kind};
-use super::{GROUP, Reply, Request};
+use super::{Failure, FailureKind, GROUP, Reply, Request};
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -63,6 +63,12 @@ impl From<FrameError> for ClientError {
             },
             e => ClientError::Frame(e),
         }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Failure {
+        Failure { kind: FailureKind::Busy, text: error.to_string() }
     }
 }
 

@@ -34,8 +34,8 @@ pub use overview::{
 };
 pub use reply::{
     BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, DifferentFile,
-    ExplainReport, LevelReport, LogLine, LoopReport, ModuleRow, PortRow, Reply, RescueReport, ResourceRow,
-    RfsReport, Stamp, StateReport,
+    ExplainReport, Failure, FailureKind, LevelReport, LogLine, LoopReport, ModuleRow, PortRow, Reply,
+    RescueReport, ResourceRow, RfsReport, Stamp, StateReport,
 };
 pub use request::Request;
 pub use sink::{Gone, ReplySink};

@@ -21,8 +21,8 @@ use utoipa::ToSchema;
 pub enum Reply {
     /// Text for standard output, printed with a line end.
     Text(String),
-    /// What went wrong and what to do, without the word "Error".
-    Error(String),
+    /// What went wrong.
+    Error(Failure),
     /// How far a wait or a long command is; one line.
     Progress(String),
     /// To `Level`.
@@ -85,6 +85,40 @@ pub enum Reply {
         /// Exit code of the command.
         code: i32,
     },
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Of what kind it is; programs look at this, people at the text.
+    pub kind: FailureKind,
+    /// What went wrong and what to do, without the word "Error".
+    pub text: String,
+}
+
+/// Kinds of failures, by what whoever asks can do about them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// What it is about is not there.
+    NotFound,
+    /// Somebody else was faster, or something of that name is there already.
+    Conflict,
+    /// The caller may not.
+    Denied,
+    /// The state does not allow it, or what was given has faults.
+    Refused,
+    /// Not now: try again.
+    Busy,
+    /// The node cannot: its disk, its kernel, a program of it.
+    Failed,
+}
+
+impl Reply {
+    /// What went wrong.
+    pub fn error(kind: FailureKind, text: impl Into<String>) -> Reply {
+        Reply::Error(Failure { kind, text: text.into() })
+    }
 }
 
 /// Version and license (CLI-080, ADM-30).

@@ -3,7 +3,7 @@
 use super::frame::{self, FrameError, Hello, Kind};
 use super::peers::Peers;
 use super::sink::{self, ReplySink};
-use super::{Access, Caller, GROUP, PROTOCOL, Reply, Request};
+use super::{Access, Caller, FailureKind, GROUP, PROTOCOL, Reply, Request};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -67,6 +67,16 @@ enum Refusal {
     Invalid(String),
     #[error("unreadable request: {0}")]
     Frame(#[from] FrameError),
+}
+
+impl Refusal {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Refusal::Denied | Refusal::Role { .. } => FailureKind::Denied,
+            Refusal::Busy | Refusal::Late => FailureKind::Busy,
+            Refusal::Version { .. } | Refusal::Invalid(_) | Refusal::Frame(_) => FailureKind::Refused,
+        }
+    }
 }
 
 /// Listens at `path`, for root and the members of group safekit only.
@@ -168,7 +178,7 @@ async fn refuse(mut write: OwnedWriteHalf, caller: &Caller, refusal: &Refusal) {
 
 fn refusal_bytes(refusal: &Refusal) -> Result<Vec<u8>, FrameError> {
     let mut bytes = frame::encode_json(&Hello::ours())?;
-    bytes.extend(frame::encode_json(&Reply::Error(refusal.to_string()))?);
+    bytes.extend(frame::encode_json(&Reply::error(refusal.kind(), refusal.to_string()))?);
     bytes.extend(frame::encode_json(&Reply::End { code: 1 })?);
     Ok(bytes)
 }

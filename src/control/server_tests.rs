@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::control::client::{Answer, Client, ClientError};
-use crate::control::{Access, Behalf, ClusterSource, Gone};
+use crate::control::{Access, Behalf, ClusterSource, FailureKind, Gone};
 use crate::fsm::command::{self, Command};
 use proptest::prelude::*;
 use std::cell::Cell;
@@ -97,7 +97,7 @@ async fn the_unauthorised_are_refused_before_they_have_sent_all() {
     let long = vec![0; 4 << 20];
     let (replies, code, _) = with(false, move |s| ask(s, &request, Some(&long))).await;
     let text = "permission denied: run as root or as a member of group safekit";
-    assert_eq!((replies, code), (vec![Reply::Error(text.to_owned())], 1));
+    assert_eq!((replies, code), (vec![Reply::error(FailureKind::Denied, text)], 1));
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn another_version_is_refused_by_name() {
     })
     .await;
     assert!(
-        matches!(&answer, Reply::Error(e) if e.contains("0.0.7 speaks version 7") && e.contains("version 2"))
+        matches!(&answer, Reply::Error(e) if e.text.contains("0.0.7 speaks version 7") && e.text.contains("version 2"))
     );
 }
 
@@ -139,11 +139,11 @@ async fn who_speaks_for_a_monitor_starts_nothing() {
     };
     let refused = asked_on_behalf(on_behalf(Access::Monitor, "op@10.0.0.3"), start()).await;
     let text = "permission denied: start needs the role Control, op@10.0.0.3 has Monitor";
-    assert_eq!(refused, Reply::Error(text.to_owned()));
+    assert_eq!(refused, Reply::error(FailureKind::Denied, text));
     let answered = asked_on_behalf(on_behalf(Access::Control, "op@10.0.0.3"), start()).await;
     assert!(matches!(&answered, Reply::Text(t) if t.starts_with("op@10.0.0.3 Control")), "{answered:?}");
     let refused = asked_on_behalf(on_behalf(Access::Admin, "op\n@10.0.0.3"), start()).await;
-    assert!(matches!(&refused, Reply::Error(e) if e.contains("control characters")), "{refused:?}");
+    assert!(matches!(&refused, Reply::Error(e) if e.text.contains("control characters")), "{refused:?}");
 }
 
 #[test]
@@ -165,7 +165,7 @@ async fn bad_texts_do_not_reach_the_backend() {
         text: "a\u{1b}[2J".to_owned(),
     };
     let (replies, code, _) = with(true, move |s| ask(s, &request, None)).await;
-    assert!(matches!(&replies[..], [Reply::Error(e)] if e.contains("control characters")));
+    assert!(matches!(&replies[..], [Reply::Error(e)] if e.text.contains("control characters")));
     assert_eq!(code, 1);
 }
 
@@ -177,7 +177,7 @@ async fn half_a_request_ends_with_its_time() {
     LocalSet::new().run_until(converse(far, caller(true), &Echo::default(), attachments)).await;
     frame::read(&mut near).unwrap();
     let refusal: Reply = frame::read(&mut near).unwrap().json().unwrap();
-    assert_eq!(refusal, Reply::Error("the request was not complete within 10 s".to_owned()));
+    assert_eq!(refusal, Reply::error(FailureKind::Busy, "the request was not complete within 10 s"));
 }
 
 fn asked(request: &Request) -> (StdStream, UnixStream) {
@@ -255,7 +255,7 @@ async fn a_real_socket_serves_and_has_a_limit() {
             }
         })
         .await;
-    assert!(matches!(&full.0[..], [Reply::Error(e)] if e.starts_with("64 commands are under way")));
+    assert!(matches!(&full.0[..], [Reply::Error(e)] if e.text.starts_with("64 commands are under way")));
     assert!(matches!(&again.0[..], [Reply::Text(t)] if t.ends_with("Ping")));
     // Nobody serves it any more: the stale socket is replaced.
     bind(&path).unwrap();

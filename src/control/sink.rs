@@ -1,7 +1,7 @@
 //! The way of an answer to the user: a bounded queue and the task that empties it.
 
-use super::Reply;
 use super::frame::{self, FrameError, Kind};
+use super::{FailureKind, Reply};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -38,7 +38,10 @@ impl ReplySink {
     pub async fn send(&self, reply: Reply) -> Result<(), Gone> {
         let bytes = frame::encode_json(&reply).or_else(|error| {
             tracing::warn!(%error, "an answer cannot be sent");
-            frame::encode_json(&Reply::Error(format!("the answer cannot be sent: {error}")))
+            frame::encode_json(&Reply::error(
+                FailureKind::Failed,
+                format!("the answer cannot be sent: {error}"),
+            ))
         });
         self.push(bytes).await
     }

@@ -4,7 +4,7 @@ use crate::config::address::Address;
 use crate::config::paths::Paths;
 use crate::control::async_client::{self, Answer};
 use crate::control::client::ClientError;
-use crate::control::{Behalf, LevelReport, NodeRow, Reply, Request};
+use crate::control::{Behalf, Failure, FailureKind, LevelReport, NodeRow, Reply, Request};
 use crate::ids::NodeName;
 use crate::web::remote::target::Service;
 use crate::web::remote::way::Way;
@@ -42,6 +42,9 @@ pub enum AskError {
     /// The daemon of this node did not answer.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// cluster.xml does not name it.
+    #[error("{0} is not a node of the cluster")]
+    NoNode(NodeName),
     /// Another node did not answer.
     #[error("{why}")]
     Node {
@@ -50,6 +53,16 @@ pub enum AskError {
         /// Why; names the node and says what to do.
         why: String,
     },
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Failure {
+        let kind = match error {
+            AskError::NoNode(_) => FailureKind::NotFound,
+            AskError::Busy | AskError::Client(_) | AskError::Node { .. } => FailureKind::Busy,
+        };
+        Failure { kind, text: error.to_string() }
+    }
 }
 
 /// The way to the nodes. Clones are the same one.
@@ -118,10 +131,7 @@ impl Asker {
             Reply::Nodes(rows) => Some(rows),
             _ => None,
         });
-        let why = || format!("{node} is not a node of the cluster");
-        rows.flatten()
-            .find(|row| row.node == *node)
-            .ok_or_else(|| AskError::Node { node: node.clone(), why: why() })
+        rows.flatten().find(|row| row.node == *node).ok_or_else(|| AskError::NoNode(node.clone()))
     }
 
     async fn far(

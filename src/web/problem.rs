@@ -1,7 +1,9 @@
 //! What is answered when something goes wrong: problem documents (RFC 9457).
 
 use super::ask::AskError;
+use crate::control::async_client::Finished;
 use crate::control::client::ClientError;
+use crate::control::{Failure, FailureKind, Reply};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
@@ -85,7 +87,7 @@ impl Problem {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
     }
 
-    /// 409: something else is there than what was to be changed.
+    /// 409: something else is there than what was to be changed, or something of that name already.
     pub fn conflict(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::CONFLICT, detail)
     }
@@ -102,7 +104,7 @@ impl Problem {
         problem
     }
 
-    /// 500: a fault of this program.
+    /// 500: a fault of the node or of this program.
     pub fn internal(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     }
@@ -110,6 +112,20 @@ impl Problem {
     /// 503: not now.
     pub fn unavailable(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
+    /// Of a request that `safeadmin` has refused, in its words.
+    pub fn of(finished: &Finished) -> Problem {
+        let mut problem = Problem::from(finished.failure());
+        for reply in &finished.replies {
+            match reply {
+                Reply::Text(text) => problem.rest.output.push(text.clone()),
+                Reply::Conflict { signature } => problem = problem.into_conflict(signature.clone()),
+                Reply::Faults(faults) => problem = problem.with_faults(faults.clone()),
+                _ => {}
+            }
+        }
+        problem
     }
 
     /// With what a command printed.
@@ -173,6 +189,19 @@ impl ResponseError for Problem {
     }
 }
 
+impl From<Failure> for Problem {
+    fn from(Failure { kind, text }: Failure) -> Problem {
+        match kind {
+            FailureKind::NotFound => Problem::not_found(text),
+            FailureKind::Conflict => Problem::conflict(text),
+            FailureKind::Denied => Problem::forbidden(text),
+            FailureKind::Refused => Problem::refused(text),
+            FailureKind::Busy => Problem::unavailable(text),
+            FailureKind::Failed => Problem::internal(text),
+        }
+    }
+}
+
 impl From<AskError> for Problem {
     fn from(e: AskError) -> Problem {
         let detail = e.to_string();
@@ -180,6 +209,7 @@ impl From<AskError> for Problem {
             AskError::Busy | AskError::Client(ClientError::NotRunning) => Problem::unavailable(detail),
             AskError::Client(ClientError::Silent) => Problem::new(StatusCode::GATEWAY_TIMEOUT, detail),
             AskError::Client(_) => Problem::new(StatusCode::BAD_GATEWAY, detail),
+            AskError::NoNode(_) => Problem::not_found(detail),
             AskError::Node { node, .. } => {
                 Problem::new(StatusCode::BAD_GATEWAY, detail).of_node(node.to_string())
             }
@@ -202,6 +232,33 @@ mod tests {
             "output": ["looked"], "signature": "ab12", "xml": "<safe/>",
         });
         assert_eq!(serde_json::to_value(&problem).unwrap(), expected);
+    }
+
+    #[test]
+    fn each_kind_of_failure_has_its_status() {
+        for (kind, status) in [
+            (FailureKind::NotFound, 404),
+            (FailureKind::Conflict, 409),
+            (FailureKind::Denied, 403),
+            (FailureKind::Refused, 422),
+            (FailureKind::Busy, 503),
+            (FailureKind::Failed, 500),
+        ] {
+            let problem = Problem::from(Failure { kind, text: "why".to_owned() });
+            assert_eq!((problem.status().as_u16(), problem.detail.as_str()), (status, "why"));
+        }
+    }
+
+    #[test]
+    fn what_a_command_said_is_told_with_its_problem() {
+        let replies = vec![
+            Reply::Text("looked".to_owned()),
+            Reply::error(FailureKind::NotFound, "no m"),
+            Reply::error(FailureKind::Failed, "and no disk"),
+        ];
+        let problem = Problem::of(&Finished { replies, attachment: Vec::new(), code: 1 });
+        assert_eq!((problem.status().as_u16(), problem.detail.as_str()), (404, "no m\nand no disk"));
+        assert_eq!(problem.rest.output, ["looked"]);
     }
 
     #[test]

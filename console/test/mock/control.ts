@@ -14,7 +14,7 @@ export async function control(call: Call, m: MockModule): Promise<void> {
   if (!commandsOf(m).includes(command)) {
     const errors = [`${command} is refused: module ${m.module} is ${m.role} (${m.readiness})`];
     cluster.command(node, `${user!.name}@10.0.0.5`, `${command} -m ${m.module}`, 1);
-    return problem(call.res, 409, 'the command was refused', { detail: errors[0], output: errors, node: node.name });
+    return problem(call.res, 422, 'the command was refused', { detail: errors[0], output: errors, node: node.name });
   }
   cluster.command(node, `${user!.name}@10.0.0.5`, `${command} -m ${m.module}`);
   const done = () => json(call, { node: node.name, code: 0, output: [`${command} of module ${m.module}: done`], errors: [] } satisfies Outcome);

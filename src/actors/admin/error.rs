@@ -5,7 +5,9 @@ use super::pair::PairError;
 use super::watchers::WATCHERS;
 use crate::actors::cluster::SetupError;
 use crate::actors::module::LaunchError;
+use crate::config::archive::ArchiveError;
 use crate::config::error::ConfigErrors;
+use crate::control::FailureKind;
 use crate::fsm::instance::Refused;
 use crate::ids::ModuleName;
 use crate::log::userlog::UserlogError;
@@ -148,4 +150,97 @@ pub enum AdminError {
     /// A file or directory.
     #[error("{path}: {error}", path = .0.display(), error = .1)]
     Io(std::path::PathBuf, std::io::Error),
+}
+
+impl AdminError {
+    /// What whoever asks can do about it.
+    pub fn kind(&self) -> FailureKind {
+        use AdminError as E;
+        match self {
+            E::NotInstalled(_) | E::NoUserlog(..) | E::NoConfiguration(..) => FailureKind::NotFound,
+            E::Conflict(_) => FailureKind::Conflict,
+            E::NoAnswer(_) | E::NoCluster | E::Busy(_) | E::Turn | E::Watchers | E::Stopping => {
+                FailureKind::Busy
+            }
+            E::Broken(_) | E::Record(_) | E::Userlog(_) | E::Io(..) => FailureKind::Failed,
+            E::Store(StoreError::Busy(_)) => FailureKind::Busy,
+            E::Store(_) => FailureKind::Failed,
+            E::Module(error) | E::Pair(PairError::Elsewhere(error)) => of_module(error),
+            E::Configure(error) => of_configuration(error),
+            E::Cluster(ClusterError::Record(_)) => FailureKind::Failed,
+            E::Cluster(ClusterError::Key(error)) | E::Key(error) => of_key(error),
+            E::Rescue(RescueError::Io { .. } | RescueError::Record(_)) => FailureKind::Failed,
+            E::NotConfigured(_)
+            | E::NotLaunched(..)
+            | E::Running(..)
+            | E::NoPlace(_)
+            | E::NoRfs(_)
+            | E::Rfs(_)
+            | E::Rescue(_)
+            | E::Refused(_)
+            | E::Cluster(_)
+            | E::Setup(_)
+            | E::Zip(_)
+            | E::Faults(_)
+            | E::Webserver(_)
+            | E::Firewall(_)
+            | E::Identity(_)
+            | E::Pair(_)
+            | E::Farm(_)
+            | E::NoFarm(_)
+            | E::NotUp(_)
+            | E::Filter(_)
+            | E::Launch(_) => FailureKind::Refused,
+        }
+    }
+}
+
+fn of_module(error: &ModuleError) -> FailureKind {
+    match error {
+        ModuleError::NotInstalled(_) | ModuleError::NoTemplate { .. } => FailureKind::NotFound,
+        ModuleError::AlreadyInstalled(_) | ModuleError::IdHeld { .. } => FailureKind::Conflict,
+        ModuleError::Record(_) | ModuleError::Archive(ArchiveError::Io { .. }) => FailureKind::Failed,
+        ModuleError::Configure(error) => of_configuration(error),
+        _ => FailureKind::Refused,
+    }
+}
+
+fn of_configuration(error: &ConfigureError) -> FailureKind {
+    match error {
+        ConfigureError::NotInstalled(_) | ConfigureError::NoFile(_) => FailureKind::NotFound,
+        ConfigureError::Record(_) | ConfigureError::Archive(ArchiveError::Io { .. }) => FailureKind::Failed,
+        _ => FailureKind::Refused,
+    }
+}
+
+fn of_key(error: &KeyError) -> FailureKind {
+    match error {
+        KeyError::NotInstalled(_) => FailureKind::NotFound,
+        KeyError::Record(_) | KeyError::Random(_) => FailureKind::Failed,
+        KeyError::NotAKey(_) => FailureKind::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_apart() {
+        let m: ModuleName = "m".parse().unwrap();
+        for (error, kind) in [
+            (AdminError::NotInstalled(m.clone()), FailureKind::NotFound),
+            (ModuleError::NotInstalled(m.clone()).into(), FailureKind::NotFound),
+            (ModuleError::AlreadyInstalled(m.clone()).into(), FailureKind::Conflict),
+            (ConfigureError::NotInstalled(m.clone()).into(), FailureKind::NotFound),
+            (KeyError::NotInstalled(m.clone()).into(), FailureKind::NotFound),
+            (ConfigureError::Running(m.clone()).into(), FailureKind::Refused),
+            (AdminError::Conflict("m".to_owned()), FailureKind::Conflict),
+            (Refused::NoPrimary.into(), FailureKind::Refused),
+            (AdminError::Busy(m), FailureKind::Busy),
+            (StoreError::NoWriter("gone".to_owned()).into(), FailureKind::Failed),
+        ] {
+            assert_eq!(error.kind(), kind, "{error}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use super::observe::{BATCH, precise_date};
 use super::{Admin, AdminError, off};
 use crate::actors::module::Shown;
 use crate::control::server::Call;
-use crate::control::{Gone, LogLine, Reply, Until};
+use crate::control::{FailureKind, Gone, LogLine, Reply, Until};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::ModuleName;
 use crate::log::Lang;
@@ -98,7 +98,7 @@ impl Admin {
             if let Some(code) = reached(until, role, readiness) {
                 if code != 0 {
                     let text = format!("module {module} has not started: safekit explain -m {module}");
-                    self.say(call, Reply::Error(text)).await;
+                    self.say(call, Reply::error(FailureKind::Refused, text)).await;
                 }
                 return Ok(code);
             }

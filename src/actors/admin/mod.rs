@@ -303,7 +303,7 @@ impl Backend for Admin {
         let code = match self.answer(&call).await {
             Ok(code) => code,
             Err(error) => {
-                self.say(&call, Reply::Error(error.to_string())).await;
+                self.say(&call, Reply::error(error.kind(), error.to_string())).await;
                 1
             }
         };

@@ -1,9 +1,8 @@
 //! One request of the API: who asks, which node is to answer, and how its answer becomes HTTP.
 
 use super::types::Outcome;
-use crate::control::Reply;
-use crate::control::Request;
 use crate::control::async_client::{Answer, Finished};
+use crate::control::{Failure, Reply, Request};
 use crate::ids::NodeName;
 use crate::web::Web;
 use crate::web::ask::Place;
@@ -65,7 +64,7 @@ impl Asking {
     /// The whole answer of a request that has succeeded; its errors are the problem otherwise.
     pub async fn done(&self, request: Request, attachment: Vec<u8>) -> Result<Finished, Problem> {
         let finished = self.finish(request, attachment).await?;
-        if finished.code == 0 { Ok(finished) } else { Err(refused(&finished)) }
+        if finished.code == 0 { Ok(finished) } else { Err(Problem::of(&finished)) }
     }
 
     /// The one reply that `pick` takes.
@@ -115,35 +114,8 @@ impl Reach for Asking {
         self.node()
     }
 
-    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, String> {
-        Asking::ask(self, request, attachment).await.map_err(|problem| problem.detail)
+    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
+        let answer = self.web.asker.ask(&self.place, self.principal.behalf(), request, attachment);
+        answer.await.map_err(Failure::from)
     }
-}
-
-/// What a command said, and why it failed.
-fn said(finished: &Finished) -> (Vec<String>, Vec<String>) {
-    let (mut output, mut errors) = (Vec::new(), Vec::new());
-    for reply in &finished.replies {
-        match reply {
-            Reply::Text(text) => output.push(text.clone()),
-            Reply::Error(text) => errors.push(text.clone()),
-            _ => {}
-        }
-    }
-    (output, errors)
-}
-
-/// A request that `safeadmin` has refused, in its words.
-fn refused(finished: &Finished) -> Problem {
-    let (output, errors) = said(finished);
-    let detail = if errors.is_empty() { "the command has failed".to_owned() } else { errors.join("\n") };
-    let mut problem = Problem::refused(detail).with_output(output);
-    for reply in &finished.replies {
-        match reply {
-            Reply::Conflict { signature } => problem = problem.into_conflict(signature.clone()),
-            Reply::Faults(faults) => problem = problem.with_faults(faults.clone()),
-            _ => {}
-        }
-    }
-    problem
 }

@@ -67,9 +67,8 @@ async fn give(asking: &Asking, nodes: Vec<NodeName>) -> Result<Vec<Outcome>, Pro
     if nodes.is_empty() {
         return Ok(Vec::new());
     }
-    let zip = deploy::pack_cluster(asking).await.map_err(Problem::refused)?;
     let nodes: Vec<Asking> = nodes.iter().map(|node| asking.at(node)).collect();
-    Ok(deploy::deploy_cluster(&zip, &nodes).await)
+    Ok(deploy::give_cluster(asking, &nodes).await?)
 }
 
 /// The nodes of a list, or all of the cluster.
@@ -111,8 +110,8 @@ pub async fn deconfigure(asking: Asking, query: Query<NodeList>) -> Result<Json<
     nodes.sort_by_key(|node| node.as_str() == me);
     let mut results: Vec<Outcome> = Vec::new();
     for node in nodes {
-        let answer = asking.at(&node).finish(Request::ClusterDeconfig, Vec::new()).await;
-        results.push(Outcome::new(node.to_string(), answer.map_err(|problem| problem.detail)));
+        let answer = deploy::ask(&asking.at(&node), Request::ClusterDeconfig, Vec::new()).await;
+        results.push(Outcome::new(node.to_string(), answer));
     }
     Ok(Json(Outcomes { results }))
 }

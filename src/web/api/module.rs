@@ -33,19 +33,18 @@ pub(super) async fn faults(
     attachment: Vec<u8>,
 ) -> Result<Json<Faults>, Problem> {
     let finished = asking.finish(request, attachment).await?;
-    let (mut found, mut output, mut errors) = (None, Vec::new(), Vec::new());
-    for reply in finished.replies {
+    let (mut found, mut output) = (None, Vec::new());
+    for reply in &finished.replies {
         match reply {
-            Reply::Faults(faults) => found.get_or_insert_with(Vec::new).extend(faults),
-            Reply::Text(text) => output.push(text),
-            Reply::Error(text) => errors.push(text),
+            Reply::Faults(faults) => found.get_or_insert_with(Vec::new).extend(faults.clone()),
+            Reply::Text(text) => output.push(text.clone()),
             _ => {}
         }
     }
     match found {
         Some(faults) => Ok(Json(Faults { faults, output })),
         None if finished.code == 0 => Ok(Json(Faults { faults: Vec::new(), output })),
-        None => Err(Problem::refused(errors.join("\n")).with_output(output)),
+        None => Err(Problem::of(&finished)),
     }
 }
 
@@ -75,17 +74,8 @@ pub async fn deploy(
     let nodes = super::cluster::chosen(&asking, body.into_inner().nodes).await?;
     let me = asking.node();
     let (here, others): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| node.as_str() == me);
-    let mut results = Vec::new();
-    if !here.is_empty() {
-        let answer = deploy::ask(&asking, Request::Config { module: module.clone() }, Vec::new()).await;
-        results.push(Outcome::new(me, answer));
-    }
-    // What this node refuses is given to nobody.
-    if !others.is_empty() && results.iter().all(|outcome| outcome.code == 0) {
-        let package = deploy::pack_module(&asking, &module).await.map_err(Problem::refused)?;
-        let others: Vec<Asking> = others.iter().map(|node| asking.at(node)).collect();
-        results.extend(deploy::deploy_module(&package, &others).await);
-    }
+    let others: Vec<Asking> = others.iter().map(|node| asking.at(node)).collect();
+    let results = deploy::give_module(&asking, &module, !here.is_empty(), &others).await?;
     Ok(Json(Outcomes { results }))
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn first<T>(
     let mut answer = asking.ask(request, Vec::new()).await?;
     while let Some(piece) = answer.next().await.map_err(crate::web::ask::AskError::from)? {
         match piece {
-            Piece::Reply(Reply::Error(text)) => return Err(Problem::refused(text)),
+            Piece::Reply(Reply::Error(failure)) => return Err(failure.into()),
             Piece::Reply(reply) => {
                 if let Some(found) = pick(reply) {
                     return Ok(found);

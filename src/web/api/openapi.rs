@@ -103,13 +103,33 @@ fn complete(operation: &mut Operation, endpoint: &super::Endpoint) {
         operation.security =
             Some(ways.map(|way| SecurityRequirement::new(way, Vec::<String>::new())).to_vec());
     }
-    let problem = Ref::from_schema_name(Problem::name());
-    let content = ContentBuilder::new().schema(Some(RefOr::Ref(problem))).build();
-    let response = ResponseBuilder::new()
-        .description("Why it was not done")
-        .content("application/problem+json", content)
-        .build();
-    operation.responses.responses.insert("default".to_owned(), RefOr::T(response));
+    for (status, description) in errors(endpoint) {
+        let problem = Ref::from_schema_name(Problem::name());
+        let content = ContentBuilder::new().schema(Some(RefOr::Ref(problem))).build();
+        let response = ResponseBuilder::new()
+            .description(description)
+            .content("application/problem+json", content)
+            .build();
+        operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
+    }
+}
+
+/// The problems of an operation, by status.
+fn errors(endpoint: &super::Endpoint) -> Vec<(&'static str, &'static str)> {
+    let mut errors = vec![("default", "Why it was not done")];
+    if endpoint.needs.is_some() {
+        errors.push(("401", "Nobody is logged in"));
+        errors.push(("403", "The role of the user does not reach"));
+        errors.push(("503", "Not now: safeadmin does not run, or something else is under way"));
+    }
+    if endpoint.elsewhere {
+        errors.push(("404", "The node, the module or what is named besides is not there"));
+        errors.push(("422", "Refused: the state does not allow it, or what was sent has faults"));
+    }
+    if endpoint.needs.is_some() && endpoint.method != Method::GET {
+        errors.push(("409", "Somebody else was faster, or something of that name is there already"));
+    }
+    errors
 }
 
 /// `GET /modules/{module}/log.txt` is `get_modules_module_log_txt`.

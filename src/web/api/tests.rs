@@ -3,7 +3,7 @@
 use super::{ENDPOINTS, Endpoint, NODE, ROOT, document};
 use crate::config::paths::Paths;
 use crate::control::server::{self, Backend, Call};
-use crate::control::{Access, Reply};
+use crate::control::{Access, FailureKind, Reply};
 use crate::web::principal::CSRF;
 use crate::web::session::COOKIE;
 use crate::web::settings::Settings;
@@ -13,7 +13,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, init_service, try_call_service};
 use actix_web::{App, web};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
@@ -21,13 +21,14 @@ use std::time::Instant;
 
 /// Refuses everything, and remembers what was asked and in which role.
 #[derive(Default)]
-struct Double(RefCell<Vec<(Access, Access, String)>>);
+struct Double(RefCell<Vec<(Access, Access, String)>>, Cell<Option<FailureKind>>);
 
 impl Backend for Double {
     async fn handle(&self, call: Call) -> i32 {
         let line = (call.request.needs(), call.caller.access, call.request.name());
         self.0.borrow_mut().push(line);
-        let _gone = call.sink.send(Reply::Error("refused by the double".to_owned())).await;
+        let kind = self.1.get().unwrap_or(FailureKind::Refused);
+        let _gone = call.sink.send(Reply::error(kind, "refused by the double")).await;
         1
     }
 }
@@ -198,6 +199,36 @@ async fn what_is_not_there_is_told_to_who_is_logged_in_only() {
         let (found, kind) = answer!(app, ask(method.clone(), path, logged));
         assert_eq!(found, status, "{method} {path}");
         assert_eq!(kind, "application/problem+json", "{method} {path}");
+    }
+}
+
+/// What safeadmin refuses has the status of its kind, and OpenAPI has that status.
+#[actix_web::test]
+async fn failures_have_the_status_of_their_kind() {
+    let (_dir, web, double) = scene();
+    let app = init_service(App::new().app_data(web::Data::new(web.clone())).configure(configure)).await;
+    let kinds = [
+        (FailureKind::NotFound, "404"),
+        (FailureKind::Conflict, "409"),
+        (FailureKind::Denied, "403"),
+        (FailureKind::Refused, "422"),
+        (FailureKind::Busy, "503"),
+    ];
+    for (kind, wanted) in kinds {
+        double.1.set(Some(kind));
+        let (cookie, csrf) = logged_in(&web, Access::Admin);
+        let request = TestRequest::post()
+            .uri(&format!("{ROOT}/modules/m/commands"))
+            .cookie(cookie)
+            .insert_header(("Content-Type", "application/json"))
+            .insert_header((CSRF, csrf))
+            .set_payload(r#"{"command":"start"}"#)
+            .to_request();
+        let (status, content) = answer!(app, request);
+        assert_eq!((status.to_string().as_str(), content.as_str()), (wanted, "application/problem+json"));
+        let path = &document().paths.paths[&format!("{ROOT}/modules/{{module}}/commands")];
+        let responses = &path.post.as_ref().unwrap().responses.responses;
+        assert!(responses.contains_key(wanted), "{wanted}");
     }
 }
 

@@ -344,7 +344,7 @@ async fn stream(asker: &Asker, place: &Place, request: &Request, mut each: impl 
     let mut said = None;
     loop {
         match answer.next().await {
-            Ok(Some(Piece::Reply(Reply::Error(text)))) => said = Some(text),
+            Ok(Some(Piece::Reply(Reply::Error(failure)))) => said = Some(failure.text),
             Ok(Some(Piece::Reply(reply))) => each(reply),
             Ok(Some(Piece::Chunk(_))) => {}
             Ok(None) => return said.unwrap_or_else(|| "the node has ended the watch".to_owned()).into(),

@@ -4,7 +4,7 @@
 //! result says which nodes have it now.
 
 use crate::control::async_client::{Answer, Finished};
-use crate::control::{ClusterSource, InstallSource, Reply, Request};
+use crate::control::{ClusterSource, Failure, FailureKind, InstallSource, Reply, Request};
 use crate::ids::{ModuleId, ModuleName};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub trait Reach {
     fn name(&self) -> String;
 
     /// Asks it; the error says what to do.
-    fn ask(&self, request: Request, attachment: Vec<u8>) -> impl Future<Output = Result<Answer, String>>;
+    fn ask(&self, request: Request, attachment: Vec<u8>) -> impl Future<Output = Result<Answer, Failure>>;
 }
 
 /// What a node answered to a command.
@@ -36,16 +36,18 @@ pub struct Outcome {
 
 impl Outcome {
     /// Of an answer, or of why there is none.
-    pub fn new(node: String, answer: Result<Finished, String>) -> Outcome {
+    pub fn new(node: String, answer: Result<Finished, Failure>) -> Outcome {
         let mut outcome = Outcome { node, code: 1, output: Vec::new(), errors: Vec::new() };
         match answer {
-            Err(error) => outcome.errors.push(error),
+            Err(failure) => outcome.errors.push(failure.text),
             Ok(finished) => {
                 outcome.code = finished.code;
                 for reply in finished.replies {
                     match reply {
                         Reply::Text(text) => outcome.output.extend(text.lines().map(str::to_owned)),
-                        Reply::Error(text) => outcome.errors.extend(text.lines().map(str::to_owned)),
+                        Reply::Error(failure) => {
+                            outcome.errors.extend(failure.text.lines().map(str::to_owned))
+                        }
                         _ => {}
                     }
                 }
@@ -63,44 +65,72 @@ impl Outcome {
 }
 
 /// A module as it is given to other nodes.
-#[derive(Clone)]
-pub struct Package {
+struct Package {
     /// Its name.
-    pub module: ModuleName,
+    module: ModuleName,
     /// Its number, the same on all nodes.
-    pub id: ModuleId,
+    id: ModuleId,
     /// It is configured on the node that gives it, so it will be on those that take it.
-    pub configured: bool,
+    configured: bool,
     /// The `.safe` with the module's key.
     archive: Vec<u8>,
 }
 
 /// The whole answer of a node.
-pub async fn ask(node: &impl Reach, request: Request, attachment: Vec<u8>) -> Result<Finished, String> {
-    node.ask(request, attachment).await?.finish().await.map_err(|e| e.to_string())
+pub async fn ask(node: &impl Reach, request: Request, attachment: Vec<u8>) -> Result<Finished, Failure> {
+    node.ask(request, attachment).await?.finish().await.map_err(Failure::from)
 }
 
-/// The cluster configuration of a node with its key; the error says why there is none.
-pub async fn pack_cluster(from: &impl Reach) -> Result<Vec<u8>, String> {
+/// Gives the cluster configuration of a node to others; results in their order. The error says why there is
+/// none to give.
+pub async fn give_cluster(from: &impl Reach, nodes: &[impl Reach]) -> Result<Vec<Outcome>, Failure> {
+    let zip = pack_cluster(from).await?;
+    Ok(deploy_cluster(&zip, nodes).await)
+}
+
+/// Gives a module of a node to others, after it was configured on that node itself if `here`: what that one
+/// refuses is given to nobody. Results in this order; the error says why there is nothing to give.
+pub async fn give_module(
+    from: &impl Reach,
+    module: &ModuleName,
+    here: bool,
+    others: &[impl Reach],
+) -> Result<Vec<Outcome>, Failure> {
+    let mut results = Vec::new();
+    if here {
+        results.push(outcome(from, Request::Config { module: module.clone() }, Vec::new()).await);
+    }
+    if !others.is_empty() && results.iter().all(|outcome| outcome.code == 0) {
+        let package = pack_module(from, module).await?;
+        results.extend(deploy_module(&package, others).await);
+    }
+    Ok(results)
+}
+
+/// The cluster configuration of a node with its key.
+async fn pack_cluster(from: &impl Reach) -> Result<Vec<u8>, Failure> {
     attachment(ask(from, Request::ClusterExport, Vec::new()).await?)
 }
 
-/// A module of a node with its key; the error says why there is none.
-pub async fn pack_module(from: &impl Reach, module: &ModuleName) -> Result<Package, String> {
+/// A module of a node with its key.
+async fn pack_module(from: &impl Reach, module: &ModuleName) -> Result<Package, Failure> {
     let listed = ask(from, Request::ModuleList, Vec::new()).await?;
     let rows = listed.replies.into_iter().filter_map(|reply| match reply {
         Reply::Modules(rows) => Some(rows),
         _ => None,
     });
     let row = rows.flatten().find(|row| row.module == *module);
-    let row = row.ok_or_else(|| format!("module {module} is not installed on this node"))?;
+    let row = row.ok_or_else(|| Failure {
+        kind: FailureKind::NotFound,
+        text: format!("module {module} is not installed on this node"),
+    })?;
     let request = Request::ModulePackage { module: module.clone(), keys: true };
     let archive = attachment(ask(from, request, Vec::new()).await?)?;
     Ok(Package { module: row.module, id: row.id, configured: row.configured, archive })
 }
 
 /// Gives a cluster configuration to nodes; results in their order.
-pub async fn deploy_cluster(zip: &[u8], nodes: &[impl Reach]) -> Vec<Outcome> {
+async fn deploy_cluster(zip: &[u8], nodes: &[impl Reach]) -> Vec<Outcome> {
     let give = |node| async move {
         let request = Request::ClusterConfig { source: ClusterSource::Zip, lock: None, if_signature: None };
         outcome(node, request, zip.to_vec()).await
@@ -109,7 +139,7 @@ pub async fn deploy_cluster(zip: &[u8], nodes: &[impl Reach]) -> Vec<Outcome> {
 }
 
 /// Gives a module to nodes, and configures it there if it is configured here; results in their order.
-pub async fn deploy_module(package: &Package, nodes: &[impl Reach]) -> Vec<Outcome> {
+async fn deploy_module(package: &Package, nodes: &[impl Reach]) -> Vec<Outcome> {
     let give = |node| async move {
         let Package { module, id, configured, archive } = package;
         let request = Request::ModuleInstall {
@@ -133,14 +163,13 @@ async fn outcome(node: &impl Reach, request: Request, attachment: Vec<u8>) -> Ou
 }
 
 /// What came attached to a command that succeeded, else what it said.
-fn attachment(finished: Finished) -> Result<Vec<u8>, String> {
+fn attachment(finished: Finished) -> Result<Vec<u8>, Failure> {
     if finished.code == 0 && !finished.attachment.is_empty() {
         return Ok(finished.attachment);
     }
-    let outcome = Outcome::new(String::new(), Ok(finished));
-    match outcome.errors.is_empty() {
-        true => Err("safeadmin has given nothing".to_owned()),
-        false => Err(outcome.errors.join("\n")),
+    match finished.code {
+        0 => Err(Failure { kind: FailureKind::Failed, text: "safeadmin has given nothing".to_owned() }),
+        _ => Err(finished.failure()),
     }
 }
 

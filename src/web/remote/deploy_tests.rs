@@ -1,7 +1,7 @@
 use super::*;
-use crate::control::ModuleRow;
 use crate::control::async_client::answer_from;
 use crate::control::frame::{Hello, encode_attachment, encode_json};
+use crate::control::{Failure, FailureKind, ModuleRow};
 use std::cell::RefCell;
 use std::io::Cursor;
 
@@ -30,15 +30,16 @@ impl Reach for Fake {
         self.name.to_owned()
     }
 
-    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, String> {
+    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
         if self.away {
-            return Err(format!("{}: connection refused", self.name));
+            let text = format!("{}: connection refused", self.name);
+            return Err(Failure { kind: FailureKind::Busy, text });
         }
         let command = request.name();
         self.asked.borrow_mut().push((command.clone(), attachment));
         let bad = command == self.refuses;
         let said = match bad {
-            true => Reply::Error(format!("{command} is refused")),
+            true => Reply::error(FailureKind::Refused, format!("{command} is refused")),
             false => Reply::Text(format!("{command} is done")),
         };
         let mut wire = encode_json(&Hello::ours()).unwrap();
@@ -102,12 +103,29 @@ async fn a_cluster_goes_to_all_nodes() {
 #[tokio::test]
 async fn what_this_node_does_not_have_it_does_not_give() {
     let refused = Fake { refuses: "cluster export", ..Fake::named("here") };
-    assert_eq!(pack_cluster(&refused).await.unwrap_err(), "cluster export is refused");
+    assert_eq!(pack_cluster(&refused).await.unwrap_err().text, "cluster export is refused");
     let missing = pack_module(&Fake::named("here"), &"m".parse().unwrap()).await.err().unwrap();
-    assert!(missing.contains("m is not installed"), "{missing}");
+    assert!(missing.text.contains("m is not installed"), "{missing:?}");
+    assert_eq!(missing.kind, FailureKind::NotFound);
     let refused = Fake { refuses: "module package", ..module(true) };
     assert_eq!(
-        pack_module(&refused, &"m".parse().unwrap()).await.err().unwrap(),
+        pack_module(&refused, &"m".parse().unwrap()).await.err().unwrap().text,
         "module package is refused"
     );
+}
+
+#[tokio::test]
+async fn what_the_giver_refuses_is_given_to_nobody() {
+    let name: ModuleName = "m".parse().unwrap();
+    for refuses in ["config", ""] {
+        let (giver, others) = (Fake { refuses, ..module(true) }, [Fake::named("node2")]);
+        let outcomes = give_module(&giver, &name, true, &others).await.unwrap();
+        let nodes: Vec<_> = outcomes.iter().map(|o| (o.node.as_str(), o.code)).collect();
+        if refuses.is_empty() {
+            assert_eq!(nodes, [("here", 0), ("node2", 0)]);
+        } else {
+            assert_eq!(nodes, [("here", 1)]);
+            assert!(others[0].commands().is_empty(), "{:?}", others[0].commands());
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::table::{ChannelId, Full, Table};
 use crate::config::paths::Paths;
 use crate::control::async_client::{Answer, Piece};
 use crate::control::frame::{self, FrameError, Hello, Kind, MAX_ATTACHMENT, MAX_FRAME};
-use crate::control::{Access, Behalf, PROTOCOL, Reply, Request};
+use crate::control::{Access, Behalf, FailureKind, PROTOCOL, Reply, Request};
 use crate::web::ask::{Asker, Place};
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Payload, ServiceConfig};
@@ -306,7 +306,7 @@ async fn piece(answer: &mut Result<Answer, String>) -> (Result<Vec<u8>, FrameErr
         },
         Err(error) => error.clone(),
     };
-    let mut frames = frame::encode_json(&Reply::Error(error));
+    let mut frames = frame::encode_json(&Reply::error(FailureKind::Busy, error));
     if let (Ok(frames), Ok(end)) = (&mut frames, frame::encode_json(&Reply::End { code: 1 })) {
         frames.extend(end);
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::control::async_client::Finished;
 use crate::control::server::{Backend, Call};
-use crate::control::{InstallSource, server};
+use crate::control::{FailureKind, InstallSource, server};
 use crate::web::remote::channel::{Channel, Offer};
 use crate::web::remote::client::{Client, RemoteError};
 use crate::web::remote::target::{Service, Target};
@@ -216,7 +216,10 @@ async fn errors_say_which_node_and_what_to_do() {
     std::fs::remove_file(node.paths.admin_socket()).unwrap();
     let answer = node.call(&node.secret, &Request::Ping, Vec::new()).await.unwrap().finish().await.unwrap();
     assert_eq!(answer.code, 1);
-    assert_eq!(answer.replies, [Reply::Error("safeadmin administrator daemon not running".to_owned())]);
+    assert_eq!(
+        answer.replies,
+        [Reply::error(FailureKind::Busy, "safeadmin administrator daemon not running")]
+    );
     let https = Target { https: true, ..node.target.clone() };
     let client = Client::new(&node.paths).unwrap();
     let text =

@@ -24,7 +24,7 @@ impl Answered {
     pub fn error(&self) -> &str {
         let text = |reply: &&Reply| matches!(reply, Reply::Error(_));
         match self.replies.iter().find(text) {
-            Some(Reply::Error(text)) => text,
+            Some(Reply::Error(failure)) => &failure.text,
             _ => "",
         }
     }
