@@ -7,6 +7,9 @@ import type { RoleName, Session } from './api/types';
 /** Who is logged in; null before the first answer. */
 export const session = signal<Session | null>(null);
 
+/** The server knows the session of this page no more: it was not used, or the service was started again. */
+export const ended = signal(false);
+
 export const role = computed<RoleName | null>(() => (session.value?.authenticated ? session.value.role : null));
 
 const RANK: Record<RoleName, number> = { Monitor: 0, Control: 1, Admin: 2 };
@@ -20,6 +23,7 @@ function take(next: Session): Session {
   setCsrf(next.csrf);
   noteSession(next.authenticated);
   session.value = next;
+  ended.value = false;
   return next;
 }
 
@@ -39,5 +43,7 @@ export async function logout(): Promise<void> {
 // The login page appears; the page that was shown comes back after it, as its address stays.
 whenUnauthenticated(() => {
   const now = session.peek();
-  if (now?.authenticated) take({ ...now, authenticated: false, role: null, csrf: null });
+  if (!now?.authenticated) return;
+  take({ ...now, authenticated: false, role: null, csrf: null });
+  ended.value = true;
 });

@@ -90,6 +90,7 @@ test('a web service that stops, and a node that dies: told at once, and their re
   await sandbox.safekit('node1', 'webserver', 'start');
   // Sessions end with the service: the page asks for the password, and is there again.
   await new LoginPage(page).password().waitFor({ timeout: 15_000 });
+  await page.getByText('Your session has ended').waitFor();
   await picture(page, 'loss-login');
   await new LoginPage(page).fill('admin', PASSWORD);
   await reached('node1', 'STOP');

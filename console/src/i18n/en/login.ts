@@ -3,6 +3,7 @@ export const login = {
   'login.title': 'Log in',
   'login.where': 'Node {node}, at {host}',
   'login.host': 'Server {host}',
+  'login.ended': 'Your session has ended. After the login you are back on the page.',
   'login.user': 'User name',
   'login.password': 'Password',
   'login.submit': 'Log in',

@@ -4,6 +4,7 @@ export const login: Record<keyof typeof en, string> = {
   'login.title': 'Connexion',
   'login.where': 'Nœud {node}, à l’adresse {host}',
   'login.host': 'Serveur {host}',
+  'login.ended': 'Votre session est terminée. Après la connexion, vous retrouvez la page.',
   'login.user': 'Nom d’utilisateur',
   'login.password': 'Mot de passe',
   'login.submit': 'Se connecter',

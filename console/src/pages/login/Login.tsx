@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { asProblem } from '../../api/problem';
 import { lang, t, tn } from '../../i18n';
 import { query, switchLang } from '../../router';
-import { login, session } from '../../session';
+import { ended, login, session } from '../../session';
 import { Logo } from '../../shell/Logo';
 import { setTheme, theme } from '../../theme';
 import { Button, Field, LinkButton, Notice, PasswordInput, problemDetail, problemTitle, TextInput } from '../../ui';
@@ -28,6 +28,7 @@ export function Login() {
             <h1>{t('login.title')}</h1>
             <p class="login-where">{now.node ? t('login.where', { node: now.node, host }) : t('login.host', { host })}</p>
           </div>
+          {ended.value && <Notice tone="info">{t('login.ended')}</Notice>}
           {query.value.get('error') && <Notice tone="bad" title={t('login.openid.failed')}>{query.value.get('error')}</Notice>}
           {password && <PasswordForm />}
           {password && openid && <div class="login-or">{t('login.or')}</div>}
