@@ -3,8 +3,8 @@
 
 import { spawn } from 'node:child_process';
 
-const SAFEKIT = process.env['SAFEKIT'] ?? new URL('../../../target/debug/safekit', import.meta.url).pathname;
-const KEEP = process.env['KEEP'] === 'yes';
+export const SAFEKIT = process.env['SAFEKIT'] ?? new URL('../../../target/debug/safekit', import.meta.url).pathname;
+export const KEEP = process.env['KEEP'] === 'yes';
 /** Ends the names of the sandboxes of one run. */
 const RUN = process.env['SAFEKIT_RUN'] ?? String(process.pid);
 export const PASSWORD = 'newcomer-1';
@@ -21,7 +21,7 @@ export interface Output {
 export class Sandbox {
   private urls: Record<string, string> = {};
 
-  constructor(readonly name: string) {}
+  private constructor(readonly name: string) {}
 
   /** Brings up node1 and node2, each with a private /data. They are in a cluster, unless `bare`. */
   static async up(what: string, options: { bare?: boolean } = {}): Promise<Sandbox> {

@@ -1,16 +1,20 @@
 // Before and after all tests on real nodes.
 
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { Sandbox } from './sandbox';
+import { KEEP, SAFEKIT } from './sandbox';
 
 const DIRECTORY = '/var/lib/safekit-sandbox';
 
-/** Names the run; what an interrupted test has left of it goes down at the end. */
-export default function setup(): () => Promise<void> {
+/** Names the run; what an interrupted one has left goes down at its end. */
+export default function setup(): void {
   const run = String(process.pid);
   process.env['SAFEKIT_RUN'] = run;
-  return async () => {
-    const left = readdirSync(DIRECTORY).filter((name) => name.endsWith(`-${run}`));
-    await Promise.all(left.map((name) => new Sandbox(name).down()));
-  };
+  const left = (): string[] => readdirSync(DIRECTORY).filter((name) => name.endsWith(`-${run}`));
+  process.once('exit', () => {
+    // A test that fails now may be followed by one more.
+    for (let tries = 0; tries < 5 && !KEEP && left().length > 0; tries += 1) {
+      for (const name of left()) spawnSync(SAFEKIT, ['sandbox', 'down', '--name', name]);
+    }
+  });
 }
