@@ -52,19 +52,32 @@ export function effectsOn(command: ControlCommand, spot: Spot, others: Spot[]): 
     case 'restart':
       return restarting(spot);
     case 'swap':
-    case 'swap nosync':
       return swapping(spot, others);
+    case 'swap nosync': {
+      const [from, to] = swapped(spot, others);
+      const { effects, danger } = swapping(spot, others);
+      return { effects: [...effects, t('effect.nosync', { from, to })], danger };
+    }
     case 'stopstart':
       return stopstarting(spot, others);
     case 'prim':
       return primary(spot, others);
-    case 'prim fullsync':
-      return inFull(primary(spot, others));
+    case 'prim fullsync': {
+      const { effects, danger } = primary(spot, others);
+      return { effects: [...effects, t('effect.primFull', { node, other: nameOf(others[0]) })], danger };
+    }
     case 'second':
       return secondary(spot, others);
-    case 'second fullsync':
-      return inFull(secondary(spot, others));
+    case 'second fullsync': {
+      const { effects, danger } = secondary(spot, others);
+      return { effects: [...effects, t('effect.secondFull', { node, other: nameOf(others[0]) })], danger };
+    }
   }
+}
+
+/** A node that does not answer has no name here. */
+function nameOf(spot: Spot | undefined): string {
+  return spot?.node ?? t('effect.otherNode');
 }
 
 /** The node that takes over when this one leaves; null when none does. */
@@ -100,10 +113,15 @@ function restarting({ node, module }: Spot): Warning {
   return { effects: [t('effect.restart', { node }), t(LOST)], danger: true };
 }
 
+/** The node that is primary, and the one that becomes primary. */
+function swapped(spot: Spot, others: Spot[]): [from: string, to: string] {
+  const peer = nameOf(others.find((o) => o.module.role === 'PRIM' || o.module.role === 'SECOND'));
+  return spot.module.role === 'PRIM' ? [spot.node, peer] : [peer, spot.node];
+}
+
 function swapping(spot: Spot, others: Spot[]): Warning {
-  const peer = others.find((o) => o.module.role === 'PRIM' || o.module.role === 'SECOND');
-  const [from, to] = spot.module.role === 'PRIM' ? [spot.node, peer?.node] : [peer?.node, spot.node];
-  return { effects: [t('effect.moves', { from: from ?? '?', to: to ?? '?' }), t(LOST)], danger: true };
+  const [from, to] = swapped(spot, others);
+  return { effects: [t('effect.moves', { from, to }), t('effect.becomesSecond', { from, to }), t(LOST)], danger: true };
 }
 
 function stopstarting(spot: Spot, others: Spot[]): Warning {
@@ -118,7 +136,7 @@ function stopstarting(spot: Spot, others: Spot[]): Warning {
 }
 
 function primary({ node, module }: Spot, others: Spot[]): Warning {
-  const other = others[0]?.node ?? '?';
+  const other = nameOf(others[0]);
   const effects = [t('effect.prim', { node }), t('effect.primOther', { node, other })];
   return { effects: module.uptodate === false ? [t('effect.primStale', { node }), ...effects] : effects, danger: true };
 }
@@ -127,10 +145,6 @@ function secondary({ node }: Spot, others: Spot[]): Warning {
   const other = others.find((o) => serves(o.module.role));
   if (!other) return { effects: [t('effect.secondNoPrimary', { node })], danger: true };
   return { effects: [t('effect.second', { node, other: other.node })], danger: false };
-}
-
-function inFull({ effects, danger }: Warning): Warning {
-  return { effects: [...effects, t('effect.fullsync')], danger };
 }
 
 /** On all nodes that accept it. */

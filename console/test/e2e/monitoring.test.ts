@@ -144,6 +144,23 @@ test('an unknown page says so', async () => {
   await w.page.getByText('There is no such page').waitFor();
 });
 
+test('forced starts say which data go where, and are sent with their argument', async () => {
+  const { cluster } = w.mock.api;
+  for (const name of ['node1', 'node2']) {
+    const node = cluster.node(name);
+    cluster.state(node, node.modules.get('postgresql')!, name === 'node1' ? 'ALONE' : 'STOP', name === 'node1' ? 'Ready' : 'NotReady');
+  }
+  await w.login('operator');
+  const [page, shell] = [new MonitoringPage(w.page), new Shell(w.page)];
+  const offered = await page.nodeMenu('postgresql', 'node2');
+  expect(offered).toEqual(expect.arrayContaining(['Force start as primary, fullsync', 'Force start as secondary', 'Force start as secondary, fullsync']));
+  await page.choose('Force start as secondary, fullsync');
+  expect(await shell.question()).toContain('All files of the replicated directories are copied from node1 to node2');
+  await shell.confirm();
+  await shell.activity().getByText('Done').waitFor();
+  expect(cluster.node('node2').commands.map((c) => c.text)).toContain('second fullsync -m postgresql -u operator@10.0.0.5');
+});
+
 test('checkers are suspended after a word on what that means', async () => {
   await w.login('operator');
   const [page, shell] = [new MonitoringPage(w.page), new Shell(w.page)];

@@ -72,6 +72,19 @@ test('a forced secondary names the primary that it copies, or the lack of one', 
   expect(text('second', spot('node2', 'STOP'), [spot('node1', 'STOP')])).toContain('will fail');
 });
 
+test('full copies say from which node to which', () => {
+  const [mine, other] = [spot('node1', 'STOP'), spot('node2', 'STOP')];
+  expect(text('prim fullsync', mine, [other])).toContain('all files of the replicated directories are copied from node1 to node2');
+  expect(text('prim fullsync', mine, [])).toContain('copied from node1 to the other node');
+  expect(text('second fullsync', mine, [spot('node2', 'ALONE')])).toContain('All files of the replicated directories are copied from node2 to node1');
+});
+
+test('a swap without synchronization says what becomes of the data', () => {
+  const said = text('swap nosync', spot('node1', 'SECOND'), [spot('node2', 'PRIM')]);
+  expect(said).toContain('The application stops on node2 and starts on node1. node2 starts again as secondary of node1.');
+  expect(said).toContain('node2 then takes over what node1 writes from the swap on, so nothing is lost');
+});
+
 test('what hurts nobody is not asked', () => {
   const harmless = COMMANDS.filter((c) => effectsOn(c, spot('node1', 'STOP'), []) === null);
   expect(harmless).toEqual(['start', 'checker on', 'failover on']);

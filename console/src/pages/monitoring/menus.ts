@@ -16,8 +16,12 @@ const ICONS: Record<ControlCommand, IconName> = {
 const MAIN: ControlCommand[] = ['start', 'stop', 'restart', 'swap', 'swap nosync', 'stopstart', 'wait', 'forcestop'];
 const FORCED: ControlCommand[] = ['prim', 'prim fullsync', 'second', 'second fullsync'];
 
+/** Commands of which the name alone does not say which data go where. */
+const HINTS = ['swap nosync', 'prim', 'prim fullsync', 'second', 'second fullsync'] as const;
+
 function item(command: ControlCommand, danger: boolean, onSelect: () => void): MenuItem {
-  return { label: t(`command.${command}`), icon: ICONS[command], danger, onSelect };
+  const hinted = HINTS.find((c) => c === command);
+  return { label: t(`command.${command}`), icon: ICONS[command], danger, onSelect, ...(hinted ? { hint: t(`hint.${hinted}`) } : {}) };
 }
 
 function section(heading: string | null, items: MenuItem[]): MenuItem[] {
