@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n';
 import { route } from '../router';
 import { recall, remember } from '../theme';
@@ -22,9 +22,10 @@ export function Shell({ children }: { children: ComponentChildren }) {
   useEffect(() => {
     drawer.value = false;
   }, [here]);
+  useDrawerFocus();
   return (
     <div class={`shell ${collapsed.value ? 'collapsed' : ''} ${drawer.value ? 'drawer-open' : ''}`}>
-      <a class="skip" href="#content">
+      <a class="skip" href="#content" onClick={skip}>
         {t('app.skip')}
       </a>
       <aside class="sidebar" onKeyDown={(e) => e.key === 'Escape' && (drawer.value = false)}>
@@ -38,7 +39,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </div>
       </aside>
       <div class="drawer-shade" onClick={() => (drawer.value = false)} />
-      <div class="main">
+      <div class="main" inert={drawer.value}>
         <Header />
         <Banner />
         <main id="content" tabIndex={-1}>
@@ -52,6 +53,23 @@ export function Shell({ children }: { children: ComponentChildren }) {
       </div>
     </div>
   );
+}
+
+/** The focus goes into the drawer with its first link, and back to the button that opened it. */
+function useDrawerFocus(): void {
+  const open = drawer.value;
+  const was = useRef(open);
+  useEffect(() => {
+    if (open) document.querySelector<HTMLElement>('.sidebar a[href]')?.focus();
+    else if (was.current) document.querySelector<HTMLElement>('.drawer-button')?.focus();
+    was.current = open;
+  }, [open]);
+}
+
+/** To the content; the address stays as it is. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById('content')?.focus();
 }
 
 function toggle(): void {

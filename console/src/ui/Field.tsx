@@ -1,5 +1,5 @@
 import type { ComponentChildren, InputHTMLAttributes, SelectHTMLAttributes } from 'preact';
-import { useId, useState } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { IconButton } from './Button';
 import { Icon } from './Icon';
@@ -45,9 +45,14 @@ type TextProps = Omit<InputHTMLAttributes<HTMLInputElement>, 'value' | 'onInput'
 };
 
 export function TextInput({ value, onValue, type = 'text', ...rest }: TextProps) {
+  const input = useRef<HTMLInputElement>(null);
+  // The browser does so by itself only while the page is loaded.
+  useEffect(() => {
+    if (rest.autoFocus) input.current?.focus();
+  }, []);
   // The types of Preact tell the attributes of each type apart; here the caller chooses the type.
   const attributes = { spellcheck: false, ...rest, type } as InputHTMLAttributes<HTMLInputElement>;
-  return <input {...attributes} class={`input ${rest.class ?? ''}`} value={value} onInput={(e) => onValue(e.currentTarget.value)} />;
+  return <input {...attributes} ref={input} class={`input ${rest.class ?? ''}`} value={value} onInput={(e) => onValue(e.currentTarget.value)} />;
 }
 
 export function PasswordInput(props: TextProps) {

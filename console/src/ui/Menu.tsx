@@ -32,11 +32,11 @@ interface Props {
 
 /** A button with a menu: arrows, Home, End, first letters and Escape as in any menu. */
 export function Menu({ label, items, icon = 'more', children, class: className, disabled }: Props) {
-  const [open, setOpen] = useState(false);
+  const [open, setOpen] = useState<'keys' | 'pointer' | null>(null);
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
   const close = (focus: boolean) => {
-    setOpen(false);
+    setOpen(null);
     if (focus) button.current?.focus();
   };
   return (
@@ -46,30 +46,33 @@ export function Menu({ label, items, icon = 'more', children, class: className, 
         type="button"
         class={children ? 'menu-button' : 'icon-button'}
         aria-haspopup="menu"
-        aria-expanded={open}
+        aria-expanded={open !== null}
         aria-controls={open ? id : undefined}
         aria-label={label}
         title={children ? undefined : label}
         disabled={disabled}
-        onClick={() => setOpen(!open)}
+        // A click without a pointer is a key.
+        onClick={(e) => setOpen(open ? null : e.detail === 0 ? 'keys' : 'pointer')}
         onKeyDown={(e) => {
           if (e.key !== 'ArrowDown') return;
           e.preventDefault();
-          setOpen(true);
+          setOpen('keys');
         }}
       >
         {children ?? <Icon name={icon} />}
       </button>
-      {open && <Popup id={id} label={label} items={typeof items === 'function' ? items() : items} anchor={button} close={close} />}
+      {open && <Popup id={id} label={label} items={typeof items === 'function' ? items() : items} anchor={button} keys={open === 'keys'} close={close} />}
     </div>
   );
 }
 
-function Popup({ id, label, items, anchor, close }: {
+function Popup({ id, label, items, anchor, keys, close }: {
   id: string;
   label: string;
   items: MenuItem[];
   anchor: { current: HTMLElement | null };
+  /** Opened by a key: its first item is chosen at once. Under a pointer none is, until one is pointed at. */
+  keys: boolean;
   close: (focus: boolean) => void;
 }) {
   const list = useRef<HTMLDivElement>(null);
@@ -77,7 +80,7 @@ function Popup({ id, label, items, anchor, close }: {
     // In the top layer: over whatever the button lies in.
     list.current?.showPopover();
     if (list.current && anchor.current) place(list.current, anchor.current);
-    choices(list.current)[0]?.focus();
+    (keys ? choices(list.current)[0] : list.current)?.focus();
   }, []);
   useEffect(() => {
     const outside = (e: Event) => {
@@ -95,12 +98,28 @@ function Popup({ id, label, items, anchor, close }: {
     };
   }, []);
   return (
-    <div id={id} ref={list} popover="manual" class="popup" role="menu" aria-label={label} onKeyDown={(e) => onKey(e, list.current, close)}>
+    <div
+      id={id}
+      ref={list}
+      popover="manual"
+      class="popup"
+      role="menu"
+      aria-label={label}
+      tabIndex={-1}
+      onKeyDown={(e) => onKey(e, list.current, close)}
+      onPointerMove={(e) => pointed(e, list.current)}
+    >
       {items.map((item, i) => (
         <Entry key={i} item={item} close={close} />
       ))}
     </div>
   );
+}
+
+/** The item under the pointer is the one that keys go on from. */
+function pointed(e: PointerEvent, list: HTMLElement | null): void {
+  const item = (e.target as Element).closest<HTMLElement>('[role^=menuitem]');
+  if (item !== document.activeElement) (item ?? list)?.focus({ preventScroll: true });
 }
 
 function Entry({ item, close }: { item: MenuItem; close: (focus: boolean) => void }) {
@@ -165,7 +184,7 @@ function onKey(e: KeyboardEvent, list: HTMLElement | null, close: (focus: boolea
   if (e.key === 'Escape') close(true);
   else if (e.key === 'Tab') return close(false);
   else if (e.key === 'ArrowDown') to(at + 1);
-  else if (e.key === 'ArrowUp') to(at - 1);
+  else if (e.key === 'ArrowUp') to(Math.max(at, 0) - 1);
   else if (e.key === 'Home') to(0);
   else if (e.key === 'End') to(-1);
   else if (e.key.length === 1 && e.key !== ' ') {

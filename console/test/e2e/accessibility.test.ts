@@ -46,3 +46,40 @@ test('menus, questions and dead nodes are accessible too', async () => {
   await w.page.getByTestId('confirm').waitFor();
   expect(await faults(), 'question').toEqual([]);
 });
+
+test.each(['light', 'dark'] as const)('what is wrong or under way is accessible, in the %s theme', async (scheme) => {
+  await w.page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+  await w.page.setViewportSize({ width: 390, height: 800 });
+  const { api } = w.mock;
+  api.settings.https = true;
+  api.settings.ending = 'node2';
+  await w.login('admin', '/console/en/access');
+  await w.page.getByText('12 days left').first().waitFor();
+  expect(await faults(), 'certificates that end').toEqual([]);
+  await w.page.getByRole('button', { name: 'New token' }).click();
+  await w.page.getByRole('dialog').waitFor();
+  expect(await faults(), 'dialog').toEqual([]);
+  await w.page.goto('/console/en/monitoring');
+  const page = new MonitoringPage(w.page);
+  await page.cell('postgresql', 'node2').waitFor();
+  for (const name of ['node1', 'node2']) {
+    const node = api.cluster.node(name);
+    api.cluster.state(node, node.modules.get('postgresql')!, 'STOP', 'NotReady');
+  }
+  await page.state('postgresql', 'node2').getByText('STOP').waitFor();
+  await page.nodeMenu('postgresql', 'node2');
+  // It lies over buttons of the page, as menus do.
+  expect(await axeFaults(w.page, '.popup'), 'menu with hints').toEqual([]);
+  await w.page.keyboard.press('Escape');
+  await w.page.getByRole('button', { name: 'Open the navigation' }).click();
+  await w.page.locator('.drawer-open').waitFor();
+  expect(await faults(), 'navigation').toEqual([]);
+  await w.page.keyboard.press('Escape');
+  api.die();
+  await w.page.locator('.banner').waitFor();
+  expect(await faults(), 'lost connection').toEqual([]);
+  await w.page.context().clearCookies();
+  api.live();
+  await w.page.getByText('Your session has ended').waitFor();
+  expect(await faults(), 'session that has ended').toEqual([]);
+});

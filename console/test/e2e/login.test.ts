@@ -59,6 +59,7 @@ test('a session that ends brings the login back, and the page after it', async (
   const login = new LoginPage(w.page);
   await login.password().waitFor();
   await w.page.getByText('Your session has ended').waitFor();
+  await w.page.locator('input[name=password]:focus').waitFor();
   await login.fill('admin', 'pwd');
   await new Shell(w.page).heading().getByText('Command log').waitFor();
 });
