@@ -97,3 +97,29 @@ test('nodes that leave the cluster are forgotten', async () => {
   await tell('node', node('a', { signature: 'bb' }));
   await expect.poll(() => nodes.value.map((n) => n.name)).toEqual(['a']);
 });
+
+test('a module that is as before stays the same object', async () => {
+  await begin('a');
+  await tell('node', node('a', { modules: ['db', 'web'] }));
+  const before = modules.value.map((m) => m.on[0]!.module);
+  const changed = node('a', { modules: ['db', 'web'] });
+  changed.overview!.modules[1] = { module: 'web', role: 'UP' } as ModuleOverview;
+  await tell('node', changed);
+  const after = modules.value.map((m) => m.on[0]!.module);
+  expect(after[0]).toBe(before[0]);
+  expect(after[1]).not.toBe(before[1]);
+});
+
+test('the rows are read once at the beginning, and what is shown waits for them', async () => {
+  const asked: string[] = [];
+  const fetch = globalThis.fetch;
+  vi.stubGlobal('fetch', (target: string) => {
+    asked.push(target);
+    return fetch(target);
+  });
+  await begin('a', 'b');
+  await tell('node', node('a'));
+  await tell('node', node('b'));
+  expect(asked.filter((a) => a.endsWith('/nodes')).length).toBe(1);
+  expect(known.value).toBe(true);
+});
