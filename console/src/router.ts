@@ -36,6 +36,13 @@ export function href(path: string, language: Lang = lang.value): string {
   return `${ROOT}/${language}${path}`;
 }
 
+/** This page on another node, by the node's address: the port of the console is the same on all. */
+export function onNode(address: string): string {
+  const { protocol, port, pathname } = window.location;
+  const host = address.includes(':') && !address.startsWith('[') ? `[${address}]` : address;
+  return `${protocol}//${host}${port ? `:${port}` : ''}${pathname}`;
+}
+
 /** Path from parts, each escaped. */
 export function pathOf(...parts: string[]): string {
   return `/${parts.map(encodeURIComponent).join('/')}`;

@@ -1,5 +1,6 @@
 import { clock } from '../format';
 import { t } from '../i18n';
+import { onNode } from '../router';
 import { connection, here, reconnect, rows } from '../state/cluster';
 import { Button, Icon } from '../ui';
 
@@ -18,7 +19,7 @@ export function Banner() {
           <span class="banner-others">
             {t('connection.lost.others')}{' '}
             {others.map((r) => (
-              <a key={r.node} href={addressOf(r.command)}>
+              <a key={r.node} href={onNode(r.command)}>
                 {r.node}
               </a>
             ))}
@@ -30,11 +31,4 @@ export function Banner() {
       </Button>
     </div>
   );
-}
-
-/** This page on another node: the port of the console is the same on all. */
-function addressOf(address: string): string {
-  const { protocol, port, pathname } = window.location;
-  const host = address.includes(':') && !address.startsWith('[') ? `[${address}]` : address;
-  return `${protocol}//${host}${port ? `:${port}` : ''}${pathname}`;
 }

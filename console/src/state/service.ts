@@ -24,7 +24,8 @@ export function serviceOf(on: Placed[]): Service {
   if (heard.length === 0) return 'unknown';
   const running = heard.filter((x) => serves(x.module.role));
   const moving = heard.some((x) => x.module.readiness === 'Transient');
-  if (running.length === 0) return moving ? 'moving' : heard.length < configured.length ? 'unknown' : 'down';
+  // What moves may move because the node that is silent has failed, or may wait for it.
+  if (running.length === 0) return heard.length < configured.length ? 'unknown' : moving ? 'moving' : 'down';
   if (!running.some((x) => x.module.readiness === 'Ready')) return 'moving';
   return whole(configured[0]!.module.mode, configured, heard) ? 'full' : 'degraded';
 }

@@ -54,8 +54,10 @@ export function Card({ title, icon, actions, children, class: className, flush }
     <section class={`card ${flush ? 'flush' : ''} ${className ?? ''}`}>
       {(title || actions) && (
         <header class="card-head">
-          {icon && <Icon name={icon} />}
-          {title && <h2>{title}</h2>}
+          <div class="card-title">
+            {icon && <Icon name={icon} />}
+            {title && <h2>{title}</h2>}
+          </div>
           {actions && <div class="card-actions">{actions}</div>}
         </header>
       )}

@@ -71,7 +71,7 @@ test('a local .safe is a new module, or other files of one that is there', async
   await w.page.waitForURL('**/configuration/modules/shop/config');
   const wizard = new WizardPage(w.page);
   await wizard.step('Apply').click();
-  expect(await wizard.section('Changes').locator('.chip code').allTextContents()).toEqual(['bin/stop_prim']);
+  expect(await wizard.section('Changes').locator('.word code').allTextContents()).toEqual(['bin/stop_prim']);
   await wizard.button('Save and check').click();
   await wizard.notice('saved and correct').waitFor();
   expect(state().files.get('shop')!.find((file) => file.path === 'bin/stop_prim')!.text).toBe('echo other\n');

@@ -109,7 +109,7 @@ test('scripts: edited, made executable, added, taken back', async () => {
   await page.add(w.page.locator('.script-list'), 'New script', 'checker');
   await page.line('Running checker').waitFor();
   await page.step('Apply').click();
-  expect(await page.section('Changes').locator('.chip').allTextContents()).toEqual(['bin/checker', 'bin/start_prim']);
+  expect(await page.section('Changes').locator('.word').allTextContents()).toEqual(['bin/checker', 'bin/start_prim']);
   await page.button('Save and apply').click();
   await page.notice('The configuration is applied').waitFor();
   expect(text('bin/start_prim')).toContain('echo hello\n# systemctl start myservice');

@@ -50,6 +50,11 @@ export class MockApi {
     for (const res of this.open) res.destroy();
   }
 
+  /** Open streams are cut, and can be opened again. */
+  drop(): void {
+    for (const res of this.open) res.destroy();
+  }
+
   live(): void {
     this.down = false;
   }

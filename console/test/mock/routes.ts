@@ -42,7 +42,7 @@ function historyOf(m: MockModule, name: string): HistoryRow[] {
     const rate = name === 'rfs.rei_bandwidth' ? 47_000 + 4 * wave : 1800 + wave;
     return { date: date(at), micros: at * 1000, value: rates ? String(rate) : i % 3 === 1 ? 'down' : 'up' };
   });
-  return [...values, { date: now.date ?? date(), micros: Date.now() * 1000, value: now.value }];
+  return [...values, { date: date(), micros: Date.now() * 1000, value: now.value }];
 }
 
 export const moduleRoutes: Route[] = [

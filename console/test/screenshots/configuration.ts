@@ -1,7 +1,5 @@
-// Pictures of the configuration pages for docs/images: two widths, two themes. SHOTS=name,name only these,
-// LOOK=1280-light only so.
+// Pictures of the configuration pages for docs/images: two widths, two themes.
 
-import { spawnSync } from 'node:child_process';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, test } from 'vitest';
 import { launch, openPage } from '../e2e/browser';
@@ -9,15 +7,7 @@ import { LoginPage } from '../e2e/pages/login';
 import { startMock, type MockServer } from '../mock/server';
 import { production } from '../mock/sample';
 import { configurationOf, filesOf, fresh } from '../mock/state';
-
-const OUT = new URL('../../../docs/images/', import.meta.url).pathname;
-const ONLY = process.env['SHOTS']?.split(',');
-const LOOKS = [
-  { name: '1280-light', width: 1280, height: 860, scheme: 'light' as const },
-  { name: '1280-dark', width: 1280, height: 860, scheme: 'dark' as const },
-  { name: '390-light', width: 390, height: 844, scheme: 'light' as const },
-  { name: '390-dark', width: 390, height: 844, scheme: 'dark' as const },
-].filter((look) => !process.env['LOOK'] || look.name === process.env['LOOK']);
+import { LOOKS, take, wanted } from './take';
 
 type Shot = [name: string, address: string, prepare?: (page: Page, mock: MockServer) => Promise<void>];
 
@@ -89,26 +79,13 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-async function take(page: Page, name: string): Promise<void> {
-  // As high as the page: what sticks to the edge of the window would lie over the middle of the picture.
-  const { width, height } = page.viewportSize()!;
-  const whole = await page.evaluate(() => document.documentElement.scrollHeight);
-  await page.setViewportSize({ width, height: Math.max(height, Math.min(whole, 4000)) });
-  await page.waitForTimeout(350);
-  const path = `${OUT}console-${name}.png`;
-  await page.screenshot({ path });
-  // Smaller by a palette, where the tool is installed.
-  spawnSync('pngquant', ['--force', '--skip-if-larger', '--quality', '70-95', '--ext', '.png', path]);
-  await page.setViewportSize({ width, height });
-}
-
 for (const look of LOOKS) {
   test(`configuration ${look.name}`, async () => {
     const mock = await startMock();
     const { context, page } = await openPage(browser, mock.url, look);
     await new LoginPage(page).login('admin', 'pwd');
     for (const [name, address, prepare] of SHOTS) {
-      if (ONLY && !ONLY.includes(name)) continue;
+      if (!wanted(name)) continue;
       mock.api.use(production());
       await page.goto(`/console/en${address}`);
       await page.locator('#content h1, #content .empty').first().waitFor();
@@ -116,7 +93,7 @@ for (const look of LOOKS) {
       await prepare?.(page, mock);
       await take(page, `${name}-${look.name}`);
     }
-    if (!ONLY || ONLY.includes('cluster-first')) {
+    if (wanted('cluster-first')) {
       mock.api.use(fresh());
       await page.goto('/console/en/configuration/cluster');
       await page.locator('.lan-card').waitFor();

@@ -1,19 +1,16 @@
 // Pictures of every page for docs/images: two widths, two themes. SAFEKIT_URL (with SAFEKIT_USER and
 // SAFEKIT_PASSWORD) takes them from a running cluster instead of the mock; SHOTS=name,name only these.
 
-import { spawnSync } from 'node:child_process';
 import type { Browser, Page } from 'playwright-core';
 import { test } from 'vitest';
 import type { NodeEvent } from '../../src/api/types';
 import { launch, openPage } from '../e2e/browser';
 import { LoginPage } from '../e2e/pages/login';
 import { startMock, type MockServer } from '../mock/server';
+import { LOOKS, take, wanted, type Look } from './take';
 
-const OUT = new URL('../../../docs/images/', import.meta.url).pathname;
-const LOOKS = [[1280, 'light'], [1280, 'dark'], [390, 'light'], [390, 'dark']] as const;
 const USER = process.env['SAFEKIT_USER'] ?? 'admin';
 const PASSWORD = process.env['SAFEKIT_PASSWORD'] ?? 'pwd';
-const ONLY = process.env['SHOTS']?.split(',');
 
 interface Shot {
   name: string;
@@ -79,7 +76,7 @@ function shots(at: Places): Shot[] {
   if (at.moving ?? at.mirror) list.push({ name: 'replication', path: of((at.moving ?? at.mirror)!, 'replication') });
   if (at.farm) list.push({ name: 'information', path: of(at.farm, 'information') });
   if (at.waiting) list.push({ name: 'explain', path: of(at.waiting, 'explain') });
-  return list.filter((s) => !ONLY || ONLY.includes(s.name));
+  return list.filter((s) => wanted(s.name));
 }
 
 /** A day of work in the command log, and HTTPS. */
@@ -103,25 +100,12 @@ function dress(mock: MockServer): void {
   }
 }
 
-async function take(page: Page, name: string, window: boolean): Promise<void> {
-  const size = page.viewportSize()!;
-  // A page is as high as it needs, so that the side bar reaches its end.
-  const height = window ? 800 : Math.max(size.width < 500 ? 800 : 720, await page.evaluate(() => document.documentElement.scrollHeight));
-  await page.setViewportSize({ width: size.width, height: Math.min(height, 2400) });
-  await page.waitForTimeout(400);
-  const path = `${OUT}console-${name}.png`;
-  await page.screenshot({ path });
-  // Smaller by a palette, where the tool is installed.
-  spawnSync('pngquant', ['--force', '--skip-if-larger', '--quality', '70-95', '--ext', '.png', path]);
-  await page.setViewportSize(size);
-}
-
-async function series(browser: Browser, url: string, width: number, scheme: 'light' | 'dark'): Promise<void> {
-  const { page, context } = await openPage(browser, url, { width, scheme });
-  await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
-  const suffix = `${width}-${scheme}`;
+async function series(browser: Browser, url: string, look: Look): Promise<void> {
+  const { page, context } = await openPage(browser, url, look);
+  await page.emulateMedia({ colorScheme: look.scheme, reducedMotion: 'reduce' });
+  const suffix = look.name;
   await page.goto('/console/en/monitoring');
-  if (!ONLY || ONLY.includes('login')) {
+  if (wanted('login')) {
     await page.locator('form').waitFor();
     await take(page, `login-${suffix}`, true);
   }
@@ -139,12 +123,12 @@ async function series(browser: Browser, url: string, width: number, scheme: 'lig
   await context.close();
 }
 
-test.each(LOOKS)('%i px, %s', async (width, scheme) => {
+test.each(LOOKS)('$name', async (look) => {
   const real = process.env['SAFEKIT_URL'];
   const mock = real ? null : await startMock();
   if (mock) dress(mock);
   const browser = await launch();
-  await series(browser, real ?? mock!.url, width, scheme);
+  await series(browser, real ?? mock!.url, look);
   await browser.close();
   await mock?.close();
 });

@@ -26,6 +26,8 @@ test('a farm is whole with all its nodes', () => {
 test('a node that does not answer may run it or not', () => {
   const lost = on('mirror', 'PRIM', 'Ready', { reachable: false });
   expect(serviceOf([lost, on('mirror', 'WAIT', 'NotReady')])).toBe('unknown');
+  expect(serviceOf([lost, on('mirror', 'SECOND', 'Transient')])).toBe('unknown');
+  expect(serviceOf([lost, on('mirror', 'ALONE', 'Transient')])).toBe('moving');
   expect(serviceOf([lost, on('mirror', 'ALONE')])).toBe('degraded');
   expect(serviceOf([lost])).toBe('unknown');
 });

@@ -106,6 +106,7 @@ const pages = {
   'modules.keysDiffer': 'The nodes do not have the same keys',
   'modules.keysDiffer.text': 'They refuse each other’s messages. Apply the configuration on all nodes of the module again.',
   'modules.notHere': 'This module is not on the connection node {node}. To configure it, connect to one of its nodes.',
+  'modules.consoleOf': 'Open on {node}',
   'modules.download': 'Download the .safe',
   'modules.download.hint': 'All files of the module, without its keys',
   'modules.upload': 'Configure from a local .safe',

@@ -108,6 +108,7 @@ export const configuration: Record<keyof typeof en, string> = {
   'modules.keysDiffer': 'Les nœuds n’ont pas les mêmes clés',
   'modules.keysDiffer.text': 'Ils refusent les messages les uns des autres. Appliquez à nouveau la configuration sur tous les nœuds du module.',
   'modules.notHere': 'Ce module n’est pas sur le nœud de connexion {node}. Pour le configurer, connectez-vous à un de ses nœuds.',
+  'modules.consoleOf': 'Ouvrir sur {node}',
   'modules.download': 'Télécharger le .safe',
   'modules.download.hint': 'Tous les fichiers du module, sans ses clés',
   'modules.upload': 'Configurer depuis un .safe local',

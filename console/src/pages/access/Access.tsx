@@ -84,7 +84,7 @@ function NodeCertificate({ node }: { node: string }) {
         <h3>{node}</h3>
         <Left certificate={data} />
       </div>
-      {data.warning && <Notice tone="warning">{data.warning}</Notice>}
+      {data.warning && !session.value?.warnings.includes(data.warning) && <Notice tone="warning">{told(data.warning)}</Notice>}
       {data.https && (
         <Facts
           facts={[

@@ -72,7 +72,7 @@ function List({ data, node, names }: { data: Found; node: string; names: string[
   const pages = Math.max(1, Math.ceil(found.length / PAGE));
   const at = Math.min(page, pages - 1);
   return (
-    <Card flush>
+    <Card flush class="command-log">
       <div class="toolbar">
         <Select
           aria-label={t('commands.node')}
@@ -98,12 +98,12 @@ function List({ data, node, names }: { data: Found; node: string; names: string[
 
 function columns(): Column<CommandEntry>[] {
   return [
-    { id: 'date', label: t('log.date'), cell: (e) => <time class="since nowrap">{e.date.slice(0, 19)}</time> },
-    { id: 'node', label: t('commands.node'), cell: (e) => <strong>{e.node}</strong> },
-    { id: 'text', label: t('commands.command'), cell: (e) => (e.event ? <span class="muted">{e.text}</span> : <code>{e.text}</code>) },
-    { id: 'user', label: t('commands.user'), cell: (e) => (e.event ? '' : e.user || t('commands.local')) },
-    { id: 'result', label: t('commands.result'), cell: (e) => <Result entry={e} /> },
-    { id: 'time', label: t('commands.time'), cell: (e) => (e.seconds === null ? '' : e.seconds < 1 ? '< 1 s' : duration(e.seconds)), class: 'number' },
+    { id: 'date', label: t('log.date'), cell: (e) => <time class="since nowrap">{e.date.slice(0, 19)}</time>, class: 'date' },
+    { id: 'node', label: t('commands.node'), cell: (e) => <strong>{e.node}</strong>, class: 'node' },
+    { id: 'text', label: t('commands.command'), cell: (e) => (e.event ? <span class="muted">{e.text}</span> : <code>{e.text}</code>), class: 'what' },
+    { id: 'user', label: t('commands.user'), cell: (e) => (e.event ? '' : e.user || t('commands.local')), class: 'user' },
+    { id: 'result', label: t('commands.result'), cell: (e) => <Result entry={e} />, class: 'result' },
+    { id: 'time', label: t('commands.time'), cell: (e) => (e.seconds === null ? '' : e.seconds < 1 ? '< 1 s' : duration(e.seconds)), class: 'number time' },
   ];
 }
 

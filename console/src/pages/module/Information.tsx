@@ -13,8 +13,8 @@ export function Information({ module, view }: { module: ModuleOverview; view: No
     <div class="columns">
       <NodeCard node={view.name} />
       <ModuleCard module={module} />
-      {module.mode === 'farm' && <Owner module={module.module} node={view.name} />}
       <Ports module={module.module} node={view.name} />
+      {module.mode === 'farm' && <Owner module={module.module} node={view.name} />}
     </div>
   );
 }
@@ -48,7 +48,7 @@ function ModuleCard({ module }: { module: ModuleOverview }) {
           facts={[
             [t('info.mode'), module.mode ? t(`mode.${module.mode}`) : '–'],
             [t('info.id'), module.id],
-            [t('info.boot'), module.boot],
+            [t('info.boot'), bootOf(module.boot)],
             [t('info.encryption'), t(module.encrypted ? 'ui.yes' : 'ui.no')],
             [t('info.active'), module.active ? <Signed key="a" of={module.active} /> : t('info.never')],
             [t('info.current'), same ? t('info.same') : <Signed key="c" of={module.current} />],
@@ -58,6 +58,13 @@ function ModuleCard({ module }: { module: ModuleOverview }) {
       </div>
     </Card>
   );
+}
+
+/** Words of the daemon; another one is shown as it is. */
+function bootOf(word: string): string {
+  if (word === 'on' || word === 'off') return t(word === 'on' ? 'ui.yes' : 'ui.no');
+  const known = (['auto', 'ignore'] as const).find((w) => w === word);
+  return known ? t(`choice.service.boot.${known}`) : word;
 }
 
 function Signed({ of }: { of: Stamp }) {
@@ -113,7 +120,7 @@ function Owner({ module, node }: { module: string; node: string }) {
     setBusy(false);
   };
   return (
-    <Card title={t('owner.title')} icon="search" flush>
+    <Card title={t('owner.title')} icon="search" class="wide" flush>
       <form class="owner-form" onSubmit={(e) => void ask(e)}>
         <Field label={t('owner.client')} error={bad ? t('owner.bad') : null}>
           {(props) => <TextInput {...props} value={client} onValue={setClient} placeholder="192.168.1.20" required />}

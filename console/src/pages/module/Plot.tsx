@@ -12,6 +12,9 @@ export interface NamedSeries extends Series {
 
 const COLORS = ['--brand', '--info', '--warning', '--bad'];
 
+/** Steps of an axis of KB/s that are round in KB, MB and GB. */
+const RATE_STEPS = [0, 1, 2, 3].flatMap((power) => [1, 2, 5, 10, 20, 50, 100, 200, 500].map((step) => step * 1024 ** power));
+
 /** Values over time as steps: a value lasts until the next one. Numbers of `unit` rate are KB/s. */
 export function Plot({ label, series, unit, height = 190 }: { label: string; series: NamedSeries[]; unit?: 'rate'; height?: number }) {
   const box = useRef<HTMLDivElement>(null);
@@ -71,7 +74,7 @@ function options(UPlot: typeof uPlot, series: NamedSeries[], unit: 'rate' | unde
     },
     axes: [
       { ...axis, values: timeLabels() },
-      { ...axis, size: room, ...(words ? { splits: () => words.map((_, i) => i) } : {}), values: (_u, splits) => splits.map(name) },
+      { ...axis, size: room, ...(words ? { splits: () => words.map((_, i) => i) } : {}), ...(unit === 'rate' ? { incrs: RATE_STEPS } : {}), values: (_u, splits) => splits.map(name) },
     ],
     series: [
       { label: '', value: '{HH}:{mm}:{ss}' },

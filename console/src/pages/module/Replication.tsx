@@ -25,7 +25,7 @@ export function Replication({ module, node, state }: { module: ModuleOverview; n
             facts={[
               [t('replication.uptodate'), <Verdict key="u" good={value('rfs.uptodate') === 'up'} yes={t('data.uptodate')} no={t('data.stale')} />],
               [t('replication.degraded'), <Verdict key="d" good={value('rfs.degraded') !== 'up'} yes={t('replication.degraded.no')} no={t('replication.degraded.yes')} />],
-              [t('replication.last'), <Verdict key="l" good={value('rfs.reintegre_failed') !== 'true'} yes={t('replication.last.ok')} no={t('replication.last.failed')} />],
+              [t('replication.last'), module.progress ? <Badge key="l" tone="info" icon="refresh">{t('replication.progress')}</Badge> : <Verdict key="l" good={value('rfs.reintegre_failed') !== 'true'} yes={t('replication.last.ok')} no={t('replication.last.failed')} />],
             ]}
           />
         </Card>

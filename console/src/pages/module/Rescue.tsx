@@ -24,7 +24,7 @@ export function Rescue({ module, node }: { module: string; node: string }) {
         <Table<RescueArchive>
           label={t('details.tab.rescue')}
           columns={[
-            { id: 'name', label: t('rescue.name'), cell: (a) => <strong class="mono">{a.name}</strong> },
+            { id: 'name', label: t('rescue.name'), cell: (a) => <strong class="mono nowrap">{a.name.replace('T', ' ')}</strong> },
             { id: 'dirs', label: t('rescue.dirs'), cell: (a) => <span class="mono">{a.header.dirs.join(' ')}</span> },
             { id: 'files', label: t('rescue.files'), cell: (a) => number(a.files), class: 'number' },
             { id: 'size', label: t('rescue.size'), cell: (a) => bytes(a.bytes), class: 'number' },
@@ -36,7 +36,7 @@ export function Rescue({ module, node }: { module: string; node: string }) {
         />
       </Card>
       <p class="muted">{t('rescue.how')}</p>
-      <CodePane text={`safekit rescue diff -m ${module}\nsafekit rescue restore -m ${module}`} />
+      <CodePane title={t('ui.onNode', { node })} text={`safekit rescue diff -m ${module}\nsafekit rescue restore -m ${module}`} />
     </div>
   );
 }

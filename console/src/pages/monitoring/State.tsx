@@ -71,11 +71,9 @@ export function Reintegration({ module }: { module: ModuleOverview }) {
     <div class="reintegration">
       <Progress value={percent} label={t('progress.reintegration')} />
       <span>
-        {t('progress.reintegration')}
-        {facts.filter(Boolean).map((fact) => (
+        {[t('progress.reintegration'), ...facts.filter(Boolean)].map((fact, i, all) => (
           <Fragment key={fact}>
-            {' '}
-            <span class="nowrap">· {fact}</span>
+            <span class="nowrap">{fact}{i < all.length - 1 && ' ·'}</span>{' '}
           </Fragment>
         ))}
       </span>

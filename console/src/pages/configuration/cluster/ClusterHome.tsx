@@ -120,7 +120,7 @@ function NodeLine({ node, home }: { node: NodeRow; home: Home }) {
               ...node.addresses.map((a): [string, string] => [t('cluster.addressOn', { lan: a.lan }), a.addr]),
               [t('cluster.command'), node.command || '—'],
               [t('cluster.version'), node.version || '—'],
-              [t('cluster.signature'), <code key="signature">{node.signature || '—'}</code>],
+              [t('cluster.signature'), <span key="signature" class="mono" title={node.signature}>{node.signature ? `${node.signature.slice(0, 16)}…` : '—'}</span>],
             ]}
           />
         </div>

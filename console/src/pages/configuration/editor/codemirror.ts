@@ -30,6 +30,9 @@ export interface EditorOptions {
   onText: (text: string) => void;
 }
 
+/** Where a line would leave the window with its first character. */
+const NARROW = '(max-width: 640px)';
+
 /** Marks a text that comes from elsewhere. */
 const fromOutside = Annotation.define<boolean>();
 
@@ -67,7 +70,7 @@ function languageOf(language: Language): Extension {
 function extensions(options: EditorOptions): Extension[] {
   return [
     languageOf(options.language), lineNumbers(), history(), drawSelection(), bracketMatching(), lintGutter(), highlightActiveLine(),
-    highlightActiveLineGutter(), highlightSelectionMatches(), syntaxHighlighting(colours), look,
+    highlightActiveLineGutter(), highlightSelectionMatches(), window.matchMedia(NARROW).matches ? EditorView.lineWrapping : [], syntaxHighlighting(colours), look,
     indentUnit.of(options.language === 'xml' ? '  ' : '    '),
     EditorState.readOnly.of(options.readOnly),
     // Tab leaves the editor, as everywhere in the page.

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { configuration } from '../../../api/configuration';
 import type { ModuleOverview } from '../../../api/types';
 import { t } from '../../../i18n';
-import { go, href, pathOf } from '../../../router';
+import { go, href, onNode, pathOf } from '../../../router';
 import { here, known, modules, rows, type ModuleView } from '../../../state/cluster';
 import { Badge, Card, Empty, LinkButton, Menu, Notice, PageHead, Spinner } from '../../../ui';
 import { serverDate } from '../parts/text';
@@ -90,7 +90,7 @@ function ModuleCard({ module, act }: { module: ModuleView; act: (what: Acting['w
         </>
       }
     >
-      {!mine && <Notice tone="info">{t('modules.notHere', { node: here.value ?? '' })}</Notice>}
+      {!mine && <NotHere module={module} />}
       {differ && <Notice tone="warning" title={t('modules.differ')}>{t('modules.differ.text')}</Notice>}
       {keys && <Notice tone="warning" title={t('modules.keysDiffer')}>{t('modules.keysDiffer.text')}</Notice>}
       <ul class="node-list">
@@ -109,6 +109,20 @@ function ModuleCard({ module, act }: { module: ModuleView; act: (what: Acting['w
         ))}
       </ul>
     </Card>
+  );
+}
+
+/** A module is configured on its own nodes: their consoles. */
+function NotHere({ module }: { module: ModuleView }) {
+  const names = module.on.map((on) => on.node.name);
+  const consoles = rows.value.filter((row) => names.includes(row.node) && row.command);
+  return (
+    <Notice
+      tone="info"
+      actions={consoles.map((row) => <a key={row.node} class="button secondary small" href={onNode(row.command)}>{t('modules.consoleOf', { node: row.node })}</a>)}
+    >
+      {t('modules.notHere', { node: here.value ?? '' })}
+    </Notice>
   );
 }
 

@@ -66,14 +66,14 @@ function Changes({ keyChange }: { keyChange: boolean | null }) {
   return (
     <Card icon="file" title={t('apply.changes')}>
       {paths.length === 0 && keyChange === null && <p class="muted">{t('apply.noChanges')}</p>}
-      <ul class="chips">
+      <ul class="words">
         {paths.map((path) => (
-          <li key={path} class="chip">
+          <li key={path} class="word">
             <code>{path}</code>
             <small>{draft.value?.files.some((file) => file.path === path) ? '' : t('apply.removed')}</small>
           </li>
         ))}
-        {keyChange !== null && <li class="chip"><Icon name="key" size={14} /> {t(keyChange ? 'encryption.willMake' : 'encryption.willRemove')}</li>}
+        {keyChange !== null && <li class="word"><Icon name="key" size={14} /> {t(keyChange ? 'encryption.willMake' : 'encryption.willRemove')}</li>}
       </ul>
     </Card>
   );

@@ -40,7 +40,7 @@ export function ResultStep({ runs, doing, plan, show, again }: {
         {theirs && closed && <Button variant="primary" onClick={() => setClosed(false)}>{t('conflict.open')}</Button>}
         <span class="grow" />
         <LinkButton href={href('/configuration/modules')}>{t('result.home')}</LinkButton>
-        {doing !== 'check' && <Button variant="primary" icon="activity" disabled={!good} onClick={() => void go('/monitoring')}>{t('result.monitoring')}</Button>}
+        {doing !== 'check' && <Button variant={good ? 'primary' : 'secondary'} icon="activity" disabled={runs.busy} onClick={() => void go('/monitoring')}>{t('result.monitoring')}</Button>}
       </footer>
     </div>
   );

@@ -36,7 +36,7 @@ function Directory({ dir }: { dir: model.Replicated }) {
       <TagFaults items={[dir.item]} />
       <details class="more" open={count > 0}>
         <summary>{t('form.excludes')}</summary>
-        <ul class="chips">
+        <ul class="words">
           {dir.excludes.map((item) => {
             const value = item.attrs.path ?? item.attrs.regexpath ?? item.attrs.regxpath ?? '';
             return <Chip key={item.at.join()} item={item} kind={t(item.attrs.path === undefined ? 'form.excluded.regex' : 'form.excluded')} value={value} onRemove={remove} />;
@@ -55,7 +55,7 @@ function Directory({ dir }: { dir: model.Replicated }) {
 
 function Chip({ item, kind, value, onRemove }: { item: model.Item; kind: string; value: string; onRemove: (item: model.Item) => void }) {
   return (
-    <li class="chip">
+    <li class="word">
       <small>{kind}</small> <code>{value}</code>
       <button type="button" aria-label={t('form.remove', { what: value })} title={t('form.remove', { what: value })} onClick={() => onRemove(item)}>
         <Icon name="x" size={13} />
