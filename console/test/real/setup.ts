@@ -1,7 +1,7 @@
 // Before and after all tests on real nodes.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { KEEP, SAFEKIT } from './sandbox';
 
 const DIRECTORY = '/var/lib/safekit-sandbox';
@@ -10,7 +10,8 @@ const DIRECTORY = '/var/lib/safekit-sandbox';
 export default function setup(): void {
   const run = String(process.pid);
   process.env['SAFEKIT_RUN'] = run;
-  const left = (): string[] => readdirSync(DIRECTORY).filter((name) => name.endsWith(`-${run}`));
+  // The directory goes with the last sandbox.
+  const left = (): string[] => (existsSync(DIRECTORY) ? readdirSync(DIRECTORY).filter((name) => name.endsWith(`-${run}`)) : []);
   process.once('exit', () => {
     // A test that fails now may be followed by one more.
     for (let tries = 0; tries < 5 && !KEEP && left().length > 0; tries += 1) {
