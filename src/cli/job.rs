@@ -12,7 +12,7 @@ use crate::control::frame::MAX_ATTACHMENT;
 use crate::net::NetError;
 use crate::sandbox::SandboxError;
 use crate::web::pki::PkiError;
-use crate::web::remote::client::RemoteError;
+use crate::web::remote::error::RemoteError;
 use crate::web::remote::secret::SecretError;
 use crate::web::remote::target::TargetError;
 use std::ffi::OsString;

@@ -154,7 +154,7 @@ impl Fleet {
             Err(error) => Err(error.to_string()),
         };
         let targets = target::parse(hosts, service, &config)?;
-        let (client, secret) = (Client::new(paths)?, Secret::load(paths)?);
+        let (client, secret) = (Client::new(paths), Secret::load(paths)?);
         let behalf = Behalf { user: caller(), access: Access::Admin };
         let patience = patience()?;
         let far = |target| Far {

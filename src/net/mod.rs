@@ -8,6 +8,7 @@
 //! - [`sockets`]: counting and resetting the TCP connections of an address.
 //! - [`vip`]: virtual addresses, all or none, out of the pieces above.
 //! - [`icmp`], [`tcp`]: the probes of checkers.
+//! - [`tls`]: why HTTPS with another machine fails.
 
 pub mod addr;
 pub mod arp;
@@ -19,6 +20,7 @@ pub mod neighbour;
 pub(crate) mod netlink;
 pub mod sockets;
 pub mod tcp;
+pub mod tls;
 pub mod vip;
 
 pub use mac::MacAddr;

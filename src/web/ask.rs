@@ -72,8 +72,8 @@ pub struct Asker(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     socket: PathBuf,
-    /// To other nodes, or why there is none.
-    way: Result<Way, String>,
+    /// To other nodes.
+    way: Way,
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
     far: Arc<Semaphore>,
@@ -86,7 +86,7 @@ impl Asker {
         let room = |n| Arc::new(Semaphore::new(n));
         Asker(Arc::new(Inner {
             socket: paths.admin_socket(),
-            way: Way::new(paths, service).map_err(|e| e.to_string()),
+            way: Way::new(paths, service),
             short: room(SHORT),
             long: room(LONG),
             far: room(FAR),
@@ -114,8 +114,7 @@ impl Asker {
     pub async fn look(&self, address: &Address, behalf: Behalf) -> Result<LevelReport, String> {
         let _turn = turn(&self.0.far).await.map_err(|e| e.to_string())?;
         let request = Request::Level { module: None };
-        let way = self.0.way.as_ref().map_err(Clone::clone)?;
-        let answer = way.ask_address(address, behalf, &request).await.map_err(|e| e.to_string())?;
+        let answer = self.0.way.ask_address(address, behalf, &request).await.map_err(|e| e.to_string())?;
         let finished = answer.finish().await.map_err(|e| format!("{address}: {e}"))?;
         let level = finished.replies.into_iter().find_map(|reply| match reply {
             Reply::Level(level) => Some(level),
@@ -142,9 +141,8 @@ impl Asker {
         attachment: Vec<u8>,
     ) -> Result<Answer, AskError> {
         let turn = turn(&self.0.far).await?;
-        let failed = |why| AskError::Node { node: row.node.clone(), why };
-        let way = self.0.way.as_ref().map_err(|why| failed(why.clone()))?;
-        let answer = way.ask(row, behalf, request, attachment).await.map_err(|e| failed(e.to_string()))?;
+        let asked = self.0.way.ask(row, behalf, request, attachment).await;
+        let answer = asked.map_err(|e| AskError::Node { node: row.node.clone(), why: e.to_string() })?;
         Ok(answer.holding(turn))
     }
 

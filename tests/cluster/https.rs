@@ -1,7 +1,7 @@
 //! HTTPS with the SafeKit PKI: certificates from the CA server, the switch there and back, users with
 //! certificates.
 
-use crate::support::{Cluster, Node, Output, eventually};
+use crate::support::{Cluster, MODULE, Mirror, Node, Output, SCRIPTS, eventually, set_https};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -26,10 +26,6 @@ fn session(from: &Node, url: &str, options: &str) -> Option<Value> {
     serde_json::from_str(&output.stdout).ok()
 }
 
-fn restart(node: &Node) {
-    node.ok(&["webserver", "restart"]);
-}
-
 /// SHA-256 fingerprint of the CA, as `checkcert` prints it.
 fn fingerprint(node: &Node) -> String {
     let said = web_ok(node, "checkcert -t CA");
@@ -37,19 +33,10 @@ fn fingerprint(node: &Node) -> String {
     fingerprint.to_owned()
 }
 
-fn switch(node: &Node) -> String {
-    node.inside().safe().join("web/conf/ssl/httpd.webconsolessl.conf").display().to_string()
-}
-
 /// Turns HTTPS on; a copy of the authority's certificate for clients.
 fn enable(cluster: &Cluster, more: &str) -> String {
     for node in cluster.nodes() {
-        let output = node.sh(&format!(
-            "cp \"$SAFE/web/conf/httpd.webconsolessl.conf\" {0} && chmod 0440 {0} && chown safekit:safekit {0} && echo '{more}' >> \"$SAFE/web/conf/httpd.conf\"",
-            switch(node)
-        ));
-        assert_eq!(output.code, 0, "{output:?}");
-        restart(node);
+        set_https(node, true, more);
     }
     let authority = cluster.dir().join("cacert.crt");
     let installed = cluster.node(1).inside().safe().join("web/conf/cacert.crt");
@@ -128,11 +115,42 @@ fn w_11b_certificates_from_the_ca_server() {
         let old = client.sh(&format!("curl -sS -m 10 {trust} --tls-max 1.1 --tlsv1.0 {url}/"));
         assert_ne!(old.code, 0, "TLS 1.1 is refused");
     }
+    commands_go_over_https(&cluster);
     let said = web_ok(ca, "stopcaserv");
     assert!(said.contains("it had been up for") && said.contains("9001 is closed"), "{said}");
     assert!(!listens(client, "10.77.1.1", 9001));
     assert!(!open.exists());
     assert!(web_ok(ca, "stopcaserv").contains("does not run"));
+}
+
+/// Without a word of it on the command line: `*` is what the switch of this node says (CLI-011).
+fn commands_go_over_https(cluster: &Cluster) {
+    let wanted = [1, 2].map(|n| format!("---- node{n} https://10.77.1.{n}:9453 ----"));
+    for node in cluster.nodes() {
+        for hosts in ["*", "node1,node2", "[https],*", "[https:9453],*"] {
+            let output = node.safekit(&["-H", hosts, "level"]);
+            let headers: Vec<&str> = output.stdout.lines().filter(|line| line.contains("https://")).collect();
+            assert_eq!((output.code, headers.as_slice()), (0, &wanted.each_ref().map(String::as_str)[..]));
+            assert_eq!(output.stdout.matches("SafeKit : ").count(), 2, "{hosts}: {output:?}");
+        }
+    }
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    node1.unpack(MODULE, 3, &Mirror::default().xml(), &SCRIPTS);
+    node1.ok(&["config", "-m", MODULE]);
+    node1.ok(&["-H", "node2", "-E", MODULE]);
+    assert!(node2.inside().safe().join("modules").join(MODULE).join("conf/userconfig.xml").exists());
+    node2.ok(&["cluster", "config"]);
+    let signatures = || cluster.nodes().iter().map(own_signature).collect::<Vec<_>>();
+    assert_ne!(signatures()[0], signatures()[1]);
+    node2.ok(&["-H", "*", "-G"]);
+    assert_eq!(signatures()[0], signatures()[1]);
+}
+
+/// Of the cluster configuration.
+fn own_signature(node: &Node) -> Value {
+    let rows = node.json(&["cluster", "confinfo"]);
+    let own = rows.as_array().and_then(|rows| rows.iter().find(|row| row["node"] == node.name()));
+    own.map(|row| row["signature"].clone()).unwrap_or_else(|| panic!("{rows}"))
 }
 
 #[test]
@@ -170,8 +188,7 @@ fn t_7_2_3_back_to_http_and_users_with_certificates() {
         let now = client.sh(serial).stdout;
         (now.starts_with("serial=") && now != before).then_some(())
     });
-    assert_eq!(node.sh(&format!("rm {}", switch(node))).code, 0);
-    restart(node);
+    set_https(node, false, "");
     let found = eventually(http, || session(client, http, ""));
     assert_eq!(found["https"], false, "{found}");
     assert!(!listens(client, "10.77.1.1", 9453));

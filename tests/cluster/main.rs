@@ -17,6 +17,7 @@ mod faults_eio;
 mod faults_kills;
 mod faults_peer;
 mod https;
+mod https_commands;
 mod input;
 mod lost_box;
 mod mirror;

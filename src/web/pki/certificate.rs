@@ -1,6 +1,7 @@
 //! Reading certificates: what they say, whether a key belongs to one, whether it is to be trusted.
 
 use super::PkiError;
+use crate::net::tls::TlsFault;
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
@@ -225,17 +226,14 @@ pub enum Distrust {
 impl Distrust {
     /// What rustls says of a server asked by `name`.
     pub fn of(error: &rustls::Error, name: &str) -> Distrust {
-        use rustls::CertificateError as C;
-        match error {
-            rustls::Error::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => {
-                Distrust::NotYetValid
+        match TlsFault::of(error) {
+            TlsFault::NotYetValid => Distrust::NotYetValid,
+            TlsFault::Expired => Distrust::Expired,
+            TlsFault::Issuer => Distrust::Issuer,
+            TlsFault::Name => Distrust::Name(name.to_owned()),
+            TlsFault::Plain | TlsFault::Authority(_) | TlsFault::Other(_) => {
+                Distrust::Other(error.to_string())
             }
-            rustls::Error::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => Distrust::Expired,
-            rustls::Error::InvalidCertificate(C::UnknownIssuer | C::BadSignature) => Distrust::Issuer,
-            rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
-                Distrust::Name(name.to_owned())
-            }
-            other => Distrust::Other(other.to_string()),
         }
     }
 }

@@ -8,6 +8,7 @@
 pub mod channel;
 pub mod client;
 pub mod deploy;
+pub mod error;
 mod opened;
 pub mod secret;
 pub mod server;

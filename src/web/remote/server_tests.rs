@@ -5,7 +5,8 @@ use crate::control::async_client::Finished;
 use crate::control::server::{Backend, Call};
 use crate::control::{FailureKind, InstallSource, server};
 use crate::web::remote::channel::{Channel, Offer};
-use crate::web::remote::client::{Client, RemoteError};
+use crate::web::remote::client::Client;
+use crate::web::remote::error::RemoteError;
 use crate::web::remote::target::{Service, Target};
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
@@ -70,7 +71,7 @@ fn install() -> Request {
 impl Node {
     async fn call(&self, secret: &Secret, request: &Request, bytes: Vec<u8>) -> Result<Answer, RemoteError> {
         let behalf = Behalf { user: "root@node9".to_owned(), access: Access::Admin };
-        let client = Client::new(&self.paths).unwrap();
+        let client = Client::new(&self.paths);
         client.call(&self.target, secret, Some(behalf), request, bytes).await
     }
 
@@ -221,7 +222,7 @@ async fn errors_say_which_node_and_what_to_do() {
         [Reply::error(FailureKind::Busy, "safeadmin administrator daemon not running")]
     );
     let https = Target { https: true, ..node.target.clone() };
-    let client = Client::new(&node.paths).unwrap();
+    let client = Client::new(&node.paths);
     let text =
         client.call(&https, &node.secret, None, &Request::Ping, Vec::new()).await.unwrap_err().to_string();
     assert!(text.contains("cacert.crt"), "{text}");
@@ -238,7 +239,7 @@ async fn what_is_no_safekit_is_told() {
     let running = strange.run();
     let handle = running.handle();
     actix_web::rt::spawn(running);
-    let client = Client::new(&node.paths).unwrap();
+    let client = Client::new(&node.paths);
     let text =
         client.call(&target, &node.secret, None, &Request::Ping, Vec::new()).await.unwrap_err().to_string();
     assert!(text.contains("is not the web service of a SafeKit node") && text.contains("404"), "{text}");
@@ -283,7 +284,7 @@ async fn with_https_the_certificate_must_be_of_our_authority() {
     let file = node.root.path().join("safe/web/conf/cacert.crt");
     for (pem, good) in [(another, false), (ours, true)] {
         std::fs::write(&file, pem).unwrap();
-        let client = Client::new(&node.paths).unwrap();
+        let client = Client::new(&node.paths);
         let asked = client.call(&target, &node.secret, None, &Request::Ping, Vec::new()).await;
         match asked {
             Ok(answer) => assert!(good && answer.finish().await.unwrap().code == 7),

@@ -1,6 +1,6 @@
 //! From this web service to another node, by its name.
 
-use super::client::{Client, RemoteError};
+use super::client::Client;
 use super::secret::Secret;
 use super::target::{Service, Target};
 use crate::config::address::Address;
@@ -23,8 +23,8 @@ pub struct NoWay(String);
 
 impl Way {
     /// From the node with these paths, whose own web service is reached like this; all have the same.
-    pub fn new(paths: &Paths, service: Service) -> Result<Way, RemoteError> {
-        Ok(Way { paths: paths.clone(), service, client: Client::new(paths)? })
+    pub fn new(paths: &Paths, service: Service) -> Way {
+        Way { paths: paths.clone(), service, client: Client::new(paths) }
     }
 
     /// Asks the node of this row.

@@ -2,6 +2,7 @@
 //! It goes down with the test; a test that fails shows first what its nodes have said.
 
 mod ask;
+mod authority;
 mod crowd;
 mod farm;
 mod module;
@@ -10,6 +11,7 @@ mod process;
 mod wait;
 
 pub use ask::Watch;
+pub use authority::{Authority, VALID, set_https};
 pub use crowd::{Answers, Seen, connect, connect_from, send, with_crowd};
 pub use farm::{Farm, GROUP, PORT, PORT2, VIP4, VIP6, bitmaps, bits, target, wait_shared};
 pub use module::{FARM, MODULE, Mirror, SCRIPTS, TIMEOUT, UP_SCRIPTS, UPS, Up, VIP};
