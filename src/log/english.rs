@@ -62,6 +62,7 @@ pub(super) fn text(message: &Message) -> String {
         M::CannotStop(left) => format!("The application cannot be stopped: {left}"),
         M::OwnPause(ms) => format!("This server was paused for {ms} ms: it suspects itself first"),
         M::Lost(count) => format!("{count} messages lost: they could not be written to the log"),
+        M::OtherDistrusted(url, fault) => format!("Module not examined at {url}: {fault}"),
         M::NotUptodate => {
             format!("Data may be not uptodate {DIRECTORIES} (wait for the start of the remote server)")
         }

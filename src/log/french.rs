@@ -3,6 +3,7 @@
 use super::english::{script, transition};
 use super::message::Message;
 use crate::fsm::command::{Caller, Command};
+use crate::net::tls::TlsFault;
 
 const NOT_UPTODATE: &str = "Les données des répertoires répliqués ne sont peut-être pas à jour (attendez le démarrage du serveur distant)";
 const INCONSISTENT: &str =
@@ -54,6 +55,7 @@ pub(super) fn text(message: &Message) -> String {
         M::CannotStop(left) => format!("L'application ne peut pas être arrêtée : {left}"),
         M::OwnPause(ms) => format!("Ce serveur a été suspendu pendant {ms} ms : il se suspecte en premier"),
         M::Lost(count) => format!("{count} messages perdus : ils n'ont pas pu être écrits dans le journal"),
+        M::OtherDistrusted(url, fault) => format!("Module non examiné sur {url} : {}", distrusted(fault)),
         M::NotUptodate => NOT_UPTODATE.into(),
         M::RunPrim => format!("{IF_SURE} prim pour forcer le démarrage en primaire"),
         M::Inconsistent => INCONSISTENT.into(),
@@ -63,9 +65,7 @@ pub(super) fn text(message: &Message) -> String {
         M::ReintegrationEnded(policy) => format!("Réintégration terminée ({policy})"),
         M::ReintegrationProgress(how) => format!("Réintégration : {how}"),
         M::Rescued { archive, files, bytes, left_out } => rescued(archive, *files, *bytes, *left_out),
-        M::ReintegrationStalled(seconds) => {
-            format!("La réintégration est arrêtée : rien reçu depuis {seconds} s")
-        }
+        M::ReintegrationStalled(seconds) => stalled(*seconds),
         M::ReintegrationGoesOn => "La réintégration reprend".into(),
         M::UptodateData => "Système de fichiers répliqué à jour".into(),
         M::AbnormalDelta => ABNORMAL_DELTA.into(),
@@ -82,6 +82,28 @@ pub(super) fn text(message: &Message) -> String {
         M::SplitBrainStaying => "Retour de split brain : ce serveur reste ALONE".into(),
         M::SplitBrainExiting => "Retour de split brain : ce serveur quitte ALONE".into(),
         M::HeartbeatsOnlySilent => ONLY_HEARTBEATS.into(),
+    }
+}
+
+fn stalled(seconds: u64) -> String {
+    format!("La réintégration est arrêtée : rien reçu depuis {seconds} s")
+}
+
+fn distrusted(fault: &TlsFault) -> String {
+    match fault {
+        TlsFault::Authority(file) => {
+            format!("HTTPS demande le certificat de l'autorité de certification dans {file}")
+        }
+        TlsFault::Issuer => {
+            "son certificat n'est pas signé par une autorité de SAFE/web/conf/cacert.crt de ce serveur".into()
+        }
+        TlsFault::Expired => "son certificat a expiré".into(),
+        TlsFault::NotYetValid => {
+            "son certificat n'est pas encore valide : les horloges des deux serveurs diffèrent".into()
+        }
+        TlsFault::Name => "son certificat n'est pas pour ce nom ou cette adresse".into(),
+        TlsFault::Plain => "ce qui y répond ne parle pas HTTPS".into(),
+        TlsFault::Other(what) => format!("échec de HTTPS : {what}"),
     }
 }
 

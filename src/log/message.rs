@@ -1,8 +1,10 @@
 //! The messages of the module log. Texts are exact: users and tests search for them.
 
+use crate::fsm::anew::MODULECHECK;
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::{Readiness, Role};
+use crate::net::tls::TlsFault;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -170,6 +172,8 @@ pub enum Message {
     Error(String),
     /// Our own: that many messages could not be written to the log.
     Lost(u64),
+    /// Our own: another module is not examined, because HTTPS with its node fails; where, and why.
+    OtherDistrusted(String, TlsFault),
 }
 
 /// Language of the texts (MSG-L-04). The other texts of the program are English.
@@ -251,6 +255,7 @@ impl Message {
             M::PreviousHaltUnexpected | M::FailoverOff => Level::C,
             M::SplitBrainStaying | M::SplitBrainExiting | M::Fenced(_) | M::CannotStop(_) => Level::C,
             M::HeartbeatsOnlySilent | M::OwnPause(_) | M::Error(_) | M::Lost(_) => Level::C,
+            M::OtherDistrusted(..) => Level::C,
         }
     }
 
@@ -278,6 +283,7 @@ impl Message {
             M::Print(..) => "userplug",
             M::Fenced(_) => "safeguard",
             M::Lost(_) => "safeadmin",
+            M::OtherDistrusted(..) => MODULECHECK,
             M::Action(_, Caller::Identity(_) | Caller::Rule(_)) => "heart",
             M::FailoverOffStopstart | M::Maxloop | M::Wakeup | M::InternalAction(..) => "heart",
             M::SwapFromSystem | M::SwapFromDefaultprim | M::StopstartFromFailoverOff => "heart",

@@ -2,6 +2,7 @@ use super::{Lang, Level, Message};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::{Readiness, Role};
+use crate::net::tls::TlsFault;
 
 fn actions() -> Vec<Message> {
     let user = || Caller::User("admin@10.0.0.103".into());
@@ -72,6 +73,21 @@ fn states() -> Vec<Message> {
     let local = local.map(|(role, readiness)| Message::LocalState(role, readiness));
     let remote = remote.map(|(role, readiness)| Message::RemoteState(role, readiness));
     local.into_iter().chain(remote).chain([Message::RemoteUnknown]).collect()
+}
+
+fn faults() -> Vec<Message> {
+    let fault = |fault| Message::OtherDistrusted("https://10.0.0.1:9453".into(), fault);
+    [
+        TlsFault::Authority("/opt/safekit/web/conf/cacert.crt: No such file".into()),
+        TlsFault::Issuer,
+        TlsFault::Expired,
+        TlsFault::NotYetValid,
+        TlsFault::Name,
+        TlsFault::Plain,
+        TlsFault::Other("peer is incompatible".into()),
+    ]
+    .map(fault)
+    .to_vec()
 }
 
 fn others() -> Vec<Message> {
@@ -148,7 +164,7 @@ fn others() -> Vec<Message> {
 /// The table is reviewed like code: users and tests search for these texts.
 #[test]
 fn every_message_in_both_languages() {
-    let all = [actions(), others(), states(), resources()].concat();
+    let all = [actions(), others(), faults(), states(), resources()].concat();
     let table: String = all
         .iter()
         .map(|m| {

@@ -1,6 +1,6 @@
 //! A module that checks another one over the web service (spec/acceptance.md C-4.4.6).
 
-use crate::support::{Cluster, MODULE, Mirror, Node, SCRIPTS, eventually};
+use crate::support::{Authority, Cluster, MODULE, Mirror, Node, SCRIPTS, VALID, eventually};
 
 const OTHER: &str = "other";
 const OTHER_VIP: &str = "10.77.1.101";
@@ -17,7 +17,7 @@ fn check(more: &str) -> String {
 }
 
 /// A light module on node 1 that follows the other one, and does not go to WAIT for a short while.
-fn follower(handle_time_ms: u32) -> String {
+fn follower(handle_time_ms: u32, more: &str) -> String {
     format!(
         r#"<?xml version="1.0"?>
 <safe>
@@ -28,9 +28,11 @@ fn follower(handle_time_ms: u32) -> String {
   </service>
 </safe>
 "#,
-        check("")
+        check(more)
     )
 }
+
+const FOLLOWER_SCRIPTS: [(&str, &str); 2] = [("start_both", "echo started"), ("stop_both", "echo stopped")];
 
 const RESOURCE: &str = "module.other_10.77.1.101";
 
@@ -87,11 +89,7 @@ fn c_4_4_6a_a_module_waits_for_another_one() {
 fn c_4_4_6b_a_module_follows_the_restart_of_another_one_until_maxloop() {
     let cluster = Cluster::new("c_4_4_6b");
     cluster.install(OTHER, &other(), &SCRIPTS);
-    cluster.install(
-        MODULE,
-        &follower(20_000),
-        &[("start_both", "echo started"), ("stop_both", "echo stopped")],
-    );
+    cluster.install(MODULE, &follower(20_000, ""), &FOLLOWER_SCRIPTS);
     cluster.start_pair(OTHER);
     let node1 = cluster.node(1);
     node1.ok(&["start", "-m", MODULE]);
@@ -103,22 +101,75 @@ fn c_4_4_6b_a_module_follows_the_restart_of_another_one_until_maxloop() {
     for _ in 1..=3 {
         let from = node1.mark(MODULE);
         restart();
-        let said = [
-            "Action stopstart called by modulecheck",
-            "Script stop_both",
-            "End of stop",
-            "Action start called automatically",
-            "Script start_both",
-            "Local state UP Ready",
-        ];
-        node1.wait_log(MODULE, from, &said);
-        node1.wait_state(MODULE, "UP");
-        becomes(node1, "up");
+        begins_anew(node1, from);
     }
     let from = node1.mark(MODULE);
     restart();
     node1.wait_state(MODULE, "STOP");
     node1.assert_log(MODULE, from, &["Action stop called by maxloop", "End of stop"]);
+}
+
+/// The other module has begun anew, and so does this one.
+fn begins_anew(node: &Node, from: usize) {
+    let said = [
+        "Action stopstart called by modulecheck",
+        "Script stop_both",
+        "End of stop",
+        "Action start called automatically",
+        "Script start_both",
+        "Local state UP Ready",
+    ];
+    node.wait_log(MODULE, from, &said);
+    node.wait_state(MODULE, "UP");
+    becomes(node, "up");
+}
+
+/// C-4.4.6a and b by HTTPS; and a web service that is not to be trusted says nothing.
+#[test]
+fn c_4_4_6_by_https() {
+    let cluster = Cluster::new("c_4_4_6_https");
+    let (one, another) = (Authority::new("one"), Authority::new("another"));
+    cluster.with_https(&one, &[OTHER_VIP], "");
+    cluster.install(OTHER, &other(), &SCRIPTS);
+    cluster.install(MODULE, &follower(20_000, r#"secure="on""#), &FOLLOWER_SCRIPTS);
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    node1.ok(&["start", "-m", MODULE]);
+    becomes(node1, "down");
+    node1.wait_state(MODULE, "WAIT");
+    cluster.start_pair(OTHER);
+    node1.wait_state(MODULE, "UP");
+    let said = [
+        "Resource module.other_10.77.1.101 set to up by modulecheck",
+        "Action wakeup from failover rule Implicit_wakeup",
+    ];
+    node1.assert_log(MODULE, 0, &said);
+    let from = node1.mark(MODULE);
+    node1.ok(&["restart", "-m", OTHER]);
+    begins_anew(node1, from);
+    // The other node has the address now, and a certificate of its own for it.
+    let from = node1.mark(MODULE);
+    node1.ok(&["stop", "-m", OTHER]);
+    node2.wait_state(OTHER, "ALONE");
+    begins_anew(node1, from);
+
+    let distrusts = |from: usize, why: &str| {
+        becomes(node1, "down");
+        let line = format!("Module not examined at https://10.77.1.101:9453: its certificate is not {why}");
+        node1.wait_log(MODULE, from, &[&line, &format!("Resource {RESOURCE} set to down by modulecheck")]);
+    };
+    let from = node1.mark(MODULE);
+    another.trusted_by(node1);
+    distrusts(from, "signed by an authority of SAFE/web/conf/cacert.crt of this node");
+    one.trusted_by(node1);
+    becomes(node1, "up");
+    node1.assert_not_logged(MODULE, from, "called by modulecheck");
+    let from = node1.mark(MODULE);
+    one.certify(node2, &["10.77.1.2"], VALID);
+    distrusts(from, "for this name or address");
+    // Said once, whatever is asked meanwhile.
+    node1.evaluate(MODULE);
+    let said = node1.log(MODULE)[from..].iter().filter(|line| line.contains("Module not examined")).count();
+    assert_eq!(said, 1);
 }
 
 /// 15.13 of the guide: the modules as they are delivered.

@@ -10,6 +10,7 @@ use safekit::fsm::resource::{ResourceName, Value};
 use safekit::fsm::state::{Readiness, Role};
 use safekit::guard::client::GuardError;
 use safekit::log::Message;
+use safekit::net::tls::TlsFault;
 use safekit::node::record::RecordError;
 use std::fs;
 use std::path::Path;
@@ -158,6 +159,7 @@ fn others() -> Vec<Message> {
         Message::BoxReplaced("its mounts were taken over".into()),
         Message::BoxReplaced("its mounts cannot be taken over: the records of the mount are damaged".into()),
         Message::Action(Command::StopWait, Caller::Rule("degraded_server".into())),
+        Message::OtherDistrusted("https://10.0.0.100:9453".into(), TlsFault::Issuer),
         Message::StreamLost("no acknowledgement for 100 s".into()),
         Message::StreamResumed("/replicated".into()),
         Message::PrimAborted,

@@ -17,6 +17,7 @@ pub mod tcp;
 mod tests;
 
 use crate::fsm::resource::{ResourceName, Value};
+use crate::log::Message as LogMessage;
 use crate::net::link::{Change, LinkWatch};
 use actix::dev::SendError;
 use actix::{
@@ -71,6 +72,8 @@ pub struct CheckerReport {
     pub origin: String,
     /// Of a module that is up: which of its starts this is. Another number is another start.
     pub begun: Option<u64>,
+    /// Why it was found so, for the module log, if that is new.
+    pub why: Option<LogMessage>,
 }
 
 /// Ends a checker. Answered when nothing of it is left.
@@ -95,12 +98,12 @@ impl Reporter {
     /// Sends a finding. A full mailbox loses it, but the next probe says it again. False if nobody
     /// listens any more.
     pub fn tell(&self, finding: Finding) -> bool {
-        self.send(finding, None)
+        self.send(finding, None, None)
     }
 
-    fn send(&self, finding: Finding, begun: Option<u64>) -> bool {
+    fn send(&self, finding: Finding, begun: Option<u64>, why: Option<LogMessage>) -> bool {
         let Reporter { epoch, resource, origin, to } = self.clone();
-        match to.try_send(CheckerReport { epoch, resource, finding, origin, begun }) {
+        match to.try_send(CheckerReport { epoch, resource, finding, origin, begun, why }) {
             Ok(()) => true,
             Err(SendError::Full(_)) => {
                 tracing::warn!(resource = %self.resource, "the module is busy, a finding is lost");
@@ -112,10 +115,12 @@ impl Reporter {
 }
 
 /// What one probe saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observation {
     /// This.
     Found(Finding),
+    /// Missing, for a reason that somebody must know. The module log has it once, not at each probe.
+    Because(LogMessage),
     /// A module that is up, and which of its starts this is.
     Begun(u64),
     /// This node could not examine anything: it accuses nobody.
@@ -149,13 +154,15 @@ pub struct Checker {
     again: bool,
     /// A look is due shortly.
     soon: bool,
+    /// Why the last probe found it missing.
+    why: Option<LogMessage>,
 }
 
 impl Checker {
     /// Starts a checker in the current arbiter.
     pub fn launch(reporter: Reporter, probe: impl Probe) -> Recipient<Stop> {
         let probe = Box::new(probe);
-        Checker { reporter, probe, busy: false, again: false, soon: false }.start().recipient()
+        Checker { reporter, probe, busy: false, again: false, soon: false, why: None }.start().recipient()
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
@@ -184,11 +191,19 @@ impl Checker {
         }
     }
 
-    fn report(&self, observation: Observation, ctx: &mut Context<Self>) {
+    fn report(&mut self, observation: Observation, ctx: &mut Context<Self>) {
+        let before = self.why.take();
         let heard = match observation {
             Observation::Found(finding) => self.reporter.tell(finding),
-            Observation::Begun(start) => self.reporter.send(Finding::Up, Some(start)),
-            Observation::Unchanged => true,
+            Observation::Because(why) => {
+                self.why = Some(why.clone());
+                self.reporter.send(Finding::Down, None, Some(why).filter(|_| self.why != before))
+            }
+            Observation::Begun(start) => self.reporter.send(Finding::Up, Some(start), None),
+            Observation::Unchanged => {
+                self.why = before;
+                true
+            }
         };
         if !heard {
             ctx.stop();

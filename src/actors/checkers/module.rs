@@ -3,6 +3,8 @@
 use super::{Finding, Observation, Probe, Probing, blocking};
 use crate::config::address::Address;
 use crate::ids::ModuleName;
+use crate::log::Message as LogMessage;
+use crate::net::tls::TlsFault;
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use rustls::pki_types::CertificateDer;
@@ -37,13 +39,11 @@ pub struct Other {
 }
 
 /// Why nothing can be asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 enum NoClient {
-    /// The certificates cannot be used.
-    #[error("{}: {what}", file.display())]
-    Certificates { file: PathBuf, what: String },
+    /// The certificates cannot be used: their file, and why.
+    Authority(String),
     /// TLS or HTTP refuses to begin.
-    #[error("{0}")]
     Setup(String),
 }
 
@@ -59,8 +59,9 @@ impl Probe for Other {
             // A connection of its own for each question: an address may have moved to another node.
             match blocking(move || client(cacert.as_deref(), timeout)).await {
                 Some(Ok(client)) => ask(&client, &other).await,
-                Some(Err(error)) => {
-                    tracing::warn!(module = %other.name, %error, "another module cannot be examined");
+                Some(Err(NoClient::Authority(why))) => other.distrusted(TlsFault::Authority(why)),
+                Some(Err(NoClient::Setup(error))) => {
+                    tracing::warn!(module = %other.name, error, "another module cannot be examined");
                     Observation::Found(Finding::Down)
                 }
                 None => Observation::Unchanged,
@@ -70,13 +71,22 @@ impl Probe for Other {
 }
 
 impl Other {
-    fn url(&self) -> String {
+    /// The web service that is asked.
+    fn origin(&self) -> String {
         let scheme = if self.cacert.is_some() { "https" } else { "http" };
         let host = match self.addr.ip() {
             Some(IpAddr::V6(ip)) => format!("[{ip}]"),
             _ => self.addr.to_string(),
         };
-        format!("{scheme}://{host}:{}/var/modules/{}/ready.txt", self.port, self.name)
+        format!("{scheme}://{host}:{}", self.port)
+    }
+
+    fn url(&self) -> String {
+        format!("{}/var/modules/{}/ready.txt", self.origin(), self.name)
+    }
+
+    fn distrusted(&self, fault: TlsFault) -> Observation {
+        Observation::Because(LogMessage::OtherDistrusted(self.origin(), fault))
     }
 }
 
@@ -92,10 +102,13 @@ async fn ask(client: &Client, other: &Other) -> Observation {
             tracing::warn!(module = %other.name, %error, "another module could not be examined");
             Observation::Unchanged
         }
-        Err(error) => {
-            tracing::debug!(module = %other.name, ?error, "another module does not answer");
-            Observation::Found(Finding::Down)
-        }
+        Err(error) => match TlsFault::find(&error) {
+            Some(fault) => other.distrusted(fault),
+            None => {
+                tracing::debug!(module = %other.name, ?error, "another module does not answer");
+                Observation::Found(Finding::Down)
+            }
+        },
     }
 }
 
@@ -125,7 +138,7 @@ fn client(cacert: Option<&Path>, timeout: Duration) -> Result<Client, NoClient> 
     let setup = |error: String| NoClient::Setup(error);
     let mut roots = RootCertStore::empty();
     if let Some(file) = cacert {
-        let wrong = |what: String| NoClient::Certificates { file: file.to_owned(), what };
+        let wrong = |what: String| NoClient::Authority(format!("{}: {what}", file.display()));
         for certificate in CertificateDer::pem_file_iter(file).map_err(|e| wrong(e.to_string()))? {
             let certificate = certificate.map_err(|e| wrong(e.to_string()))?;
             roots.add(certificate).map_err(|e| wrong(e.to_string()))?;

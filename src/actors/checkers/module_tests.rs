@@ -105,10 +105,19 @@ async fn https_counts_only_with_a_certificate_of_cacert() {
     let secure = |cacert| Other { cacert, ..other("127.0.0.1", port) };
     let trusted = secure(file("cacert.crt", &format!("{strange}{pem}")));
     assert!(matches!(trusted.probe().await, Observation::Begun(_)));
-    assert_eq!(secure(file("strange", &strange)).probe().await, Observation::Found(Finding::Down));
+    let because =
+        |other: &Other, fault| Observation::Because(LogMessage::OtherDistrusted(other.origin(), fault));
+    let untrusted = secure(file("strange", &strange));
+    assert_eq!(untrusted.probe().await, because(&untrusted, TlsFault::Issuer));
     assert_eq!(other("127.0.0.1", port).probe().await, Observation::Found(Finding::Down), "HTTP to HTTPS");
     for bad in [file("empty", ""), Some(dir.path().join("none"))] {
-        assert_eq!(secure(bad).probe().await, Observation::Found(Finding::Down));
+        let name = bad.as_deref().unwrap().display().to_string();
+        let Observation::Because(LogMessage::OtherDistrusted(_, TlsFault::Authority(why))) =
+            secure(bad).probe().await
+        else {
+            panic!("{name}")
+        };
+        assert!(why.starts_with(&name), "{why}");
     }
 }
 

@@ -109,6 +109,9 @@ impl<K: Kind> Handler<CheckerReport> for Module<K> {
         if let Some(begun) = report.begun {
             self.saw_start(&report.resource, begun, ctx);
         }
+        if let Some(why) = &report.why {
+            self.log(why);
+        }
         self.set(&report.resource, report.finding.value(), &report.origin, LogChoice::Default);
         // Without its local address the module cannot run here (ST-76).
         if report.finding == Finding::NoLocalAddress {
