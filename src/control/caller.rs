@@ -10,7 +10,7 @@ pub struct Caller {
     pub uid: u32,
     /// Primary group number.
     pub gid: u32,
-    /// Process; identifies the command in the command log (MSG-CMD-01).
+    /// Process; identifies a local command in the command log (MSG-CMD-01).
     pub pid: i32,
     /// Name of the user, or its number if it has none.
     pub user_name: String,

@@ -31,7 +31,8 @@ pub struct CommandEntry {
     pub kind: String,
     /// Module, if it is about one.
     pub module: String,
-    /// Process of the command: joins its START and END. 0 for events.
+    /// Joins START and END of a command: its process, or a number beyond all processes for a command of
+    /// the web service. 0 for events.
     pub pid: u32,
     /// `START`, `END` or `I`.
     pub keyword: String,

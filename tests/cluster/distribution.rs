@@ -146,6 +146,21 @@ fn files_of_other_nodes_come_here() {
     assert!(commands.contains("-u root@"), "{commands}");
     node1.ok(&["-H", "node2", "stop", "-m", MODULE]);
     node1.ok(&["-H", "node2", "waitstop", "-m", MODULE]);
+    each_has_a_number(&cluster.node(2).ok(&["cmdlog"]));
+}
+
+/// One process there has given all these commands; each END belongs to one START all the same (MSG-CMD-01).
+fn each_has_a_number(log: &str) {
+    let numbers = |wanted: &str| -> Vec<&str> {
+        let fields = log.lines().map(|line| line.split(" | ").collect::<Vec<_>>());
+        let wanted = fields.filter(|f| f.len() > 3 && f[f.len() - 2] == wanted).map(|f| f[f.len() - 3]);
+        wanted.filter(|number| number.parse::<u32>().is_ok_and(|number| number >= 1 << 22)).collect()
+    };
+    let (starts, ends) = (numbers("START"), numbers("END"));
+    assert!(starts.len() >= 4, "install, config, start and stop: {log}");
+    assert_eq!(starts, ends, "one after the other, none twice: {log}");
+    let different: std::collections::BTreeSet<&str> = starts.iter().copied().collect();
+    assert_eq!(different.len(), starts.len(), "{log}");
 }
 
 #[test]

@@ -37,7 +37,7 @@ use crate::config::cluster::ClusterConfig;
 use crate::config::module::ModuleConfig;
 use crate::config::paths::Paths;
 use crate::control::server::{Backend, Call};
-use crate::control::{Reply, Request};
+use crate::control::{Caller, Reply, Request};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::node::cluster::ClusterInfo;
@@ -87,7 +87,12 @@ struct Inner {
     /// All modules of the disk are known: before, each would look as if it were not installed.
     launched: watch::Sender<bool>,
     stopping: Cell<bool>,
+    /// Commands of remote users so far.
+    remote: Cell<u32>,
 }
+
+/// First number of a command of a remote user: beyond all processes (the kernel's PID_MAX_LIMIT).
+const BEYOND_PROCESSES: u32 = 1 << 22;
 
 /// This node in its cluster.
 struct Place {
@@ -282,6 +287,17 @@ impl Admin {
         let _late = timeout(Duration::from_secs(ANSWER_S), launched.wait_for(|launched| *launched)).await;
     }
 
+    /// What identifies a command in the command log (MSG-CMD-01): its process. All remote users speak through
+    /// one, the web service: their commands are counted.
+    fn number(&self, caller: &Caller) -> u32 {
+        if caller.remote.is_none() {
+            return u32::try_from(caller.pid).unwrap_or(0);
+        }
+        let before = self.0.remote.get();
+        self.0.remote.set(before.wrapping_add(1) % BEYOND_PROCESSES);
+        BEYOND_PROCESSES + before
+    }
+
     /// Sends a piece of the answer; a user who has gone away misses it.
     async fn say(&self, call: &Call, reply: Reply) {
         let _gone = call.sink.send(reply).await;
@@ -291,12 +307,11 @@ impl Admin {
 impl Backend for Admin {
     async fn handle(&self, call: Call) -> i32 {
         let commands = self.0.store.commands();
-        let pid = u32::try_from(call.caller.pid).unwrap_or(0);
-        let logged = call.request.logged(call.caller.remote.as_deref());
-        if let Some(line) = &logged {
-            let module = call.request.module().map(ModuleName::as_str);
-            commands.start(Timestamp::now(), module, pid, line);
-        }
+        let logged = call.request.logged(call.caller.remote.as_deref()).map(|line| {
+            let (module, number) = (call.request.module().map(ModuleName::as_str), self.number(&call.caller));
+            commands.start(Timestamp::now(), module, number, &line);
+            number
+        });
         if call.request != Request::Ping {
             self.launched().await;
         }
@@ -307,9 +322,9 @@ impl Backend for Admin {
                 1
             }
         };
-        if logged.is_some() {
+        if let Some(number) = logged {
             self.0.disk.touch();
-            commands.end(Timestamp::now(), pid, code);
+            commands.end(Timestamp::now(), number, code);
         }
         code
     }

@@ -133,6 +133,7 @@ fn begin(paths: Paths) -> Result<(Admin, mpsc::Receiver<ClusterEvent>), StartErr
         disk: super::disk::Disk::default(),
         launched: watch::Sender::new(false),
         stopping: Cell::new(false),
+        remote: Cell::new(0),
     };
     Ok((Admin(Rc::new(inner)), events))
 }
