@@ -8,8 +8,9 @@ use crate::web::auth::edit::{EditError, UserFile};
 use crate::web::auth::htpasswd;
 use crate::web::remote::secret::{Secret, SecretError};
 use nix::unistd::User;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown, fchown};
 use std::path::Path;
 
 /// Its settings as they are delivered.
@@ -27,6 +28,9 @@ pub const DELIVERED: [(&str, u32, &str); 5] = [
     ("httpd.caserv.conf", 0o640, CASERV_CONF),
     ("httpd.caserv.conf.default", 0o440, CASERV_CONF),
 ];
+
+/// Its logs, in SAFEVAR.
+pub const LOGS: [&str; 2] = ["httpd.log", "access.log"];
 
 /// Why it is not set up.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +85,26 @@ pub fn set_rcmd(paths: &Paths, password: &str) -> Result<(), WebConfError> {
     let secret = Secret::derive(password)?;
     prepare(paths, owner)?;
     Ok(secret.store(paths, Some(owner))?)
+}
+
+/// Makes the logs of the web service where they are missing: it may not make files in SAFEVAR, which is
+/// root's.
+///
+/// # Errors
+/// [`WebConfError::User`], [`WebConfError::Record`].
+pub fn make_logs(paths: &Paths) -> Result<(), WebConfError> {
+    let (user, group) = owner()?;
+    for name in LOGS {
+        let path = paths.safevar.join(name);
+        let made = OpenOptions::new().append(true).create_new(true).mode(0o640).open(&path);
+        match made.and_then(|file| fchown(&file, Some(user), Some(group))) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(record::io_error("make", &path)(e).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Makes SAFE/web/conf with the delivered settings, where they are missing.

@@ -1,6 +1,7 @@
 //! The web service of this node: start, stop, and start at boot (CLI-031, CLI-032). Blocking.
 
 use super::service::{Manager, ServiceError};
+use super::webconf;
 use crate::config::paths::Paths;
 use crate::control::WebserverOp;
 use crate::web::settings::{Settings, SettingsError};
@@ -65,6 +66,10 @@ pub fn operate(
 
 fn start(manager: &Manager, paths: &Paths) -> Result<(), WebserverError> {
     let port = port(paths)?;
+    if let Err(error) = webconf::make_logs(paths) {
+        // It serves all the same.
+        tracing::warn!(%error, "the web service may have no log");
+    }
     manager.start(SERVICE)?;
     let end = Instant::now() + ANSWER;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

@@ -6,7 +6,7 @@ use super::node::Node;
 use super::random;
 use super::users::Account;
 use crate::config::paths::Paths;
-use crate::node::webconf::DELIVERED;
+use crate::node::webconf::{DELIVERED, LOGS};
 use crate::web::remote::secret::Secret;
 use std::fs;
 use std::io;
@@ -65,7 +65,7 @@ pub(super) fn install(node: &Node, account: Account, credentials: &Credentials) 
 
 /// Makes its logs in SAFEVAR, where it may not make files itself.
 pub(super) fn install_logs(safevar: &Path, account: Account) -> Result<()> {
-    for name in ["httpd.log", "access.log"] {
+    for name in LOGS {
         let path = safevar.join(name);
         write_new(&path, 0o640, b"")?;
         own(&path, account)?;

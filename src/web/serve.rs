@@ -75,12 +75,13 @@ pub fn run(paths: Paths) -> Result<(), WebError> {
     let open = |name: &str| LogFile::open(&paths.safevar.join(name), user.as_ref());
     let (own, access) = (open("httpd.log"), settings.access_log.then(|| open("access.log")));
     trace(&settings, own);
-    let access = access.and_then(|log| log.map_err(|e| tracing::warn!("cannot open access.log: {e}")).ok());
+    let access = access.and_then(|log| log.map_err(|error| no_log("access.log", &error)).ok());
     let http = listen(settings.http_port)?;
     let secure = if https { Some(listen(settings.https_port)?) } else { None };
     if let Some(user) = &user {
         user::become_user(user)?;
     }
+    user::forgo_rights()?;
     let config = match (https, settings.client_certificates) {
         (false, _) => None,
         (true, false) => Some(tls::server_config(&paths)?),
@@ -219,8 +220,13 @@ fn trace(settings: &Settings, file: io::Result<LogFile>) {
         Ok(log) => builder.with_writer(io::stderr.and(move || log.clone())).try_init(),
         Err(error) => {
             let set = builder.with_writer(io::stderr).try_init();
-            tracing::warn!(%error, "cannot open httpd.log");
+            no_log("httpd.log", &error);
             set
         }
     };
+}
+
+/// What cannot be logged is served all the same.
+fn no_log(name: &str, error: &io::Error) {
+    tracing::warn!(%error, "cannot open SAFEVAR/{name}: \"safekit webserver restart\" makes it");
 }

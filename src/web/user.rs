@@ -35,10 +35,14 @@ pub(super) fn become_user(user: &User) -> Result<(), UserError> {
     setgroups(&groups)?;
     setgid(user.gid)?;
     setuid(user.uid)?;
-    nix::sys::prctl::set_no_new_privs()?;
     let root = Uid::from_raw(0);
     if setuid(root).is_ok() || Uid::current().is_root() || Gid::current() != user.gid {
         return Err(UserError::Kept);
     }
     Ok(())
+}
+
+/// No program that this process might start, whoever it belongs to, has more rights than it. For good.
+pub(super) fn forgo_rights() -> Result<(), UserError> {
+    Ok(nix::sys::prctl::set_no_new_privs()?)
 }

@@ -59,12 +59,33 @@ fn i_4_1_4_the_console_is_served_without_rights_of_root() {
     let services = node1.inside().services().unwrap();
     let pid = services.iter().find(|s| s.name == "safewebserver").unwrap().pid.unwrap();
     let status = node1.sh(&format!("cat /proc/{pid}/status")).stdout;
+    no_more_rights(&status);
     let ids = |name: &str| status.lines().find(|l| l.starts_with(name)).unwrap().to_owned();
     assert!(!ids("Uid:").split_whitespace().any(|id| id == "0"), "{status}");
     assert!(!ids("Gid:").split_whitespace().any(|id| id == "0"), "{status}");
     for rights in ["CapPrm:", "CapEff:"] {
         assert!(ids(rights).ends_with("\t0000000000000000"), "{status}");
     }
+}
+
+/// No program that it starts could have rights that it has not.
+fn no_more_rights(status: &str) {
+    assert!(status.contains("\nNoNewPrivs:\t1\n"), "{status}");
+}
+
+#[test]
+fn rights_are_given_up_whoever_starts_it() {
+    let cluster = Cluster::with("no_new_privs", |o| safekit::sandbox::Options { nodes: 1, ..o });
+    let node1 = cluster.node(1);
+    wait_web(node1);
+    node1.inside().stop_service("safewebserver").expect("it runs");
+    // As root, without a service manager.
+    let pid = node1.sh("safewebserver </dev/null >/dev/null 2>&1 & echo $!").stdout;
+    wait_web(node1);
+    let status = node1.sh(&format!("cat /proc/{}/status; kill {0}", pid.trim())).stdout;
+    no_more_rights(&status);
+    let uid = status.lines().find(|line| line.starts_with("Uid:")).expect("it has a user");
+    assert!(!uid.split_whitespace().any(|id| id == "0"), "{status}");
 }
 
 #[test]
