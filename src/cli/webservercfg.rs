@@ -5,6 +5,7 @@ use super::local::put;
 use super::password;
 use crate::config::paths::Paths;
 use crate::node::webconf;
+use crate::web::remote::secret;
 use std::ffi::OsString;
 
 /// Name of the program.
@@ -19,8 +20,8 @@ Usage: webservercfg -passwd [<password>]
   -passwd      Set the password of the user admin and of distributed commands (safekit -H)
   -rcmdpasswd  Set that of distributed commands only; -rcmdpsswd is the same
 
-Use the same password on all nodes. Without <password>, or with -, it is asked for, or read from standard
-input: on the command line other users of this machine may see it.
+Use the same password on all nodes, of 12 characters at least. Without <password>, or with -, it is asked
+for, or read from standard input: on the command line other users of this machine may see it.
 
 Examples:
   safekit -r webservercfg -passwd
@@ -77,13 +78,21 @@ pub fn run(command: Webservercfg) -> Result<i32, CliError> {
         Webservercfg::Admin(given) => {
             let password = asked(given, "New password of admin")?;
             webconf::set_admin(&paths, &password).map_err(failed)?;
+            warn(&password);
         }
         Webservercfg::Rcmd(given) => {
             let password = asked(given, "New password of distributed commands")?;
             webconf::set_rcmd(&paths, &password).map_err(failed)?;
+            warn(&password);
         }
     }
     Ok(0)
+}
+
+fn warn(password: &str) {
+    if let Some(warning) = secret::warning(password) {
+        eprintln!("Warning: {warning}");
+    }
 }
 
 #[cfg(test)]

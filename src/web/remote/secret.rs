@@ -25,6 +25,8 @@ const MEMORY: u32 = 64 * 1024;
 const PASSES: u32 = 3;
 /// Shortest password, characters.
 const SHORTEST: usize = 4;
+/// A shorter one may be found by who has recorded a request over HTTP and tries words, characters.
+const LONG: usize = 12;
 /// Longest password, bytes.
 const LONGEST: usize = 1024;
 const HEADER: &str = "safekit-rcmd-1 ";
@@ -36,6 +38,17 @@ const LARGEST: u64 = 4096;
 /// The secret. It never prints itself.
 #[derive(Clone)]
 pub struct Secret([u8; SECRET_BYTES]);
+
+/// What to say of a password that is taken although it is short.
+pub fn warning(password: &str) -> Option<String> {
+    (password.chars().count() < LONG).then(|| {
+        format!(
+            "this password has fewer than {LONG} characters: over HTTP, who records a distributed command can \
+             guess it on a machine of his own. Choose {LONG} random characters, or turn HTTPS on \
+             (docs/security.md)"
+        )
+    })
+}
 
 /// Why there is no secret. Never holds any part of it.
 #[derive(Debug, thiserror::Error)]
@@ -186,6 +199,13 @@ mod tests {
         assert_ne!(first, Secret::derive("correct horsE").unwrap().to_line());
         assert!(matches!(Secret::derive("abc"), Err(SecretError::Password)));
         assert!(matches!(Secret::derive(&"a".repeat(LONGEST + 1)), Err(SecretError::Password)));
+    }
+
+    #[test]
+    fn a_short_password_is_taken_with_a_warning() {
+        assert!(warning("eleven char").is_some_and(|said| said.contains("12 characters")));
+        assert_eq!(warning("twelve chars"), None);
+        assert_eq!(warning("\u{e9}".repeat(12).as_str()), None);
     }
 
     /// Nodes of different releases must agree: this value may never change.
