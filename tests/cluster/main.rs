@@ -19,6 +19,7 @@ mod faults_peer;
 mod https;
 mod https_commands;
 mod input;
+mod load_balancer;
 mod lost_box;
 mod mirror;
 mod node;

@@ -1,11 +1,7 @@
-//! The web service as a service of the node (I-4.1.3b), and a load balancer that asks it for the health of
-//! a module (NET-50).
+//! The web service as a service of the node (I-4.1.3b), and the passwords that it is given.
 
-use crate::support::{Cluster, MODULE, Mirror, Node, eventually};
+use crate::support::{Cluster, Node, eventually};
 use safekit::sandbox::WEB;
-use std::io::Write;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 fn web(node: &Node) -> Option<i32> {
     let services = node.inside().services().expect("the machine answers");
@@ -39,6 +35,7 @@ fn i_4_1_3b_the_web_service_is_stopped_started_and_started_at_boot() {
     node1.ok(&["webserver", "start"]);
     assert!(listens(node1) && web(node1).is_some_and(|pid| pid != first));
     a_mistake_stops_nothing(node1);
+    a_log_that_is_gone_comes_back(node1);
     let log = node1.ok(&["cmdlog"]);
     for command in ["boot weboff", "boot webon", "webserver start", "webserver stop", "webserver restart"] {
         assert!(log.contains(command), "{command}: {log}");
@@ -46,6 +43,18 @@ fn i_4_1_3b_the_web_service_is_stopped_started_and_started_at_boot() {
     cluster.poweroff(node1);
     cluster.poweron(node1);
     eventually("it is started at boot again", || web(node1).filter(|_| listens(node1)));
+}
+
+/// It may not make files in SAFEVAR: safeadmin makes its logs for it.
+fn a_log_that_is_gone_comes_back(node: &Node) {
+    let gone = node.sh("rm \"$SAFEVAR/httpd.log\" \"$SAFEVAR/access.log\"");
+    assert_eq!(gone.code, 0, "{gone:?}");
+    node.ok(&["webserver", "restart"]);
+    let (log, pid) = (node.inside().safevar().join("httpd.log"), web(node));
+    assert!(std::fs::read_to_string(log).expect("it is there").contains("safewebserver starts"), "{pid:?}");
+    assert_eq!(node.sh("stat -c %U:%G:%a \"$SAFEVAR/access.log\"").stdout, "safekit:safekit:640\n");
+    let said = std::fs::read_to_string(node.inside().output_of(WEB)).expect("what it has said");
+    assert!(!said.contains("cannot open"), "{said}");
 }
 
 /// A restart reads httpd.conf before it stops what runs.
@@ -71,12 +80,15 @@ fn passwords_are_set_without_being_seen() {
         std::fs::read_to_string(node1.inside().safe().join("web/conf").join(name)).expect("it is there")
     };
     let (users, secret) = (file("user.conf"), file("rcmd.conf"));
-    assert_eq!(node1.sh("echo new-word | safekit -r webservercfg -rcmdpsswd").code, 0);
+    let short = node1.sh("echo new-word | safekit -r webservercfg -rcmdpsswd");
+    assert!(short.stderr.starts_with("Warning: this password has fewer than 12 characters: "), "{short:?}");
+    assert_eq!((short.code, short.stderr.lines().count()), (0, 1), "it is taken: {short:?}");
     assert_eq!(file("user.conf"), users);
     let second = file("rcmd.conf");
     assert_ne!(second, secret);
     assert_eq!(node1.sh("\"$SAFE/web/bin/htpasswd\" -bB \"$SAFE/web/conf/user.conf\" bob word").code, 0);
-    assert_eq!(node1.sh("echo new-word | \"$SAFE/bin/webservercfg\" -passwd").code, 0);
+    let short = node1.sh("echo new-word | \"$SAFE/bin/webservercfg\" -passwd");
+    assert!(short.code == 0 && short.stderr.contains("fewer than 12 characters"), "{short:?}");
     assert_eq!(file("rcmd.conf"), second, "the same password is the same secret");
     let conf = "\"$SAFE/web/conf/user.conf\"";
     let verify = |user: &str, word: &str| {
@@ -86,79 +98,6 @@ fn passwords_are_set_without_being_seen() {
     assert_eq!(node1.sh(&format!("stat -c %U:%G:%a {conf}")).stdout, "safekit:safekit:440\n");
     assert_eq!(node1.sh("safekit -r webservercfg -passwd abc").code, 1, "too short for distributed commands");
     assert_eq!(verify("admin", "new-word"), 0, "what is refused changes nothing");
-}
-
-/// The check interval of HAProxy.
-const INTERVAL: Duration = Duration::from_millis(500);
-
-const HAPROXY: &str = "\
-defaults
-    mode http
-    timeout connect 2s
-    timeout client 5s
-    timeout server 5s
-listen application
-    bind 127.0.0.1:8080
-    option httpchk GET /var/modules/m/ready.txt
-    http-check expect status 200
-    default-server check port 9010 inter 500ms fall 1 rise 1 on-marked-down shutdown-sessions
-    server node1 10.77.1.1:8000
-    server node2 10.77.1.2:8000
-";
-
-/// Says which node it is.
-const SERVE: &str = r#"mkdir -p "$SAFEUSERVAR/www"
-echo "$SAFEKIT_NODE" >"$SAFEUSERVAR/www/index.html"
-python3 -m http.server 8000 --directory "$SAFEUSERVAR/www" </dev/null >/dev/null 2>&1 &
-echo $! >"$SAFEUSERVAR/server.pid"
-until bash -c 'exec 3<>/dev/tcp/127.0.0.1/8000' 2>/dev/null; do sleep 0.05; done"#;
-const UNSERVE: &str = r#"kill $(cat "$SAFEUSERVAR/server.pid") 2>/dev/null; true"#;
-
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(self.0.id().cast_signed()),
-            nix::sys::signal::Signal::SIGKILL,
-        );
-        let _ = self.0.wait();
-    }
-}
-
-/// Needs `haproxy` (scripts/install-packages.sh --tests).
-#[test]
-fn v_13_5a_haproxy_follows_the_health_check() {
-    let mirror = Mirror { vip: None, ..Mirror::default() };
-    let cluster = Cluster::new("haproxy");
-    cluster.install(MODULE, &mirror.xml(), &[("start_prim", SERVE), ("stop_prim", UNSERVE)]);
-    cluster.start_pair(MODULE);
-    let client = cluster.client();
-    let file = cluster.dir().join("haproxy.cfg");
-    std::fs::File::create(&file).and_then(|mut f| f.write_all(HAPROXY.as_bytes())).expect("write it");
-    let (_, state) = safekit::sandbox::Sandbox::open(
-        cluster.dir().parent().expect("it has a parent"),
-        cluster.dir().file_name().and_then(|n| n.to_str()).expect("it has a name"),
-    )
-    .expect("open it");
-    let mut haproxy = client.inside().command(&state, "haproxy");
-    haproxy.arg("-db").arg("-f").arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-    let _haproxy = Killed(haproxy.spawn().expect("start it"));
-    let answered = || client.sh("curl -s -m 2 http://127.0.0.1:8080/").stdout;
-    let follows = |node: &Node, what: &str| {
-        let since = Instant::now();
-        eventually(&format!("{what}: {} answers", node.name()), || {
-            (answered().trim() == node.name()).then_some(())
-        });
-        // Once the node is Ready: an interval, and what a busy machine takes.
-        assert!(since.elapsed() < INTERVAL + Duration::from_secs(10), "{what}: {:?}", since.elapsed());
-    };
-    follows(cluster.node(1), "at the beginning");
-    cluster.node(1).ok(&["swap", "-m", MODULE]);
-    cluster.node(2).wait_state(MODULE, "PRIM");
-    follows(cluster.node(2), "after a swap");
-    cluster.node(1).wait_state(MODULE, "SECOND");
-    cluster.poweroff(cluster.node(2));
-    cluster.node(1).wait_state(MODULE, "ALONE");
-    follows(cluster.node(1), "after a power failure");
+    let long = node1.sh("echo twelve-chars | safekit -r webservercfg -passwd");
+    assert_eq!((long.code, long.stderr.as_str()), (0, ""));
 }
