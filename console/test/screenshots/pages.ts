@@ -7,7 +7,7 @@ import type { NodeEvent } from '../../src/api/types';
 import { launch, openPage } from '../e2e/browser';
 import { LoginPage } from '../e2e/pages/login';
 import { startMock, type MockServer } from '../mock/server';
-import { LOOKS, take, wanted, type Look } from './take';
+import { LOOKS, take, wanted, type Look } from '../e2e/picture';
 
 const USER = process.env['SAFEKIT_USER'] ?? 'admin';
 const PASSWORD = process.env['SAFEKIT_PASSWORD'] ?? 'pwd';

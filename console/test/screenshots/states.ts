@@ -8,7 +8,7 @@ import { MonitoringPage } from '../e2e/pages/monitoring';
 import { MockCluster } from '../mock/cluster';
 import { production } from '../mock/sample';
 import { startMock, type MockServer } from '../mock/server';
-import { LOOKS, take, wanted } from './take';
+import { LOOKS, take, wanted } from '../e2e/picture';
 
 interface State {
   name: string;
@@ -136,7 +136,8 @@ const STATES: State[] = [
       await page.getByRole('radio', { name: 'Advanced configuration' }).click();
       await page.locator('.cm-content').waitFor();
       await page.locator('.cm-line', { hasText: 'timeout="30s"' }).first().click();
-      for (const key of ['End', 'ArrowLeft', 'ArrowLeft', 'ArrowLeft']) await page.keyboard.press(key);
+      // Twice: on a phone the line is wrapped.
+      for (const key of ['End', 'End', 'ArrowLeft', 'ArrowLeft', 'ArrowLeft']) await page.keyboard.press(key);
       await page.keyboard.type(' minutes');
       await page.locator('.faults li').first().waitFor();
     },

@@ -13,8 +13,8 @@ export function Information({ module, view }: { module: ModuleOverview; view: No
     <div class="columns">
       <NodeCard node={view.name} />
       <ModuleCard module={module} />
-      <Ports module={module.module} node={view.name} />
       {module.mode === 'farm' && <Owner module={module.module} node={view.name} />}
+      <Ports module={module.module} node={view.name} />
     </div>
   );
 }
@@ -120,7 +120,7 @@ function Owner({ module, node }: { module: string; node: string }) {
     setBusy(false);
   };
   return (
-    <Card title={t('owner.title')} icon="search" class="wide" flush>
+    <Card title={t('owner.title')} icon="search" class={answer ? 'wide' : ''} flush>
       <form class="owner-form" onSubmit={(e) => void ask(e)}>
         <Field label={t('owner.client')} error={bad ? t('owner.bad') : null}>
           {(props) => <TextInput {...props} value={client} onValue={setClient} placeholder="192.168.1.20" required />}
