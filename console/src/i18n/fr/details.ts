@@ -113,7 +113,7 @@ export const details: Record<keyof typeof en, string> = {
   'info.port': 'Port',
   'owner.title': 'Quel nœud répond à un client ?',
   'owner.client': 'Adresse IP du client',
-  'owner.port': 'Son port, s’il est connu',
+  'owner.port': 'Port, si connu',
   'owner.ask': 'Chercher',
   'owner.bad': 'Saisissez une adresse IP',
   'owner.group': 'Groupe',
