@@ -3,17 +3,18 @@
 use super::problem::Problem;
 use super::remote::server as remote;
 use actix_web::HttpMessage;
-use actix_web::body::MessageBody;
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Longest body of an ordinary request, bytes.
@@ -26,6 +27,9 @@ pub(super) const LARGE: usize = 66 << 20;
 const TIME: Duration = Duration::from_secs(20);
 /// Whoever sends less in [`TIME`] is let go.
 const SLOWEST: usize = 256 << 10;
+
+/// Requests at a time on one connection: HTTP/2 has many, and counts them until their answers have ended.
+const AT_ONCE: usize = 100;
 
 /// Bodies of more than this need one of the [`ROOMS`], bytes.
 const SMALL: usize = 1 << 20;
@@ -44,11 +48,55 @@ fn most(path: &str) -> usize {
     }
 }
 
-/// Bounds the size of a body and the time in which it comes.
+/// The requests of a connection.
+struct Connection(Arc<Semaphore>);
+
+/// For `HttpServer::on_connect`: begins to count the requests of a connection.
+pub(super) fn on_connect(data: &mut Extensions) {
+    data.insert(Connection(Arc::new(Semaphore::new(AT_ONCE))));
+}
+
+/// A place among the requests of a connection.
+fn place(connection: Option<&Connection>) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    // Only a test has no connection.
+    let Some(Connection(places)) = connection else { return Ok(None) };
+    places.clone().try_acquire_owned().map(Some).map_err(|_| {
+        let why = format!("this connection has {AT_ONCE} requests under way: end some");
+        Problem::too_many(why, Duration::from_secs(1))
+    })
+}
+
+/// The body of an answer, which keeps the place of its request.
+struct Held {
+    body: BoxBody,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl MessageBody for Held {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(cx)
+    }
+}
+
+/// Whether there may be a body that does not say how long it is.
+fn unannounced(request: &ServiceRequest) -> bool {
+    let of_stream =
+        request.version() == Version::HTTP_2 && [Method::POST, Method::PUT].contains(request.method());
+    of_stream || request.headers().contains_key("Transfer-Encoding")
+}
+
+/// Bounds the requests of a connection, the size of a body and the time in which it comes.
 pub(super) async fn bound(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
+    let place = place(request.conn_data::<Connection>())?;
     let most = most(request.path());
     let announced =
         request.headers().get("Content-Length").and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
@@ -61,7 +109,7 @@ pub(super) async fn bound(
     }
     // A body that does not say how long it is may be as long as it may. Who is not let in gives the
     // room back at once: nothing is read for him.
-    let unknown = announced.is_none() && request.headers().contains_key("Transfer-Encoding");
+    let unknown = announced.is_none() && unannounced(&request);
     let large = unknown || announced.is_some_and(|length| length > SMALL);
     // The tunnel bounds its uploads itself.
     let _room = if large && most > SMALL && !request.path().starts_with(remote::PATH) {
@@ -76,7 +124,8 @@ pub(super) async fn bound(
     let bounded =
         Bounded { payload, left: most, received: 0, until: Box::pin(sleep_until(now + TIME)), begun: now };
     request.set_payload(Payload::Stream { payload: Box::pin(bounded) });
-    next.call(request).await
+    let answer = next.call(request).await?;
+    Ok(answer.map_body(|_, body| Held { body: body.boxed(), _place: place }))
 }
 
 /// A body within its limits.
@@ -132,6 +181,20 @@ mod tests {
         assert_eq!(most("/api/v1/cluster"), TEXT);
         assert_eq!(most("/api/v1/rcmd"), ORDINARY);
         assert_eq!(most("/archive"), ORDINARY);
+    }
+
+    #[test]
+    fn a_connection_has_so_many_requests_until_their_answers_end() {
+        let mut data = Extensions::new();
+        on_connect(&mut data);
+        let connection = data.get::<Connection>();
+        let mut held: Vec<Held> = (0..AT_ONCE)
+            .map(|_| Held { body: BoxBody::new(()), _place: place(connection).unwrap() })
+            .collect();
+        assert_eq!(place(connection).unwrap_err().status(), StatusCode::TOO_MANY_REQUESTS);
+        held.pop();
+        assert!(place(connection).unwrap().is_some());
+        assert!(place(None).unwrap().is_none());
     }
 
     #[tokio::test]

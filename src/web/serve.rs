@@ -30,6 +30,8 @@ const CONNECTIONS: usize = 2048;
 const BACKLOG: i32 = 1024;
 /// Time for the head of a request: a slow client is let go.
 const HEAD: Duration = Duration::from_secs(10);
+/// What a body over HTTP/2 may send before it is read, bytes; a connection four times as much.
+const WINDOW: u32 = 256 << 10;
 /// A connection without a request is closed after that time.
 const KEPT: Duration = Duration::from_secs(75);
 /// How long requests may go on after SIGTERM, seconds. Event streams never end by themselves.
@@ -131,12 +133,17 @@ pub fn server(
             .configure(configure)
             .default_service(web::to(unknown))
     })
-    .on_connect(tls::on_connect)
+    .on_connect(|connection, data| {
+        tls::on_connect(connection, data);
+        limits::on_connect(data);
+    })
     .workers(WORKERS)
     .max_connections(CONNECTIONS)
     // Who hangs up is not waited for: the answer may be a stream of hours.
     .h1_allow_half_closed(false)
     .client_request_timeout(HEAD)
+    .h2_initial_window_size(WINDOW)
+    .h2_initial_connection_window_size(4 * WINDOW)
     .client_disconnect_timeout(Duration::from_secs(2))
     .keep_alive(KEPT)
     .shutdown_timeout(GRACE);

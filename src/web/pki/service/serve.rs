@@ -4,9 +4,11 @@ use super::door::{self, Door};
 use super::{NAME, READY, Running, Setup, lock};
 use crate::config::paths::Paths;
 use crate::node::level;
+use crate::web::limits;
 use crate::web::pki::files::Tree;
 use crate::web::pki::{PkiError, Purpose, authority, certificate};
 use crate::web::tls::Identity;
+use actix_web::middleware::from_fn;
 use actix_web::rt::System;
 use actix_web::{App, HttpServer, web};
 use std::fs::File;
@@ -54,8 +56,10 @@ fn serve(paths: &Paths) -> Result<(), PkiError> {
     let door = web::Data::new(Door::new(tree, &setup.password)?);
     let failed = |e: std::io::Error| PkiError::Start(e.to_string());
     System::new().block_on(async move {
-        let app = move || App::new().app_data(door.clone()).configure(door::routes);
+        let app =
+            move || App::new().app_data(door.clone()).wrap(from_fn(limits::bound)).configure(door::routes);
         let server = HttpServer::new(app)
+            .on_connect(|_, data| limits::on_connect(data))
             .workers(1)
             .max_connections(MOST_CONNECTIONS)
             .client_request_timeout(REQUEST_TIMEOUT)
