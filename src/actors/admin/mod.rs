@@ -77,6 +77,8 @@ struct Inner {
     seen: RefCell<view::Seen>,
     /// One change of the configuration at a time.
     turn: Mutex<()>,
+    /// What the `state` scripts that run now will say.
+    scripts: RefCell<observe::Scripts>,
     /// The other nodes are to be told something else.
     news: Notify,
     /// Consoles are to be shown something else.

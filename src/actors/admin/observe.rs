@@ -12,7 +12,9 @@ use crate::node::level::Level;
 use crate::store::CommandEntry;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Lines of the command log that are shown.
 const COMMANDS: u32 = 1000;
@@ -20,6 +22,9 @@ const COMMANDS: u32 = 1000;
 const GATHER: Duration = Duration::from_millis(100);
 /// Lines in one piece of an answer.
 pub(super) const BATCH: usize = 200;
+
+/// What the scripts that run will say, by module: none yet, or their output if they have one.
+pub(super) type Scripts = BTreeMap<ModuleName, watch::Receiver<Option<Option<String>>>>;
 
 /// `2024-02-13 09:03:12`, local time.
 pub(super) fn date(time: Timestamp) -> String {
@@ -78,13 +83,38 @@ impl Admin {
     async fn report(&self, module: &ModuleName, verbose: bool) -> Result<StateReport, AdminError> {
         let mut report = self.resources(module, verbose).await?;
         if verbose {
-            let (paths, name) = (self.0.paths.clone(), module.clone());
-            // A script that fails must not hide the state.
-            report.script = off(move || configure::ask(&paths, &name, "state"))
-                .await?
-                .unwrap_or_else(|error| Some(error.to_string()));
+            report.script = self.state_script(module).await;
         }
         Ok(report)
+    }
+
+    /// What the `state` script of a module says. It runs once at a time: one that runs answers everybody who
+    /// asks meanwhile, however many they are.
+    async fn state_script(&self, module: &ModuleName) -> Option<String> {
+        let running = self.0.scripts.borrow().get(module).cloned();
+        let mut said = running.unwrap_or_else(|| self.run_state_script(module));
+        // Without an answer the daemon ends.
+        said.wait_for(Option::is_some).await.ok().and_then(|said| said.clone().flatten())
+    }
+
+    /// Runs it to its end, also when nobody waits for it any more.
+    fn run_state_script(&self, module: &ModuleName) -> watch::Receiver<Option<Option<String>>> {
+        let (sender, receiver) = watch::channel(None);
+        self.0.scripts.borrow_mut().insert(module.clone(), receiver.clone());
+        let (admin, module) = (self.clone(), module.clone());
+        actix::spawn(async move {
+            let (paths, name) = (admin.0.paths.clone(), module.clone());
+            // A script that fails must not hide the state.
+            let said = match off(move || configure::ask(&paths, &name, "state")).await {
+                Ok(Ok(said)) => said,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            // Who asks from now on wants another run.
+            admin.0.scripts.borrow_mut().remove(&module);
+            sender.send_replace(Some(said));
+        });
+        receiver
     }
 
     /// State of a configured module, with its resources if `verbose`.

@@ -126,6 +126,7 @@ fn begin(paths: Paths) -> Result<(Admin, mpsc::Receiver<ClusterEvent>), StartErr
         cluster_info: RefCell::new(None),
         slots: RefCell::new(BTreeMap::new()),
         seen: RefCell::default(),
+        scripts: RefCell::default(),
         turn: Mutex::new(()),
         news: Notify::new(),
         stirred: watch::Sender::new(()),
