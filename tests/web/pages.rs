@@ -56,3 +56,18 @@ async fn every_answer_has_the_headers_that_protect() {
         assert!(!answer.headers().contains_key("strict-transport-security"));
     }
 }
+
+#[tokio::test]
+async fn the_page_of_the_api_sends_the_token_of_the_session() {
+    let service = Service::with_roles();
+    let page = service.get("/swagger-ui/index.html").await;
+    assert_eq!(page.status(), StatusCode::OK);
+    assert!(page.text().await.unwrap().contains("swagger-initializer.js"));
+    let script = service.get("/swagger-ui/swagger-initializer.js").await;
+    assert!(script.headers()["content-type"].to_str().unwrap().starts_with("text/javascript"));
+    let script = script.text().await.unwrap();
+    assert!(script.contains("requestInterceptor") && script.contains("X-SafeKit-CSRF"), "{script}");
+    // The document is where the script says.
+    let document: serde_json::Value = service.get("/api/v1/openapi.json").await.json().await.unwrap();
+    assert!(document["info"]["description"].as_str().unwrap().contains("Authorize"));
+}

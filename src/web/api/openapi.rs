@@ -4,7 +4,7 @@ use super::{ENDPOINTS, NODE, ROOT, cluster, control, files, module, node, observ
 use crate::web::problem::Problem;
 use crate::web::{events, session};
 use actix_web::http::Method;
-use actix_web::web;
+use actix_web::{HttpResponse, web};
 use std::sync::LazyLock;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{
@@ -18,7 +18,7 @@ use utoipa_swagger_ui::SwaggerUi;
 #[openapi(
     info(
         title = "SafeKit",
-        description = "High availability modules of a cluster. Every path below /api/v1 asks this node; with /api/v1/nodes/{node} before the rest it asks another node of the cluster through this one. Errors are problem documents (RFC 9457)."
+        description = "High availability modules of a cluster. Every path below /api/v1 asks this node; with /api/v1/nodes/{node} before the rest it asks another node of the cluster through this one. Errors are problem documents (RFC 9457).\n\nTo try it out, log in to the [console](/console/) in this browser: the page then acts as that user, and adds the header X-SafeKit-CSRF itself. Or press Authorize and give a token, or a name and password."
     ),
     tags(
         (name = "session", description = "Logging in and out"),
@@ -55,9 +55,15 @@ pub fn document() -> &'static utoipa::openapi::OpenApi {
 /// Adds the document and the pages that show it (WEB-08). They need no login: they are the same for everybody.
 pub fn describe(config: &mut web::ServiceConfig) {
     config.service(web::redirect("/swagger-ui", "/swagger-ui/index.html"));
+    config.route("/swagger-ui/swagger-initializer.js", web::get().to(initializer));
     config.service(
         SwaggerUi::new("/swagger-ui/{_:.*}").url(format!("{ROOT}/openapi.json"), document().clone()),
     );
+}
+
+/// How the page begins. What it sends carries the token of the session, which no page can know before.
+async fn initializer() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(include_str!("swagger.js"))
 }
 
 fn make() -> utoipa::openapi::OpenApi {
