@@ -49,6 +49,7 @@ impl Request {
         match self {
             Request::Ping => (Monitor, "ping"),
             Request::Session(_) => (Monitor, "session"),
+            Request::Token(_) => (Admin, "token"),
             Request::Level { .. } => (Monitor, "level"),
             Request::State { .. } => (Monitor, "state"),
             Request::Wait { .. } => (Monitor, "waitstate"),

@@ -1,7 +1,7 @@
 //! What a request says about itself: its module, its line in the command log, its limits.
 
 use super::options::{
-    BootOp, ClusterSource, FirewallOp, InstallSource, RescueRequest, RfsRequest, WebserverOp,
+    BootOp, ClusterSource, FirewallOp, InstallSource, RescueRequest, RfsRequest, TokenEvent, WebserverOp,
 };
 use super::request::Request;
 use crate::fsm::command::Command;
@@ -12,6 +12,8 @@ use std::path::{Component, Path};
 
 /// Longest identity or user, bytes.
 const MOST_NAME: usize = 64;
+/// Longest name of a token, bytes: 100 characters.
+const MOST_TOKEN: usize = 400;
 /// Longest value of a resource, bytes.
 const MOST_VALUE: usize = 1024;
 /// Longest message of `printi` and `printe`, bytes.
@@ -75,6 +77,7 @@ impl Request {
             Request::Control { module, command, identity, user } => {
                 return Some(control_line(module, *command, identity.as_deref(), remote.or(user.as_deref())));
             }
+            Request::Token(event) => token_line(event),
             Request::Clean { what, .. } => format!("clean {}", format!("{what:?}").to_lowercase()),
             Request::ModuleInstall { id, reinstall, source, .. } => install_line(*id, *reinstall, source),
             Request::Rfs { request, .. } => rfs_line(request)?,
@@ -121,6 +124,9 @@ impl Request {
                 check_uid(uid)
             }
             Request::Rescue { request, .. } => rescue(request),
+            Request::Token(TokenEvent::Created { name, .. } | TokenEvent::Revoked { name }) => {
+                printable("name of the token", name, MOST_TOKEN)
+            }
             Request::Loop { identity, .. } => optional("identity", identity),
             Request::Print { text, .. } => printable("message", text, MOST_TEXT),
             Request::ModuleInstall { source, if_signature, .. } => {
@@ -136,6 +142,13 @@ impl Request {
             Request::ConfigurationRestore { name, .. } => file("configuration", name),
             _ => Ok(()),
         }
+    }
+}
+
+fn token_line(event: &TokenEvent) -> String {
+    match event {
+        TokenEvent::Created { name, role, days } => format!("token create {name} {role} {days} days"),
+        TokenEvent::Revoked { name } => format!("token revoke {name}"),
     }
 }
 

@@ -27,7 +27,7 @@ pub use content::{
 pub use farm::{BitmapRow, FarmReport, OwnerRow};
 pub use options::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,
-    RescueRequest, RfsRequest, SessionEvent, Until, WebserverOp,
+    RescueRequest, RfsRequest, SessionEvent, TokenEvent, Until, WebserverOp,
 };
 pub use overview::{
     AddressRow, ClusterOverview, ClusterReport, ModuleOverview, NodeRow, Overview, ProgressReport, ShareRow,

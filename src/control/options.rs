@@ -1,5 +1,6 @@
 //! The words of requests: what to wait for, what to clean, where something comes from.
 
+use super::access::Access;
 use crate::fsm::state::Role;
 use crate::ids::{ModuleId, ModuleName};
 use crate::node::rfssync::Policy;
@@ -179,6 +180,26 @@ pub enum FirewallOp {
     Add,
     /// Close them.
     Del,
+}
+
+/// What an administrator did with a token of the web service (MSG-CMD-01).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenEvent {
+    /// He has made one.
+    Created {
+        /// Its name.
+        name: String,
+        /// Its role.
+        role: Access,
+        /// Days that it lives.
+        days: u32,
+    },
+    /// He has revoked one.
+    Revoked {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// What happened at the door of the web service.

@@ -2,7 +2,7 @@
 
 use super::options::{
     BootOp, CleanWhat, ClusterSource, FirewallOp, InstallSource, LogChoice, LoopOp, PortsOf, PrintLevel,
-    RescueRequest, RfsRequest, SessionEvent, Until, WebserverOp,
+    RescueRequest, RfsRequest, SessionEvent, TokenEvent, Until, WebserverOp,
 };
 use crate::fsm::command::Command;
 use crate::fsm::resource::{ResourceName, Value};
@@ -86,6 +86,8 @@ pub enum Request {
         /// Go on with new lines until the client hangs up.
         follow: bool,
     },
+    /// Note in the command log what is done with tokens of the web service.
+    Token(TokenEvent),
     /// Note in the command log who logs in to the web service; it is asked on behalf of that user.
     Session(SessionEvent),
     /// Why a module is in its state, and what to do.

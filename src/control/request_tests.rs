@@ -26,6 +26,7 @@ fn request() -> impl Strategy<Value = Request> {
         }),
         proptest::option::of(module()).prop_map(|module| Request::Watch { module }),
         proptest::option::of(module()).prop_map(|module| Request::ConfCheckText { module }),
+        ".{0,300}".prop_map(|name| Request::Token(TokenEvent::Revoked { name })),
         any::<(Option<u32>, bool)>().prop_map(|(count, follow)| Request::CmdLog { count, follow }),
     ]
 }
@@ -45,6 +46,7 @@ proptest! {
                 prop_assert!(!name.starts_with('/') && !name.split('/').any(|part| part == ".."));
                 prop_assert!(!line.chars().any(char::is_control));
             }
+            Request::Token(_) if accepted => prop_assert!(!line.chars().any(char::is_control)),
             Request::Log { before, follow, .. } => prop_assert_eq!(accepted, !(*follow && before.is_some())),
             _ => {}
         }

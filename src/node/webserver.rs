@@ -87,6 +87,7 @@ fn start(manager: &Manager, paths: &Paths) -> Result<(), WebserverError> {
 /// # Errors
 /// httpd.conf is wrong.
 pub fn port(paths: &Paths) -> Result<u16, SettingsError> {
-    let settings = Settings::read(&paths.httpd_conf())?;
-    Ok(if paths.https_switch().exists() { settings.https_port } else { settings.http_port })
+    let (settings, https) = (Settings::read(&paths.httpd_conf())?, paths.https_switch().exists());
+    settings.check_https(https)?;
+    Ok(if https { settings.https_port } else { settings.http_port })
 }

@@ -63,7 +63,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 }
 
 async fn show(request: HttpRequest, web: Data<Web>) -> Result<HttpResponse, Problem> {
-    if !web.settings.open_metrics {
+    // Without login everybody may look, whatever name a load balancer or Prometheus has for this node.
+    if !web.settings.open_metrics && web.auth.everybody().is_none() {
         Principal::from_request(&request, &mut Payload::None).await?.require(Access::Monitor)?;
     }
     let mut last = web.figures.0.last.lock().await;

@@ -11,6 +11,7 @@ pub mod auth;
 pub mod events;
 mod headers;
 mod here;
+mod hosts;
 mod limits;
 mod logs;
 mod metrics;
@@ -33,12 +34,14 @@ pub use logs::LogFile;
 pub use serve::{WebError, configure, run, server};
 
 use crate::config::paths::Paths;
+use crate::control::Access;
 use ask::Asker;
 use auth::Auth;
 use auth::certificates::CertificateUsers;
 use auth::limit::Limits;
-use auth::tokens::{self, Tokens};
+use auth::tokens::{self, Bearer, Maker, TokenError, TokenRow, Tokens};
 use here::Here;
+use hosts::Hosts;
 use metrics::Figures;
 use remote::target::Service;
 use sessions::{Secret, Sessions};
@@ -76,6 +79,7 @@ pub struct Web {
     /// What a page sends when there is no login.
     page: Secret,
     here: Here,
+    hosts: Arc<Hosts>,
     audit: Arc<audit::Audit>,
     figures: Figures,
 }
@@ -83,7 +87,7 @@ pub struct Web {
 impl Web {
     /// The state of a server with these settings.
     pub fn new(paths: Paths, settings: Settings, https: bool) -> Result<Web, WebError> {
-        let auth = Auth::new(&paths, &settings)?;
+        let auth = Auth::new(&paths, &settings, https)?;
         let port = if https { settings.https_port } else { settings.http_port };
         let asker = Asker::new(&paths, Service { https, port });
         let watch = Arc::new(CertificateWatch::new(paths.clone(), https));
@@ -93,6 +97,7 @@ impl Web {
             certificates: (https && settings.client_certificates).then(users),
             tokens,
             paths: Arc::new(paths),
+            hosts: Arc::new(Hosts::new(&settings.server_names)),
             settings: Arc::new(settings),
             sessions: Arc::default(),
             here: Here::default(),
@@ -114,18 +119,43 @@ impl Web {
         self.here.node().unwrap_or_default()
     }
 
+    /// A token, unless who made it is a user of the file who could not make it any more.
+    fn token(&self, found: impl FnOnce() -> Option<Bearer>) -> Option<Bearer> {
+        found().filter(|bearer| self.vouched(bearer.maker.as_ref(), bearer.role))
+    }
+
+    /// Whether the maker of a token may still what it may. Only users of the file can be asked for.
+    fn vouched(&self, maker: Option<&Maker>, role: Access) -> bool {
+        match (&*self.auth, maker) {
+            (Auth::File(users), Some(Maker { user, method })) if method == Auth::FILE => {
+                users.role(user).flatten().is_some_and(|has| has >= role)
+            }
+            _ => true,
+        }
+    }
+
+    /// The tokens of this node, for administrators.
+    fn token_rows(&self) -> Result<Vec<TokenRow>, TokenError> {
+        let mut rows = self.tokens.list()?;
+        for row in &mut rows {
+            row.works = self.vouched(row.maker.as_ref(), row.role);
+        }
+        Ok(rows)
+    }
+
     /// Whether somebody whose request goes on may still have it: his session counts as used by it.
-    pub fn still_valid(&self, principal: &principal::Principal) -> bool {
+    pub async fn still_valid(&self, principal: &principal::Principal) -> bool {
         let at_login = match &principal.how {
             principal::How::Session(key) => match self.sessions.touch(*key, Instant::now()) {
-                Some(session) => session.access,
+                Some(session) => {
+                    self.auth.refresh(&session.user).await;
+                    session.access
+                }
                 None => return false,
             },
             principal::How::Token(key) => {
-                return self
-                    .tokens
-                    .still(key, tokens::now())
-                    .is_some_and(|access| access >= principal.access);
+                let now = self.token(|| self.tokens.still(key, tokens::now()));
+                return now.is_some_and(|bearer| bearer.role >= principal.access);
             }
             principal::How::Certificate(shown) => {
                 let now = self.certificates.as_ref().and_then(|users| users.login(shown).access);

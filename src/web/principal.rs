@@ -4,6 +4,7 @@ use super::Web;
 use super::audit;
 use super::auth::tokens::{self, Bearer};
 use super::auth::{self, AuthError, Login};
+use super::hosts;
 use super::problem::Problem;
 use super::session::COOKIE;
 use super::sessions::{Key, Secret};
@@ -90,7 +91,7 @@ impl FromRequest for Principal {
         Box::pin(async move {
             let web = web_of(&request)?;
             let identity = identify(&web, &request).await?;
-            let identity = identity.ok_or_else(|| Problem::unauthorized("log in first"))?;
+            let identity = identity.ok_or_else(|| Problem::unauthorized(web.auth.invitation()))?;
             genuine(&web, &request, Some(&identity))?;
             let Identity { user, access, address, how, .. } = identity;
             let Some(access) = access else {
@@ -134,6 +135,7 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
     }
     let session = request.cookie(COOKIE).and_then(|c| web.sessions.find(c.value(), Instant::now()));
     if let Some((key, session)) = session {
+        web.auth.refresh(&session.user).await;
         let Some(access) = web.auth.still(&session.user, session.access) else {
             web.sessions.end(key);
             return Ok(None);
@@ -147,7 +149,9 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
         let how = How::Certificate(shown.clone());
         return Ok(Some(Identity { user, access, address, how, csrf: Some(web.page.clone()) }));
     }
-    Ok(web.auth.everybody().map(|access| Identity {
+    let Some(access) = web.auth.everybody() else { return Ok(None) };
+    web.hosts.check(&web.asker, request).await?;
+    Ok(Some(Identity {
         user: "web".to_owned(),
         access: Some(access),
         address,
@@ -158,11 +162,11 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
 
 /// The owner of a token. Nobody guesses one: attempts are held up so that they do not fill the log.
 fn bearer(web: &Web, token: &str, address: IpAddr) -> Result<Identity, Problem> {
-    let Some(found) = web.tokens.find(token, tokens::now()) else {
+    let Some(found) = web.token(|| web.tokens.find(token, tokens::now())) else {
         web.limits
             .attempt("token", address, Instant::now())
             .map_err(|wait| refused(AuthError::Slower(wait)))?;
-        let why = "this token is unknown, revoked or has expired";
+        let why = "this token is unknown, revoked or has expired, or who made it has its role no more";
         audit::refused(web, "token", address, &why);
         return Err(Problem::unauthorized(why));
     };
@@ -176,7 +180,8 @@ fn bearer(web: &Web, token: &str, address: IpAddr) -> Result<Identity, Problem> 
         });
     }
     let Bearer { name, role, key, .. } = found;
-    Ok(Identity { user: name, access: Some(role), address, how: How::Token(key), csrf: None })
+    let user = format!("{}{name}", tokens::LABEL);
+    Ok(Identity { user, access: Some(role), address, how: How::Token(key), csrf: None })
 }
 
 /// Checks a password within the limits, and leaves a line about it.
@@ -201,12 +206,14 @@ pub async fn log_in(web: &Web, user: &str, password: &str, address: IpAddr) -> R
     checked
 }
 
-/// A refused login as an answer.
+/// A refused login as an answer. Whoever asks is nobody yet: why the users cannot be checked is in the log.
 pub fn refused(why: AuthError) -> Problem {
     let detail = why.to_string();
     match why {
         AuthError::Slower(wait) => Problem::too_many(detail, wait),
-        AuthError::Unavailable(_) => Problem::unavailable(detail),
+        AuthError::Unavailable(_) => Problem::unavailable(
+            "names and passwords cannot be checked now: an administrator finds the reason in SAFEVAR/httpd.log",
+        ),
         AuthError::Wrong | AuthError::NoPassword => Problem::unauthorized(detail),
     }
 }
@@ -232,7 +239,7 @@ pub fn genuine(web: &Web, request: &HttpRequest, identity: Option<&Identity>) ->
     let text = |name: &str| request.headers().get(name).map(|v| v.to_str().unwrap_or_default());
     if let Some(origin) = text("Origin") {
         let host = origin.split_once("://").map(|(_, host)| host);
-        if host.is_none() || host != text("Host").or(request.uri().authority().map(|a| a.as_str())) {
+        if host.is_none() || host != hosts::asked(request) {
             return Err(Problem::forbidden("this request comes from a page of another site"));
         }
     }

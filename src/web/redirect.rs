@@ -42,7 +42,7 @@ async fn over(request: HttpRequest, web: web::Data<Web>) -> HttpResponse {
 }
 
 /// The name or address of a `Host` header, without its port.
-fn host(header: &str) -> Option<&str> {
+pub(super) fn host(header: &str) -> Option<&str> {
     let host = match header.strip_prefix('[') {
         Some(rest) => &header[..rest.find(']')? + 2],
         None => header.split(':').next()?,

@@ -7,6 +7,7 @@ use super::{audit, auth};
 use crate::control::Access;
 use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -26,7 +27,7 @@ pub struct SessionReport {
     pub role: Option<Access>,
     /// What to send in the header `X-SafeKit-CSRF` with everything that changes something.
     pub csrf: Option<String>,
-    /// How one can log in here: `password`, `openid`, or `none` is needed.
+    /// How one can log in here: `password`, `openid`, `certificate` for nothing else, or `none` is needed.
     pub methods: Vec<&'static str>,
     /// Name of this node in the cluster.
     pub node: Option<String>,
@@ -48,12 +49,16 @@ pub struct Credentials {
     pub password: String,
 }
 
-/// Who is logged in. Never refused.
+/// Who is logged in. Refused only to who asks a service without login by a name that is not its own.
 #[utoipa::path(get, path = "/session", tag = "session", responses((status = 200, body = SessionReport)))]
 pub async fn show(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let web = web_of(&request)?;
-    // Whose password is wrong is nobody here.
-    let identity = identify(&web, &request).await.unwrap_or(None);
+    let identity = match identify(&web, &request).await {
+        // A page of another site, by its own name, must not even learn that.
+        Err(problem) if problem.status() == StatusCode::MISDIRECTED_REQUEST => return Err(problem),
+        // Whose password is wrong is nobody here.
+        found => found.unwrap_or(None),
+    };
     Ok(HttpResponse::Ok().json(report(&web, &request, identity)))
 }
 
@@ -123,6 +128,10 @@ fn report(web: &Web, request: &HttpRequest, identity: Option<Identity>) -> Sessi
             (Some(who.user.clone()), who.access, csrf)
         }
     };
+    let mut warnings = web.warnings();
+    if role == Some(Access::Admin) {
+        warnings.extend(web.auth.trouble());
+    }
     SessionReport {
         authenticated: identity.is_some(),
         user,
@@ -132,6 +141,6 @@ fn report(web: &Web, request: &HttpRequest, identity: Option<Identity>) -> Sessi
         node: web.here.node(),
         version: env!("CARGO_PKG_VERSION"),
         https: request.app_config().secure(),
-        warnings: web.warnings(),
+        warnings,
     }
 }

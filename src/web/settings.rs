@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: u64 = 1 << 20;
 
 /// Names that may be defined.
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 26] = [
     "httpport",
     "httpsport",
     "usefile",
@@ -22,6 +22,7 @@ const NAMES: [&str; 25] = [
     "LogLevel",
     "accesslog",
     "openmetrics",
+    "servernames",
     "binddn",
     "bindpwd",
     "searchurl",
@@ -49,6 +50,12 @@ pub enum SettingsError {
         /// Why.
         source: std::io::Error,
     },
+    /// It lets everybody in, and HTTPS is on.
+    #[error(
+        "{}: without usefile, useldap or useopenid everybody is let in, which is for HTTP only: define one of them or clientcertificates, or remove ssl/httpd.webconsolessl.conf",
+        .0.display()
+    )]
+    OpenHttps(PathBuf),
     /// A line of it is wrong.
     #[error("{}:{line}: {what}", file.display())]
     Line {
@@ -73,7 +80,7 @@ pub struct Define {
 /// Who may log in, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Everybody, with this role and without login (WEB-45).
+    /// Everybody, with this role and without login (WEB-45); with HTTPS nobody but who shows a certificate.
     Nobody(Access),
     /// The users of user.conf.
     File,
@@ -102,6 +109,8 @@ pub struct Settings {
     pub access_log: bool,
     /// Whether `/metrics` needs no login.
     pub open_metrics: bool,
+    /// Names by which this service is asked besides those of the node and its cluster.
+    pub server_names: Vec<String>,
     defines: BTreeMap<String, Define>,
 }
 
@@ -126,6 +135,16 @@ impl Settings {
         let wrong = |(line, what)| SettingsError::Line { file: file.to_owned(), line, what };
         let defines = defines(text, &NAMES).map_err(wrong)?;
         Settings::of(file, defines).map_err(wrong)
+    }
+
+    /// Refuses a service with HTTPS that nobody needs to log in to (WEB-45).
+    pub fn check_https(&self, https: bool) -> Result<(), SettingsError> {
+        match self.method {
+            Method::Nobody(_) if https && !self.client_certificates => {
+                Err(SettingsError::OpenHttps(self.file.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What is defined under a name, if it is.
@@ -153,6 +172,7 @@ impl Settings {
             log_level: log_level(&defines)?,
             access_log: defines.contains_key("accesslog"),
             open_metrics: defines.contains_key("openmetrics"),
+            server_names: defines.get("servernames").map(words).unwrap_or_default(),
             defines,
         })
     }
@@ -205,6 +225,12 @@ fn defines(text: &str, names: &[&str]) -> Result<BTreeMap<String, Define>, (usiz
         }
     }
     Ok(defines)
+}
+
+/// The words of a value, with blanks or commas between.
+fn words(define: &Define) -> Vec<String> {
+    let words = define.value.split([' ', '\t', ',']).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
 }
 
 fn unquoted(value: &str) -> Result<String, String> {
@@ -291,7 +317,9 @@ mod tests {
             ("Define httpcontrol", Access::Control),
             ("Define httpadmin", Access::Admin),
         ] {
-            assert_eq!(parse(text).unwrap().method, Method::Nobody(access), "{text}");
+            let read = parse(text).unwrap();
+            assert_eq!(read.method, Method::Nobody(access), "{text}");
+            assert!(read.check_https(false).is_ok() && read.check_https(true).is_err(), "{text}");
         }
     }
 
@@ -301,6 +329,9 @@ mod tests {
         assert_eq!(read.define("bindpwd").unwrap().value, "two words");
         assert_eq!(read.define("OIDCScope").unwrap().value, "openid email");
         assert!(!format!("{read:?}").contains("two words"), "a password in a debug text");
+        let names = parse("Define servernames \"ha.example.com, ha\"").unwrap().server_names;
+        assert_eq!(names, ["ha.example.com", "ha"]);
+        assert!(parse("Define clientcertificates").unwrap().check_https(true).is_ok());
     }
 
     #[test]

@@ -109,6 +109,9 @@ fn w_11b_certificates_from_the_ca_server() {
         let url = format!("https://{address}:9453");
         let found = eventually(&url, || session(client, &url, &trust));
         assert_eq!((&found["authenticated"], &found["https"]), (&false.into(), &true.into()), "{found}");
+        let version =
+            client.sh(&format!("curl -sS -m 10 {trust} -o /dev/null -w '%{{http_version}}' {url}/"));
+        assert_eq!(version.stdout, "2", "browsers have many requests on one connection");
         let over =
             client.sh(&format!("curl -sS -m 10 -o /dev/null -w '%{{redirect_url}}' http://{address}:9010/"));
         assert!(over.stdout.starts_with(&format!("https://{address}:9453/")), "{over:?}");
@@ -178,6 +181,34 @@ fn t_7_2_3_back_to_http_and_users_with_certificates() {
     {
         let found = session(client, https, &shown(user)).unwrap_or_default();
         assert_eq!((&found["user"], &found["role"]), (&name.into(), &role.into()), "{found}");
+    }
+    // Nothing but certificates: who shows none is nobody, whatever role everybody would have over HTTP.
+    let conf = node.inside().safe().join("web/conf/httpd.conf");
+    let before = std::fs::read_to_string(&conf).unwrap_or_else(|e| panic!("{e}"));
+    let set = |text: &str| std::fs::write(&conf, text).unwrap_or_else(|e| panic!("{e}"));
+    set("Define clientcertificates\nDefine httpadmin\n");
+    node.ok(&["webserver", "restart"]);
+    let found = eventually(https, || session(client, https, &trust));
+    assert_eq!((&found["authenticated"], &found["role"]), (&false.into(), &Value::Null), "{found}");
+    let refused =
+        client.sh(&format!("curl -s {trust} -o /dev/null -w '%{{http_code}}' {https}/api/v1/tokens"));
+    assert_eq!(refused.stdout, "401");
+    let found = session(client, https, &shown("user_Admin_boss")).unwrap_or_default();
+    assert_eq!(found["role"], "Admin", "{found}");
+    // Nobody at all would need to log in: refused, and what runs goes on.
+    set("Define httpadmin\n");
+    let refused = node.safekit(&["webserver", "restart"]);
+    assert!(refused.code == 1 && refused.stderr.contains("for HTTP only"), "{refused:?}");
+    assert!(session(client, https, &trust).is_some());
+    set(&before);
+    node.ok(&["webserver", "restart"]);
+    // Health checks are answered on both ports (NET-51): nobody who asks is sent elsewhere.
+    for (url, options) in [(http, ""), (https, trust.as_str())] {
+        let asked = format!("curl -s {options} -w ' %{{http_code}}' {url}/var/modules/mirror/ready.txt");
+        let answered = eventually(url, || {
+            Some(client.sh(&asked).stdout).filter(|said| said.contains("404") || said.contains("200"))
+        });
+        assert_eq!(answered, "NOT FOUND 404", "{url}");
     }
     // A renewed certificate is served without a restart.
     let serial =

@@ -56,6 +56,8 @@ fn i_4_1_4_the_console_is_served_without_rights_of_root() {
     let (status, page) = curl(node1, "-L /");
     assert_eq!(status, 200);
     assert!(page.contains("SafeKit"), "{page}");
+    let (status, page) = curl(node1, "/swagger-ui/index.html");
+    assert!(status == 200 && page.contains("swagger-ui"), "{status} {page}");
     let services = node1.inside().services().unwrap();
     let pid = services.iter().find(|s| s.name == "safewebserver").unwrap().pid.unwrap();
     let status = node1.sh(&format!("cat /proc/{pid}/status")).stdout;
@@ -92,6 +94,11 @@ fn rights_are_given_up_whoever_starts_it() {
 fn w_11a_users_of_the_file_and_their_roles() {
     let cluster = cluster("w_11a");
     let node1 = cluster.node(1);
+    assert_eq!(node1.sh("echo 'another word' | safekit -r webservercfg -passwd").code, 0);
+    eventually("the new password", || (log_in(node1, "admin", "another word").0 == 200).then_some(()));
+    assert_eq!(log_in(node1, "admin", PASSWORD).0, 401, "the old one");
+    assert_eq!(node1.sh(&format!("echo '{PASSWORD}' | safekit -r webservercfg -passwd")).code, 0);
+    eventually("the old one again", || (log_in(node1, "admin", PASSWORD).0 == 200).then_some(()));
     let (status, session) = log_in(node1, "admin", PASSWORD);
     assert_eq!((status, &session["role"]), (200, &json!("Admin")));
     assert_eq!(session["node"], "node1");
@@ -155,6 +162,39 @@ fn w_11c_without_login_the_role_is_that_of_httpd_conf() {
     conf(node1, "httpd.conf", None);
     restart(node1);
     assert_eq!(curl(node1, "/metrics").0, 401);
+}
+
+/// The script waits for a file, and leaves a line each time that it runs.
+#[test]
+fn a_state_script_runs_once_for_all_who_ask() {
+    const ASKS: usize = 6;
+    let cluster = cluster("state_script");
+    let node1 = cluster.node(1);
+    let slow = "#!/bin/sh\necho run >> $SAFEUSERVAR/runs\nuntil [ -e $SAFEUSERVAR/go ]; do sleep 0.05; done\necho said\n";
+    let scripts: Vec<_> = SCRIPTS.into_iter().chain([("state", slow)]).collect();
+    cluster.install_on(&cluster.nodes()[..1], MODULE, &Mirror::default().xml(), &scripts);
+    let dir = format!("$SAFEVAR/modules/{MODULE}");
+    let runs = || node1.sh(&format!("cat {dir}/runs 2>/dev/null | wc -l")).stdout.trim().to_owned();
+    assert_eq!(runs(), "0");
+    let ask = format!("-u 'admin:{PASSWORD}' /api/v1/modules/{MODULE}/state?script=true");
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..ASKS).map(|_| scope.spawn(|| curl(node1, &ask))).collect();
+        // All of them wait in safeadmin.
+        eventually("the first run", || (runs() == "1").then_some(()));
+        eventually("all have asked", || {
+            let connections = node1.sh("ss -xH state connected src '*safeadmin.sock*' | wc -l").stdout;
+            (connections.trim().parse::<usize>().ok()? > ASKS).then_some(())
+        });
+        node1.sh(&format!("touch {dir}/go"));
+        for asked in asked {
+            let (status, text) = asked.join().expect("it has ended");
+            let report: Value = serde_json::from_str(&text).unwrap_or_default();
+            assert_eq!((status, report["script"].as_str().map(str::trim)), (200, Some("said")), "{text}");
+        }
+    });
+    assert_eq!(runs(), "1");
+    assert_eq!(curl(node1, &ask).0, 200);
+    assert_eq!(runs(), "2", "who asks later has a run of his own");
 }
 
 /// `200 OK` or `404 NOT FOUND`, once it is so.

@@ -54,6 +54,35 @@ async fn w_11c_without_login_the_role_is_that_of_httpd_conf() {
 }
 
 #[tokio::test]
+async fn without_login_a_name_of_another_site_finds_nothing() {
+    let service = Service::start("Define httpadmin\nDefine servernames ha.example.com\n", &[]);
+    let ask = async |host: &str, path: &str| {
+        let asked = service.request(Method::GET, path).header("Host", host).send().await.unwrap();
+        (asked.status(), asked.text().await.unwrap())
+    };
+    for host in
+        ["evil.example.com", "evil.example.com:9010", "127.0.0.1.evil.example.com", "localhost.", "x y"]
+    {
+        for path in ["/api/v1/session", "/api/v1/tokens"] {
+            let (status, text) = ask(host, path).await;
+            let own = host == "localhost.";
+            assert_eq!(status == StatusCode::MISDIRECTED_REQUEST, !own, "{host} {path}: {status}");
+            assert!(own || text.contains("Define servernames"), "{text}");
+        }
+        // What load balancers ask for is the same for everybody.
+        assert_eq!(ask(host, "/var/modules/mirror/ready.txt").await.1, "NOT FOUND");
+        assert_eq!(ask(host, "/metrics").await.0, StatusCode::OK);
+    }
+    for host in ["localhost:9010", "10.0.0.9", "[fd00::1]:9010", "HA.example.com"] {
+        assert_eq!(ask(host, "/api/v1/tokens").await.0, StatusCode::OK, "{host}");
+    }
+    // Where there is a login, that is what protects.
+    let service = Service::with_roles();
+    let asked = service.request(Method::GET, "/api/v1/session").header("Host", "any.example.com");
+    assert_eq!(asked.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_cookie_is_for_this_site_and_no_script() {
     let service = Service::with_roles();
     let response = service.log_in("admin", "secret").await;

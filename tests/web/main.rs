@@ -9,6 +9,7 @@ mod input;
 mod login;
 mod pages;
 mod service;
+mod tokens;
 
 use std::time::{Duration, Instant};
 

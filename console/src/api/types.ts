@@ -14,7 +14,7 @@ export interface Session {
   warnings: string[];
 }
 
-export type LoginMethod = 'password' | 'openid' | 'none';
+export type LoginMethod = 'password' | 'openid' | 'certificate' | 'none';
 
 export type ModuleRole = 'STOP' | 'WAIT' | 'ALONE' | 'PRIM' | 'SECOND' | 'UP';
 export type Readiness = 'NotReady' | 'Transient' | 'Ready';
@@ -320,6 +320,10 @@ export interface Certificate {
 export interface TokenRow {
   name: string;
   role: RoleName;
+  /** Unknown of old ones. */
+  maker: { user: string; method: string } | null;
+  /** Not while its maker is gone or has not its role any more. */
+  works: boolean;
   created: string;
   expires: string;
 }

@@ -51,6 +51,23 @@ test('OpenID is offered where it is configured, alone or beside the password', a
   expect(await new LoginPage(w.page).password().count()).toBe(0);
 });
 
+test('an address that somebody else has made shows no text of his', async () => {
+  w.mock.api.settings.methods = ['openid'];
+  await w.page.goto('/console/en/login?error=Call+0123+and+tell+your+password');
+  const notice = w.page.locator('.notice').first();
+  await notice.getByText('Log in again.').waitFor();
+  expect(await w.page.getByText('0123').count()).toBe(0);
+  await w.page.goto('/console/fr/login?error=unverified');
+  await w.page.getByText('votre adresse e-mail').waitFor();
+});
+
+test('where only certificates count, the page says so and asks for nothing', async () => {
+  w.mock.api.settings.methods = ['certificate'];
+  await w.page.goto('/console/en/monitoring');
+  await w.page.getByText('Only browsers with a certificate').waitFor();
+  expect(await new LoginPage(w.page).password().count()).toBe(0);
+});
+
 test('a session that ends brings the login back, and the page after it', async () => {
   await w.login('admin', '/console/en/monitoring/commands');
   await w.page.locator('.table').waitFor();

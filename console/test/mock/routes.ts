@@ -57,7 +57,7 @@ export const moduleRoutes: Route[] = [
     method: 'POST', pattern: '/tokens', needs: 'Admin',
     run: async (call) => {
       const { name, role, days } = await bodyOf<{ name: string; role: 'Monitor'; days: number }>(call);
-      tokens.push({ name, role, created: date(), expires: date(Date.now() + days * 86_400_000) });
+      tokens.push({ name, role, maker: { user: 'admin', method: 'file' }, works: true, created: date(), expires: date(Date.now() + days * 86_400_000) });
       json(call, { token: 'skt_6pQ0m3dXbV8sJ4yWc2uLr9Zt1HnKf7Ga' }, 201);
     },
   },
@@ -85,7 +85,7 @@ export const moduleRoutes: Route[] = [
   { method: 'POST', pattern: '/modules/:module/commands', needs: 'Control', run: of(control) },
 ];
 
-const tokens = [{ name: 'backup-script', role: 'Monitor' as const, created: '2026-02-11 09:14:00', expires: '2027-02-11 09:14:00' }];
+const tokens = [{ name: 'backup-script', role: 'Monitor' as const, maker: { user: 'admin', method: 'file' }, works: true, created: '2026-02-11 09:14:00', expires: '2027-02-11 09:14:00' }];
 
 const USERLOG = `----- 2026-03-02T10:14:10 start_prim
 "Running start_prim WAIT ALONE"

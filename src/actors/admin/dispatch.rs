@@ -10,7 +10,8 @@ impl Admin {
     /// Answers a request; its exit code.
     pub(super) async fn answer(&self, call: &Call) -> Result<i32, AdminError> {
         match &call.request {
-            Request::Ping => Ok(0),
+            // The line in the command log is all.
+            Request::Ping | Request::Token(_) => Ok(0),
             Request::Session(event) => Ok(self.session(call, *event)),
             Request::Level { module } => self.level(call, module.as_ref()).await,
             Request::State { module, verbose } => self.state(call, module.as_ref(), *verbose).await,

@@ -71,8 +71,8 @@ fn body(endpoint: &Endpoint) -> &'static str {
     }
 }
 
-/// The path with names in its places.
-fn filled(endpoint: &Endpoint) -> String {
+/// The path with names in its places, at this node or, below `node`, at another one.
+fn filled(endpoint: &Endpoint, node: &str) -> String {
     let path = endpoint.path;
     let path =
         path.replace("{module}", "m").replace("{resource}", "custom.x").replace("{name}", "start_prim");
@@ -82,7 +82,7 @@ fn filled(endpoint: &Endpoint) -> String {
         ("DELETE", "/tokens") => "?name=t",
         _ => "",
     };
-    format!("{ROOT}{path}{query}")
+    format!("{ROOT}{node}{path}{query}")
 }
 
 fn seen(status: StatusCode, headers: &HeaderMap) -> (u16, String) {
@@ -120,12 +120,14 @@ async fn every_endpoint_asks_for_its_role() {
     let (_dir, web, double) = scene();
     let app = init_service(App::new().app_data(web::Data::new(web.clone())).configure(configure)).await;
     let roles = [None, Some(Access::Monitor), Some(Access::Control), Some(Access::Admin)];
-    for endpoint in ENDPOINTS {
+    let here = ENDPOINTS.iter().map(|endpoint| (endpoint, ""));
+    let elsewhere = ENDPOINTS.iter().filter(|e| e.elsewhere).map(|endpoint| (endpoint, "/nodes/node2"));
+    for (endpoint, node) in here.chain(elsewhere) {
         for role in roles {
             double.0.borrow_mut().clear();
             let mut request = TestRequest::default()
                 .method(endpoint.method.clone())
-                .uri(&filled(endpoint))
+                .uri(&filled(endpoint, node))
                 .insert_header(("Content-Type", "application/json"))
                 .set_payload(body(endpoint));
             if let Some(access) = role {
@@ -133,7 +135,7 @@ async fn every_endpoint_asks_for_its_role() {
                 request = request.cookie(cookie).insert_header((CSRF, csrf));
             }
             let (status, _) = answer!(app, request.to_request());
-            let what = format!("{} {} as {role:?}: {status}", endpoint.method, endpoint.path);
+            let what = format!("{} {node}{} as {role:?}: {status}", endpoint.method, endpoint.path);
             match (endpoint.needs, role) {
                 (None, _) => {}
                 (Some(_), None) => assert_eq!(status, 401, "{what}"),
@@ -149,6 +151,30 @@ async fn every_endpoint_asks_for_its_role() {
                 assert!(needs <= has, "{what}: {name} needs {needs}");
             }
         }
+    }
+}
+
+/// A service with HTTPS as a browser without certificate finds it.
+#[actix_web::test]
+async fn w_11c_without_login_there_are_certificates_only_over_https() {
+    let dir = tempfile::tempdir().unwrap();
+    let web = |text: &str| {
+        let settings = Settings::parse(&dir.path().join("httpd.conf"), text).unwrap();
+        Web::new(Paths::new(dir.path().join("safe"), dir.path().join("var")), settings, true)
+    };
+    for open in ["", "Define httpadmin\n", "Define httpcontrol\n"] {
+        let refused = web(open).unwrap_err().to_string();
+        assert!(refused.contains("for HTTP only"), "{refused}");
+    }
+    let only = web("Define clientcertificates\nDefine httpadmin\n").unwrap();
+    let app = init_service(App::new().app_data(web::Data::new(only)).configure(configure)).await;
+    let session = TestRequest::get().uri(&format!("{ROOT}/session")).to_request();
+    let session: serde_json::Value = actix_web::test::call_and_read_body_json(&app, session).await;
+    assert_eq!((&session["authenticated"], &session["role"]), (&false.into(), &serde_json::Value::Null));
+    assert_eq!(session["methods"], serde_json::json!(["certificate"]));
+    for path in ["/level", "/tokens", "/nodes"] {
+        let request = TestRequest::get().uri(&format!("{ROOT}{path}")).to_request();
+        assert_eq!(answer!(app, request).0, 401, "{path}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! `/api/v1/tokens`: administrators make, list and revoke the tokens of scripts.
 
 use super::Asking;
-use crate::control::Access;
-use crate::web::auth::tokens::{self, TokenError, TokenRow};
+use crate::control::{Access, Request, TokenEvent};
+use crate::web::auth::tokens::{self, Maker, TokenError, TokenRow};
+use crate::web::principal::How;
 use crate::web::problem::Problem;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
-    /// Its name, which stands for the user in logs.
+    /// Its name, which stands for the user in logs, as `token:<name>`.
     pub name: String,
     /// Its role.
     pub role: Access,
@@ -37,20 +38,23 @@ pub struct Named {
     pub name: String,
 }
 
-/// The tokens of this node.
+/// The tokens of this node. Each is good at this node only, which asks the others for it
+/// (`/nodes/{node}/...`).
 #[utoipa::path(get, path = "/tokens", tag = "access", responses((status = 200, body = Vec<TokenRow>)))]
 pub async fn list(asking: Asking) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(blocking(move || asking.web.tokens.list()).await?))
+    Ok(HttpResponse::Ok().json(blocking(move || asking.web.token_rows()).await?))
 }
 
-/// Makes a token.
+/// Makes a token, which is good at this node only. A token makes no tokens.
 #[utoipa::path(post, path = "/tokens", tag = "access", request_body = NewToken,
     responses((status = 201, body = CreatedToken), (status = 409, body = Problem)))]
 pub async fn create(asking: Asking, body: web::Json<NewToken>) -> Result<HttpResponse, Problem> {
-    let Asking { web, principal: who, .. } = asking;
+    let maker = maker(&asking)?;
     let NewToken { name, role, days } = body.into_inner();
-    let (token, row) = blocking(move || web.tokens.create(&name, role, days, tokens::now())).await?;
-    tracing::info!(user = who.user, address = %who.address, token = row.name, %role, days, "token made");
+    let web = asking.web.clone();
+    let made = blocking(move || web.tokens.create((&name, role, days), maker, tokens::now()));
+    let (token, row) = made.await?;
+    note(&asking, TokenEvent::Created { name: row.name.clone(), role, days }).await;
     Ok(HttpResponse::Created().json(CreatedToken { token: token.expose().to_owned(), row }))
 }
 
@@ -58,11 +62,31 @@ pub async fn create(asking: Asking, body: web::Json<NewToken>) -> Result<HttpRes
 #[utoipa::path(delete, path = "/tokens", tag = "access", params(Named),
     responses((status = 204), (status = 404, body = Problem)))]
 pub async fn revoke(asking: Asking, query: web::Query<Named>) -> Result<HttpResponse, Problem> {
-    let Asking { web, principal: who, .. } = asking;
     let name = query.into_inner().name;
-    tracing::info!(user = who.user, address = %who.address, token = name, "token revoked");
-    blocking(move || web.tokens.revoke(&name)).await?;
+    let (web, revoked) = (asking.web.clone(), name.clone());
+    blocking(move || web.tokens.revoke(&revoked)).await?;
+    note(&asking, TokenEvent::Revoked { name }).await;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Who makes a token: somebody who is there himself.
+fn maker(asking: &Asking) -> Result<Maker, Problem> {
+    let method = match asking.principal.how {
+        How::Token(_) => return Err(Problem::forbidden("a token makes no tokens: log in to make one")),
+        How::Certificate(_) => "certificate",
+        How::Nobody => "none",
+        How::Session(_) | How::Credentials => asking.web.auth.report().method,
+    };
+    Ok(Maker { user: asking.principal.user.clone(), method: method.to_owned() })
+}
+
+/// In the command log, where an administrator looks. What is done is done, also without safeadmin.
+async fn note(asking: &Asking, event: TokenEvent) {
+    let (user, address) = (&asking.principal.user, asking.principal.address);
+    tracing::info!(user, %address, ?event, "token");
+    if let Err(error) = asking.done(Request::Token(event), Vec::new()).await {
+        tracing::warn!(%error, "the command log does not know of a token");
+    }
 }
 
 /// The file is read and written on a thread that may wait.

@@ -2,7 +2,7 @@
 
 use super::group::Groups;
 use super::htpasswd::{self, Hash};
-use super::{AccessReport, AccessRow, AuthError, Login, is_name};
+use super::{AccessReport, AccessRow, Auth, AuthError, Login, is_name};
 use crate::control::Access;
 use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
@@ -114,7 +114,7 @@ impl FileUsers {
         let known = self.known();
         let row = |name: &String| AccessRow { name: name.clone(), role: known.role(name) };
         AccessReport {
-            method: "file",
+            method: Auth::FILE,
             users: known.users.keys().map(row).collect(),
             problems: known.problems.clone(),
         }

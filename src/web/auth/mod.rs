@@ -42,7 +42,7 @@ pub enum AuthError {
     /// There is no login by password here.
     #[error("there is no login by password here")]
     NoPassword,
-    /// What knows the users cannot be asked; for the log and for administrators.
+    /// What knows the users cannot be asked; the text is for the log and for administrators.
     #[error("the users cannot be checked: {0}")]
     Unavailable(String),
 }
@@ -59,7 +59,7 @@ pub struct AccessRow {
 /// What `GET /access` shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AccessReport {
-    /// `file`, `ldap`, `openid` or `none`.
+    /// `file`, `ldap`, `openid`, `certificate` or `none`.
     pub method: &'static str,
     /// The users, as far as they are known here.
     pub users: Vec<AccessRow>,
@@ -70,8 +70,10 @@ pub struct AccessReport {
 /// The way of logging in that is configured.
 #[derive(Debug)]
 pub enum Auth {
-    /// Everybody has this role (WEB-45).
+    /// Everybody has this role (WEB-45); without HTTPS only.
     Nobody(Access),
+    /// Who shows a certificate, and nobody else: HTTPS with `clientcertificates` alone.
+    Certificates,
     /// user.conf and group.conf (WEB-42).
     File(Box<FileUsers>),
     /// A directory (WEB-43).
@@ -81,9 +83,14 @@ pub enum Auth {
 }
 
 impl Auth {
+    /// The method of user.conf, as it is called where it is shown or stored.
+    pub const FILE: &str = "file";
+
     /// The one of the settings.
-    pub fn new(paths: &Paths, settings: &Settings) -> Result<Auth, SettingsError> {
+    pub fn new(paths: &Paths, settings: &Settings, https: bool) -> Result<Auth, SettingsError> {
+        settings.check_https(https)?;
         match settings.method {
+            Method::Nobody(_) if https => Ok(Auth::Certificates),
             Method::Nobody(access) => Ok(Auth::Nobody(access)),
             Method::File => Ok(Auth::File(Box::new(FileUsers::new(&paths.web_conf())))),
             Method::Ldap => Directory::new(paths, settings).map(|directory| Auth::Ldap(Box::new(directory))),
@@ -95,8 +102,17 @@ impl Auth {
     pub fn methods(&self) -> Vec<&'static str> {
         match self {
             Auth::Nobody(_) => vec!["none"],
+            Auth::Certificates => vec!["certificate"],
             Auth::File(_) | Auth::Ldap(_) => vec!["password"],
             Auth::OpenId(_) => vec!["openid"],
+        }
+    }
+
+    /// What somebody has to do who is nobody yet.
+    pub fn invitation(&self) -> &'static str {
+        match self {
+            Auth::Certificates => "a browser with a certificate is needed here: import yours, and come again",
+            _ => "log in first",
         }
     }
 
@@ -104,14 +120,14 @@ impl Auth {
     pub fn everybody(&self) -> Option<Access> {
         match self {
             Auth::Nobody(access) => Some(*access),
-            Auth::File(_) | Auth::Ldap(_) | Auth::OpenId(_) => None,
+            Auth::Certificates | Auth::File(_) | Auth::Ldap(_) | Auth::OpenId(_) => None,
         }
     }
 
     /// The login of a password that was right a moment ago; costs nothing.
     pub fn remembered(&self, user: &str, password: &str) -> Option<Login> {
         match self {
-            Auth::Nobody(_) | Auth::Ldap(_) | Auth::OpenId(_) => None,
+            Auth::Nobody(_) | Auth::Certificates | Auth::Ldap(_) | Auth::OpenId(_) => None,
             Auth::File(users) => users.remembered(user, password),
         }
     }
@@ -119,18 +135,34 @@ impl Auth {
     /// Checks a password. The caller has asked [`limit::Limits`] before.
     pub async fn password(&self, user: &str, password: &str) -> Result<Login, AuthError> {
         match self {
-            Auth::Nobody(_) | Auth::OpenId(_) => Err(AuthError::NoPassword),
+            Auth::Nobody(_) | Auth::Certificates | Auth::OpenId(_) => Err(AuthError::NoPassword),
             Auth::File(users) => users.check(user, password).await,
             Auth::Ldap(directory) => directory.check(user, password).await,
+        }
+    }
+
+    /// Asks whoever knows the users about one who is logged in, if that was not done lately.
+    pub async fn refresh(&self, user: &str) {
+        if let Auth::Ldap(directory) = self {
+            directory.refresh(user).await;
         }
     }
 
     /// What the user of a session may now; `None`: he may not even be logged in any more.
     pub fn still(&self, user: &str, at_login: Option<Access>) -> Option<Option<Access>> {
         match self {
-            // Whoever knows them is not asked again before the session ends.
-            Auth::Nobody(_) | Auth::Ldap(_) | Auth::OpenId(_) => Some(at_login),
+            // There are no sessions, or the provider cannot be asked again before they end.
+            Auth::Nobody(_) | Auth::Certificates | Auth::OpenId(_) => Some(at_login),
+            Auth::Ldap(directory) => directory.still(user, at_login),
             Auth::File(users) => users.role(user),
+        }
+    }
+
+    /// Why users cannot be checked now, for administrators.
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            Auth::Ldap(directory) => directory.trouble(),
+            _ => None,
         }
     }
 
@@ -140,6 +172,9 @@ impl Auth {
             Auth::Nobody(access) => {
                 let problem = format!("no login is needed: everybody has the role {access}");
                 AccessReport { method: "none", users: Vec::new(), problems: vec![problem] }
+            }
+            Auth::Certificates => {
+                AccessReport { method: "certificate", users: Vec::new(), problems: Vec::new() }
             }
             Auth::File(users) => users.report(),
             Auth::Ldap(directory) => directory.report(),
@@ -153,7 +188,10 @@ pub fn at(user: &str, address: IpAddr) -> String {
     format!("{user}@{}", address.to_canonical())
 }
 
-/// Whether a text may be the name of a user: it goes into logs.
+/// Whether a text may be the name of a user: it goes into logs, where it must not look like a token.
 pub fn is_name(user: &str) -> bool {
-    !user.is_empty() && user.len() <= 100 && !user.chars().any(|c| c.is_control() || c.is_whitespace())
+    !user.is_empty()
+        && user.len() <= 100
+        && !user.chars().any(|c| c.is_control() || c.is_whitespace())
+        && !user.starts_with(tokens::LABEL)
 }

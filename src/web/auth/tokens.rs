@@ -12,6 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use utoipa::ToSchema;
 
+/// Before the name of a token wherever it stands for a user: no user is called so ([`is_name`]).
+pub const LABEL: &str = "token:";
 /// What tokens begin with, so that a leaked one is recognized.
 const PREFIX: &str = "sk_";
 /// Most tokens of a node.
@@ -31,10 +33,14 @@ const MODE: u32 = 0o600;
 /// A token as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TokenRow {
-    /// Its name, which stands for the user in logs.
+    /// Its name, which stands for the user in logs, as `token:<name>`.
     pub name: String,
     /// Its role.
     pub role: Access,
+    /// Who made it; unknown of old ones.
+    pub maker: Option<Maker>,
+    /// Whether it is good: not while its maker, a user of user.conf, is gone or has not its role any more.
+    pub works: bool,
     /// When it was made, UTC.
     pub created: String,
     /// When it ends, UTC.
@@ -43,11 +49,20 @@ pub struct TokenRow {
     pub last_use: Option<String>,
 }
 
+/// Who made a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Maker {
+    /// His name.
+    pub user: String,
+    /// How he had logged in: `file`, `ldap`, `openid`, `certificate` or `none`.
+    pub method: String,
+}
+
 /// Why a token is not made or not found.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The name.
-    #[error("a token needs a name of 1 to 100 characters without spaces")]
+    #[error("a token needs a name of 1 to 100 characters without spaces, which does not begin with {LABEL}")]
     Name,
     /// The name is taken.
     #[error("there is a token {0} already: revoke it first, or choose another name")]
@@ -82,6 +97,8 @@ pub enum TokenError {
 struct Stored {
     name: String,
     role: Access,
+    #[serde(default)]
+    maker: Option<Maker>,
     created: i64,
     expires: i64,
     last_use: Option<i64>,
@@ -96,6 +113,8 @@ pub struct Bearer {
     pub name: String,
     /// Its role.
     pub role: Access,
+    /// Who made it.
+    pub maker: Option<Maker>,
     /// Its hash.
     pub key: String,
     /// Its use is to be stored: see [`Tokens::store_uses`].
@@ -132,8 +151,8 @@ impl Tokens {
     }
 
     /// Whether a token that was valid still is.
-    pub fn still(&self, bearer_key: &str, now: i64) -> Option<Access> {
-        self.by_key(bearer_key, now, false).map(|bearer| bearer.role)
+    pub fn still(&self, bearer_key: &str, now: i64) -> Option<Bearer> {
+        self.by_key(bearer_key, now, false)
     }
 
     fn by_key(&self, key: &str, now: i64, using: bool) -> Option<Bearer> {
@@ -144,7 +163,8 @@ impl Tokens {
         if stale {
             found.last_use = Some(now);
         }
-        Some(Bearer { name: found.name.clone(), role: found.role, key: key.to_owned(), stale })
+        let (name, maker) = (found.name.clone(), found.maker.clone());
+        Some(Bearer { name, role: found.role, maker, key: key.to_owned(), stale })
     }
 
     /// Stores when tokens were used. Blocks.
@@ -163,9 +183,8 @@ impl Tokens {
     /// Makes one; its text is shown this once. Blocks.
     pub fn create(
         &self,
-        name: &str,
-        role: Access,
-        days: u32,
+        (name, role, days): (&str, Access, u32),
+        maker: Maker,
         now: i64,
     ) -> Result<(Secret, TokenRow), TokenError> {
         if !is_name(name) {
@@ -187,6 +206,7 @@ impl Tokens {
         let stored = Stored {
             name: name.to_owned(),
             role,
+            maker: Some(maker),
             created: now,
             expires,
             last_use: None,
@@ -256,6 +276,8 @@ fn row(stored: &Stored) -> TokenRow {
     TokenRow {
         name: stored.name.clone(),
         role: stored.role,
+        maker: stored.maker.clone(),
+        works: true,
         created: date(stored.created),
         expires: date(stored.expires),
         last_use: stored.last_use.map(date),
@@ -280,11 +302,15 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    fn boss() -> Maker {
+        Maker { user: "boss".to_owned(), method: "file".to_owned() }
+    }
+
     #[test]
     fn a_token_works_until_it_expires_or_is_revoked() {
         let dir = tempfile::tempdir().unwrap();
         let (tokens, now) = (Tokens::new(dir.path()), now());
-        let (token, row) = tokens.create("backup", Access::Control, 30, now).unwrap();
+        let (token, row) = tokens.create(("backup", Access::Control, 30), boss(), now).unwrap();
         assert!(token.expose().starts_with(PREFIX) && token.expose().len() == PREFIX.len() + 64);
         assert_eq!((row.role, row.last_use), (Access::Control, None));
         let file = dir.path().join("tokens.json");
@@ -297,7 +323,8 @@ mod tests {
         // Another process, e.g. after a restart, reads the same.
         let again = Tokens::new(dir.path());
         assert!(again.list().unwrap()[0].last_use.is_some());
-        assert_eq!(again.still(&found.key, now), Some(Access::Control));
+        let still = again.still(&found.key, now).unwrap();
+        assert_eq!((still.role, still.maker), (Access::Control, Some(boss())));
         let later = now + 30 * DAY;
         assert_eq!(again.find(token.expose(), later), None);
         for forged in
@@ -315,12 +342,14 @@ mod tests {
     fn wrong_wishes_are_refused_and_a_wrong_file_gives_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (tokens, now) = (Tokens::new(dir.path()), now());
-        assert!(matches!(tokens.create("a b", Access::Admin, 1, now), Err(TokenError::Name)));
+        assert!(matches!(tokens.create(("a b", Access::Admin, 1), boss(), now), Err(TokenError::Name)));
         for days in [0, MOST_DAYS + 1] {
-            assert!(matches!(tokens.create("a", Access::Admin, days, now), Err(TokenError::Days)));
+            assert!(matches!(tokens.create(("a", Access::Admin, days), boss(), now), Err(TokenError::Days)));
         }
-        let (token, _) = tokens.create("a", Access::Admin, 1, now).unwrap();
-        assert!(matches!(tokens.create("a", Access::Admin, 1, now), Err(TokenError::Exists(_))));
+        let labelled = format!("{LABEL}a");
+        assert!(matches!(tokens.create((&labelled, Access::Admin, 1), boss(), now), Err(TokenError::Name)));
+        let (token, _) = tokens.create(("a", Access::Admin, 1), boss(), now).unwrap();
+        assert!(matches!(tokens.create(("a", Access::Admin, 1), boss(), now), Err(TokenError::Exists(_))));
         std::fs::write(dir.path().join("tokens.json"), "[{\"name\":").unwrap();
         let other = Tokens::new(dir.path());
         assert_eq!(other.find(token.expose(), now), None);

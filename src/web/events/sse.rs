@@ -66,8 +66,8 @@ impl Out {
                 () = self.queue.closed() => return Err(Ended),
                 done = timeout_at(self.next_sign, &mut what) => match done {
                     Ok(done) => return Ok(done),
-                    Err(_) if !self.asking.web.still_valid(&self.asking.principal) => return Err(Ended),
-                    Err(_) => {}
+                    Err(_) if self.asking.web.still_valid(&self.asking.principal).await => {}
+                    Err(_) => return Err(Ended),
                 },
             }
             self.put(": alive\n\n".to_owned()).await?;

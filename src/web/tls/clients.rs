@@ -2,6 +2,7 @@
 
 use super::file::Watched;
 use crate::control::access::Access;
+use crate::web::auth::tokens;
 use crate::web::pki::certificate::{self, Certificate};
 use crate::web::pki::{PkiError, role_named};
 use actix_tls::accept::rustls_0_23::TlsStream;
@@ -35,6 +36,10 @@ impl ClientCertificate {
             Some((role, user)) if !user.is_empty() => (user, Some(role)),
             _ => (common, None),
         };
+        // Whoever has signed it, it must not look like a token in logs.
+        if user.starts_with(tokens::LABEL) {
+            return None;
+        }
         // Two roles are none: which one counts must not depend on an order.
         let mut roles: Vec<Access> = certificate.units.iter().filter_map(|unit| role_named(unit)).collect();
         roles.extend(by_name);

@@ -3,7 +3,8 @@ import { api } from '../../api/api';
 import { asProblem } from '../../api/problem';
 import type { RoleName, TokenRow } from '../../api/types';
 import { t } from '../../i18n';
-import { Button, Card, CodePane, confirm, Dialog, Empty, ErrorBox, Field, IconButton, Notice, notify, problemTitle, Select, Spinner, Table, TextInput, useLoad } from '../../ui';
+import { session } from '../../session';
+import { Badge, Button, Card, CodePane, confirm, Dialog, Empty, ErrorBox, Field, IconButton, Notice, notify, problemTitle, Select, Spinner, Table, TextInput, useLoad } from '../../ui';
 
 const DAYS = ['30', '90', '365'] as const;
 
@@ -20,6 +21,7 @@ export function Tokens() {
       flush
       actions={<Button size="small" icon="plus" onClick={() => setMaking(true)}>{t('token.new')}</Button>}
     >
+      <p class="pad muted">{t('token.here', { node: session.value?.node ?? window.location.hostname })}</p>
       {error ? <div class="pad"><ErrorBox error={error} retry={reload} /></div> : !data ? <div class="pad"><Spinner /></div> : <List tokens={data} reload={reload} />}
       {making && <NewToken onClose={() => setMaking(false)} reload={reload} />}
     </Card>
@@ -43,6 +45,15 @@ function List({ tokens, reload }: { tokens: TokenRow[]; reload: () => void }) {
       columns={[
         { id: 'name', label: t('token.name'), cell: (k) => <strong>{k.name}</strong> },
         { id: 'role', label: t('access.role'), cell: (k) => t(`user.role.${k.role}`) },
+        {
+          id: 'maker', label: t('token.maker'),
+          cell: (k) => (
+            <>
+              {k.maker?.user ?? '–'}
+              {!k.works && <> <Badge tone="warning" icon="warning">{t('token.void', { user: k.maker?.user ?? '–' })}</Badge></>}
+            </>
+          ),
+        },
         { id: 'created', label: t('token.created'), cell: (k) => <time class="since">{k.created}</time> },
         { id: 'expires', label: t('token.expires'), cell: (k) => <time class="since">{k.expires}</time> },
         { id: 'revoke', label: '', cell: (k) => <IconButton icon="trash" label={`${t('token.revoke')}: ${k.name}`} onClick={() => void revoke(k)} />, class: 'number' },

@@ -29,7 +29,8 @@ export function Login() {
             <p class="login-where">{now.node ? t('login.where', { node: now.node, host }) : t('login.host', { host })}</p>
           </div>
           {ended.value && <Notice tone="info">{t('login.ended')}</Notice>}
-          {query.value.get('error') && <Notice tone="bad" title={t('login.openid.failed')}>{query.value.get('error')}</Notice>}
+          {query.value.has('error') && <Notice tone="bad" title={t('login.openid.failed')}>{t(why(query.value.get('error')))}</Notice>}
+          {now.methods.includes('certificate') && <Notice tone="info">{t('login.certificate')}</Notice>}
           {password && <PasswordForm />}
           {password && openid && <div class="login-or">{t('login.or')}</div>}
           {openid && (
@@ -52,6 +53,14 @@ export function Login() {
     </div>
   );
 }
+
+const CODES = ['provider', 'refused', 'token', 'foreign', 'busy', 'unverified', 'nameless'] as const;
+
+/** What a code of the server means. Any address can be given to somebody: no text of it is shown. */
+const why = (code: string | null) => {
+  const known = CODES.find((c) => c === code);
+  return known ? (`login.openid.${known}` as const) : 'login.openid.other';
+};
 
 const isDark = (): boolean => {
   void theme.value;

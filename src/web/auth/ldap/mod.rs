@@ -2,8 +2,11 @@
 //!
 //! A login is a search for the user, as the reader `binddn`, and then a bind as the entry that was found,
 //! with the password that was given. Groups give roles: those that the entry names in `memberOf`, or
-//! that name the entry among their members.
+//! that name the entry among their members. Who is logged in is searched again now and then ([`seen`]).
 
+mod error;
+mod seen;
+mod talk;
 mod url;
 
 use super::{AccessReport, AuthError, Login, is_name};
@@ -11,48 +14,23 @@ use crate::config::paths::Paths;
 use crate::control::Access;
 use crate::web::settings::{Define, Settings, SettingsError};
 use crate::web::tls;
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchEntry, SearchOptions};
+use error::DirectoryError;
 use rustls::ClientConfig;
+use seen::Seen;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use url::{Protection, SearchUrl};
 
-/// Time one answer of the server may take.
-const STEP: Duration = Duration::from_secs(5);
 /// Time a whole login may take.
 const WHOLE: Duration = Duration::from_secs(10);
-/// Time limit that the server is asked to keep, seconds.
-const SEARCH_S: i32 = 5;
+/// Who is logged in is searched again after this time, when he does something or his page is open.
+const AGAIN: Duration = Duration::from_secs(300);
 /// Logins that are checked at the same time.
 const CHECKS: usize = 8;
 /// Longest password.
 const LONGEST_PASSWORD: usize = 1024;
-/// Result code of a wrong password.
-const INVALID_CREDENTIALS: u32 = 49;
-/// Result code of an entry that is not there.
-const NO_SUCH_OBJECT: u32 = 32;
-
-/// Why the directory does not answer the question.
-#[derive(Debug, thiserror::Error)]
-enum DirectoryError {
-    /// No answer in time.
-    #[error("the directory {0} does not answer in time")]
-    Slow(String),
-    /// The protocol or the connection.
-    #[error("the directory {server}: {source}")]
-    Ldap {
-        /// Its address.
-        server: String,
-        /// What is wrong.
-        source: Box<LdapError>,
-    },
-    /// The reader is refused.
-    #[error("the directory {0} refuses binddn and bindpwd of httpd.conf")]
-    Reader(String),
-}
-
 /// A role and the group that gives it.
 #[derive(Clone, Debug)]
 struct Group {
@@ -69,6 +47,10 @@ pub struct Directory {
     groups: Vec<Group>,
     tls: Arc<ClientConfig>,
     turns: Semaphore,
+    seen: Seen,
+    /// What an administrator has to do, as the last question has shown it.
+    trouble: Mutex<Option<String>>,
+    again: Duration,
 }
 
 /// Without the password.
@@ -111,7 +93,16 @@ impl Directory {
             .filter_map(|(name, access)| Some(Group { access, dn: chosen(name)?.value.clone() }))
             .collect();
         let tls = tls::outgoing_config(paths).map_err(|e| settings.wrong(search, e.to_string()))?;
-        Ok(Directory { url, reader, groups, tls: Arc::new(tls), turns: Semaphore::new(CHECKS) })
+        Ok(Directory {
+            url,
+            reader,
+            groups,
+            tls: Arc::new(tls),
+            turns: Semaphore::new(CHECKS),
+            seen: Seen::default(),
+            trouble: Mutex::default(),
+            again: AGAIN,
+        })
     }
 
     /// Checks a password.
@@ -123,19 +114,55 @@ impl Directory {
         let Ok(_turn) = self.turns.try_acquire() else {
             return Err(AuthError::Slower(Duration::from_secs(1)));
         };
-        let slow = || DirectoryError::Slow(self.url.server.clone());
-        let found =
-            tokio::time::timeout(WHOLE, self.ask(user, password)).await.unwrap_or_else(|_| Err(slow()));
-        match found {
-            Ok(Some(access)) => Ok(Login { user: user.to_owned(), access }),
+        match self.within(self.ask(user, password)).await {
+            Ok(Some(access)) => {
+                self.seen.put(user, Some(access));
+                Ok(Login { user: user.to_owned(), access })
+            }
             Ok(None) => Err(AuthError::Wrong),
             Err(e) => Err(AuthError::Unavailable(e.to_string())),
         }
     }
 
+    /// Searches somebody again who has logged in, if that was not done lately. While the directory does not
+    /// answer he keeps his role, until his session ends.
+    pub async fn refresh(&self, user: &str) {
+        let Ok(_turn) = self.turns.try_acquire() else { return };
+        if !self.seen.begin(user, self.again) {
+            return;
+        }
+        match self.within(self.look(user)).await {
+            Ok(found) => self.seen.put(user, found),
+            Err(error) => tracing::warn!(user, %error, "a user who is logged in keeps his role"),
+        }
+    }
+
+    /// What somebody who has logged in may now; `None` if he is not in the directory any more.
+    pub fn still(&self, user: &str, at_login: Option<Access>) -> Option<Option<Access>> {
+        self.seen.find(user).unwrap_or(Some(at_login))
+    }
+
+    /// A question with its bound of time; what is wrong with the directory is remembered.
+    async fn within<T>(
+        &self,
+        question: impl Future<Output = Result<T, DirectoryError>>,
+    ) -> Result<T, DirectoryError> {
+        let slow = |_| Err(DirectoryError::Slow(self.url.server.clone()));
+        let answer = tokio::time::timeout(WHOLE, question).await.unwrap_or_else(slow);
+        let trouble = answer.as_ref().err().map(ToString::to_string);
+        // No code panics while it holds the lock.
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        answer
+    }
+
+    /// Why it does not answer questions, if the last one had no answer.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// For administrators.
     pub fn report(&self) -> AccessReport {
-        let mut problems = Vec::new();
+        let mut problems: Vec<String> = self.trouble().into_iter().collect();
         if self.url.protection == Protection::None {
             problems.push(format!(
                 "passwords reach the directory {} in clear: write ldaps:// or add ????StartTLS to searchurl",
@@ -144,135 +171,6 @@ impl Directory {
         }
         AccessReport { method: "ldap", users: Vec::new(), problems }
     }
-
-    /// The role of a user with this password; `None` if he or the password is wrong.
-    async fn ask(&self, user: &str, password: &str) -> Result<Option<Option<Access>>, DirectoryError> {
-        let mut ldap = self.connect().await?;
-        if let Some((dn, password)) = &self.reader {
-            let bound = ldap.with_timeout(STEP).simple_bind(dn, password).await.map_err(self.trouble())?;
-            if bound.rc != 0 {
-                return Err(DirectoryError::Reader(self.url.server.clone()));
-            }
-        }
-        let Some(entry) = self.find(&mut ldap, user).await? else { return Ok(None) };
-        let access = self.role(&mut ldap, &entry, user).await?;
-        let bound = ldap.with_timeout(STEP).simple_bind(&entry.dn, password).await.map_err(self.trouble())?;
-        // The connection ends anyway.
-        let _ = ldap.with_timeout(STEP).unbind().await;
-        match bound.rc {
-            0 => Ok(Some(access)),
-            INVALID_CREDENTIALS => Ok(None),
-            code => {
-                // Locked, expired, not allowed: for the user all of that is a login that fails.
-                tracing::warn!(user, code, text = bound.text, "the directory refuses a bind");
-                Ok(None)
-            }
-        }
-    }
-
-    async fn connect(&self) -> Result<Ldap, DirectoryError> {
-        let settings = LdapConnSettings::new()
-            .set_conn_timeout(STEP)
-            .set_starttls(self.url.protection == Protection::StartTls)
-            .set_config(self.tls.clone());
-        let connected = LdapConnAsync::with_settings(settings, &self.url.server).await;
-        let (connection, ldap) = connected.map_err(self.trouble())?;
-        // It ends with `ldap`.
-        actix_web::rt::spawn(async move {
-            if let Err(error) = connection.drive().await {
-                tracing::debug!(%error, "connection to the directory");
-            }
-        });
-        Ok(ldap)
-    }
-
-    /// The entry of a user, if there is exactly one.
-    async fn find(&self, ldap: &mut Ldap, user: &str) -> Result<Option<SearchEntry>, DirectoryError> {
-        let options = SearchOptions::new().sizelimit(2).timelimit(SEARCH_S);
-        let attributes = vec![self.url.attribute.as_str(), "memberOf"];
-        let mut search = ldap
-            .with_timeout(STEP)
-            .with_search_options(options)
-            .streaming_search(&self.url.base, self.url.scope, &self.url.filter_for(user), attributes)
-            .await
-            .map_err(self.trouble())?;
-        let mut found = None;
-        // A server that sends more than was asked for is not read to its end.
-        while let Some(entry) = search.next().await.map_err(self.trouble())? {
-            if entry.is_ref() || entry.is_intermediate() {
-                continue;
-            }
-            if found.is_some() {
-                tracing::warn!(user, "several entries of the directory have this name: nobody is logged in");
-                return Ok(None);
-            }
-            found = Some(SearchEntry::construct(entry));
-        }
-        // An entry without name would be an anonymous bind.
-        Ok(found.filter(|entry| !entry.dn.is_empty()))
-    }
-
-    /// The greatest role of the groups; Admin without any (WEB-43).
-    async fn role(
-        &self,
-        ldap: &mut Ldap,
-        entry: &SearchEntry,
-        user: &str,
-    ) -> Result<Option<Access>, DirectoryError> {
-        if self.groups.is_empty() {
-            return Ok(Some(Access::Admin));
-        }
-        let named = entry.attrs.iter().filter(|(name, _)| name.eq_ignore_ascii_case("memberOf"));
-        let of: Vec<String> = named.flat_map(|(_, values)| values).map(|dn| plain(dn)).collect();
-        for group in &self.groups {
-            if of.contains(&plain(&group.dn)) || self.has_member(ldap, group, &entry.dn, user).await? {
-                return Ok(Some(group.access));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether a group names the user among its members: by entry, or by name as groups of Unix do.
-    async fn has_member(
-        &self,
-        ldap: &mut Ldap,
-        group: &Group,
-        dn: &str,
-        user: &str,
-    ) -> Result<bool, DirectoryError> {
-        let (dn, user) = (ldap3::ldap_escape(dn), ldap3::ldap_escape(user));
-        let filter = format!("(|(member={dn})(uniqueMember={dn})(memberUid={user}))");
-        let options = SearchOptions::new().sizelimit(1).timelimit(SEARCH_S);
-        let mut search = ldap
-            .with_timeout(STEP)
-            .with_search_options(options)
-            .streaming_search(&group.dn, Scope::Base, &filter, vec!["1.1"])
-            .await
-            .map_err(self.trouble())?;
-        while let Some(entry) = search.next().await.map_err(self.trouble())? {
-            if !entry.is_ref() && !entry.is_intermediate() {
-                return Ok(true);
-            }
-        }
-        let ended = search.finish().await;
-        if ended.rc == NO_SUCH_OBJECT {
-            tracing::warn!(group = group.dn, "this group of httpd.conf is not in the directory");
-        }
-        Ok(false)
-    }
-
-    fn trouble(&self) -> impl Fn(LdapError) -> DirectoryError + '_ {
-        |source| match source {
-            LdapError::Timeout { .. } => DirectoryError::Slow(self.url.server.clone()),
-            source => DirectoryError::Ldap { server: self.url.server.clone(), source: Box::new(source) },
-        }
-    }
-}
-
-/// A name of an entry, so that spaces and capitals make no difference.
-fn plain(dn: &str) -> String {
-    let part = |part: &str| part.split('=').map(str::trim).collect::<Vec<_>>().join("=");
-    dn.split(',').map(part).collect::<Vec<_>>().join(",").to_lowercase()
 }
 
 #[cfg(test)]

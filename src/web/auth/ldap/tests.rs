@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::web::pki::steps;
-use ldap3::Mod;
+use ldap3::{Ldap, LdapConnAsync, Mod};
 use std::collections::HashSet;
 use std::net::TcpListener;
 use std::path::Path;
@@ -250,6 +250,79 @@ async fn a_reader_that_is_refused_is_told() {
         Err(AuthError::Unavailable(why)) => assert!(why.contains("binddn and bindpwd"), "{why}"),
         other => panic!("{other:?}"),
     }
+}
+
+/// Status and body of a login over HTTP.
+async fn post(web: &crate::web::Web, user: &str, password: &str) -> (u16, String) {
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    let data = actix_web::web::Data::new(web.clone());
+    let app = init_service(actix_web::App::new().app_data(data).configure(crate::web::configure)).await;
+    let body = serde_json::json!({ "user": user, "password": password });
+    let request = TestRequest::post().uri("/api/v1/session").set_json(body).to_request();
+    let response = call_service(&app, request).await;
+    let status = response.status().as_u16();
+    (status, String::from_utf8(read_body(response).await.to_vec()).unwrap())
+}
+
+fn service(dir: &Path, text: &str) -> crate::web::Web {
+    let settings = Settings::parse(Path::new("/conf/httpd.conf"), text).unwrap();
+    crate::web::Web::new(paths(dir), settings, false).unwrap()
+}
+
+#[actix_web::test]
+async fn w_11d_a_directory_that_does_not_search_is_no_wrong_password() {
+    let slapd = Slapd::start().await;
+    let good = slapd.settings(&format!("ldap://127.0.0.1:{}", slapd.port), "", &groups());
+    let web = service(slapd.dir.path(), &good);
+    let (status, session) = post(&web, "operator", "operator secret").await;
+    assert!(status == 200 && session.contains("\"role\":\"Control\""), "{status} {session}");
+    assert_eq!(post(&web, "operator", "wrong").await.0, 401);
+    let reader = format!("Define binddn \"{ROOT}\"\nDefine bindpwd \"{SECRET}\"\n");
+    for (text, wanted) in [
+        (good.replace("/ou=people,dc=example", "/ou=people,dc=exmaple"), "correct the base in searchurl"),
+        // Who is not logged in may not read there.
+        (good.replace(&reader, ""), "code 32"),
+        (good.replace(SECRET, "wrong"), "refuses binddn and bindpwd"),
+    ] {
+        let web = service(slapd.dir.path(), &text);
+        // Nobody is slowed down by it, however often he tries.
+        for _ in 0..30 {
+            let (status, answer) = post(&web, "operator", "operator secret").await;
+            assert_eq!(status, 503, "{answer}");
+            assert!(answer.contains("cannot be checked now"), "{answer}");
+            assert!(!answer.contains("127.0.0.1") && !answer.contains("binddn"), "{answer}");
+        }
+        let problems = web.auth.report().problems;
+        assert!(problems[0].contains(wanted), "{problems:?}");
+    }
+}
+
+#[actix_web::test]
+async fn who_is_taken_out_of_the_directory_loses_his_role_while_he_is_logged_in() {
+    let slapd = Slapd::start().await;
+    let mut directory = slapd.plain(&groups());
+    directory.again = Duration::ZERO;
+    assert_eq!(login(&directory, "boss").await, as_user("boss", Some(Access::Admin)));
+    directory.refresh("boss").await;
+    assert_eq!(directory.still("boss", Some(Access::Admin)), Some(Some(Access::Admin)));
+    let mut root = slapd.root().await;
+    root.delete(&format!("cn=bosss,{GROUPS}")).await.unwrap().success().unwrap();
+    directory.refresh("boss").await;
+    assert_eq!(directory.still("boss", Some(Access::Admin)), Some(None), "no role");
+    root.delete(&format!("uid=boss,{PEOPLE}")).await.unwrap().success().unwrap();
+    directory.refresh("boss").await;
+    assert_eq!(directory.still("boss", Some(Access::Admin)), None, "no user");
+    // Not asked again before its time, and as it was while the directory is gone.
+    directory.again = AGAIN;
+    assert_eq!(login(&directory, "operator").await, as_user("operator", Some(Access::Control)));
+    root.delete(&format!("uid=operator,{PEOPLE}")).await.unwrap().success().unwrap();
+    directory.refresh("operator").await;
+    assert_eq!(directory.still("operator", None), Some(Some(Access::Control)));
+    drop(slapd);
+    directory.again = Duration::ZERO;
+    directory.refresh("operator").await;
+    assert_eq!(directory.still("operator", None), Some(Some(Access::Control)));
+    assert!(directory.report().problems[0].contains("the directory ldap://127.0.0.1"));
 }
 
 #[actix_web::test]

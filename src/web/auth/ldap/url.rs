@@ -83,6 +83,11 @@ impl SearchUrl {
         })
     }
 
+    /// Name of an entry that is not there.
+    pub fn nobody(&self) -> String {
+        format!("cn=nobody of SafeKit,{}", self.base)
+    }
+
     /// The filter that finds a user: his name stands for itself, whatever characters it has.
     pub fn filter_for(&self, user: &str) -> String {
         format!("(&{}({}={}))", self.filter, self.attribute, ldap3::ldap_escape(user))

@@ -4,6 +4,7 @@
 //! tokens and believes nothing in them that is not signed, for this client, for this login and fresh.
 
 pub mod claims;
+mod error;
 mod flight;
 mod http;
 pub mod pages;
@@ -25,6 +26,7 @@ use ::openidconnect::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use claims::RoleClaim;
+pub use error::OpenIdError;
 use flight::{Flight, LIFE_S, Seal};
 use http::{Http, HttpError};
 use serde_json::{Map, Value};
@@ -39,6 +41,8 @@ const METADATA: &str = "/.well-known/openid-configuration";
 const FRESH: Duration = Duration::from_secs(600);
 /// Time the whole conversation with the provider at one end of a login may take.
 const WHOLE: Duration = Duration::from_secs(15);
+/// The claim with a mail address (OpenID Connect Core 5.1).
+const EMAIL: &str = "email";
 /// Logins that talk to the provider at the same time.
 const TALKS: usize = 16;
 
@@ -51,29 +55,6 @@ type Client = CoreClient<
     EndpointMaybeSet,
     EndpointMaybeSet,
 >;
-
-/// Why a login with the provider fails. Shown on the login page.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenIdError {
-    /// No answer, or none that can be used.
-    #[error("the identity provider cannot be used: {0}")]
-    Provider(String),
-    /// It does not know the user, or he has refused.
-    #[error("the identity provider refuses the login: {0}")]
-    Refused(String),
-    /// The token is not what it must be.
-    #[error("the token of the identity provider is refused: {0}")]
-    Token(String),
-    /// This browser has not begun a login, or too long ago.
-    #[error("this login was not begun in this browser, or more than 10 minutes ago: log in again")]
-    Foreign,
-    /// Too many at a time.
-    #[error("too many logins at a time: try again")]
-    Busy,
-    /// Nothing in the token says who it is.
-    #[error("the identity provider does not say who the user is: it sends no claim {0} that can be a name")]
-    Nameless(String),
-}
 
 /// The provider of the settings.
 pub struct OpenId {
@@ -191,11 +172,20 @@ impl OpenId {
         let claims = self.bounded(self.claims(flight, code)).await?;
         let user = claims.get(&self.user_claim).and_then(Value::as_str).filter(|user| is_name(user));
         let user = user.ok_or_else(|| OpenIdError::Nameless(self.user_claim.clone()))?;
-        Ok(Login { user: user.to_owned(), access: self.role(user, &claims) })
+        let groups = self.groups();
+        // Anybody may claim any address: without the provider's word it gives no role.
+        if self.user_claim == EMAIL && groups.is_some() && !verified(&claims) {
+            return Err(OpenIdError::Unverified(user.to_owned()));
+        }
+        Ok(Login { user: user.to_owned(), access: self.role(user, groups, &claims) })
     }
 
-    fn role(&self, user: &str, claims: &Map<String, Value>) -> Option<Access> {
-        let groups = self.groups();
+    fn role(
+        &self,
+        user: &str,
+        groups: Option<(Groups, Vec<String>)>,
+        claims: &Map<String, Value>,
+    ) -> Option<Access> {
         if self.roles.is_empty() && groups.is_none() {
             return Some(Access::Admin);
         }
@@ -294,6 +284,11 @@ impl OpenId {
         let slow = || OpenIdError::Provider(format!("no answer within {} s", WHOLE.as_secs()));
         tokio::time::timeout(WHOLE, talk).await.unwrap_or_else(|_| Err(slow()))
     }
+}
+
+/// Whether the provider has made sure that the address is the user's.
+fn verified(claims: &Map<String, Value>) -> bool {
+    claims.get("email_verified") == Some(&Value::Bool(true))
 }
 
 /// Signature, issuer, audience, expiry and nonce; and the access token, if the token says which.

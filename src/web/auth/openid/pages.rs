@@ -5,12 +5,11 @@ use super::{OpenId, OpenIdError};
 use crate::web::auth::Auth;
 use crate::web::principal::{address, web_of};
 use crate::web::problem::Problem;
-use crate::web::{Web, audit, session};
+use crate::web::{Web, audit, hosts, session};
 use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use openidconnect::url::form_urlencoded;
 use serde::Deserialize;
 use std::time::Instant;
 
@@ -18,7 +17,7 @@ use std::time::Instant;
 const CALLBACK: &str = "/openid";
 /// Name of the cookie of a login under way.
 const COOKIE: &str = "safekit_openid";
-/// Longest text of the provider that is shown.
+/// Longest text of the provider that is logged.
 const SHOWN: usize = 300;
 /// Name under which failed logins of an address count.
 const USER: &str = "openid";
@@ -101,7 +100,7 @@ fn provider(web: &Web) -> Result<&OpenId, Problem> {
 
 /// Where this browser finds this service.
 fn callback(request: &HttpRequest) -> Option<String> {
-    let host = request.headers().get(header::HOST)?.to_str().ok()?;
+    let host = hosts::asked(request)?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
     let scheme = if request.app_config().secure() { "https" } else { "http" };
     (!host.is_empty() && host.bytes().all(allowed)).then(|| format!("{scheme}://{host}{CALLBACK}"))
@@ -113,13 +112,12 @@ fn is_page(next: &str) -> bool {
     next.len() <= 512 && next.starts_with("/console/") && next.bytes().all(allowed) && !next.contains("//")
 }
 
-/// The login page says why.
+/// The login page says why, the log in detail.
 fn failed(web: &Web, request: &HttpRequest, next: &str, error: &OpenIdError) -> HttpResponse {
     let why: String = error.to_string().chars().filter(|c| !c.is_control()).take(SHOWN).collect();
     audit::refused(web, USER, address(request), &why);
     let language = if next.starts_with("/console/fr/") { "fr" } else { "en" };
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("error", &why).finish();
-    to(&format!("/console/{language}/login?{query}"), gone(web))
+    to(&format!("/console/{language}/login?error={}", error.code()), gone(web))
 }
 
 fn to(url: &str, cookie: Cookie<'static>) -> HttpResponse {

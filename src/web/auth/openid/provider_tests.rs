@@ -127,10 +127,10 @@ async fn sessions(more: &str, users: &[&str]) -> Vec<(String, Value)> {
         let session = browser.session(&service).await;
         found.push((session["user"].as_str().unwrap_or_default().to_owned(), session["role"].clone()));
     }
-    // What comes from nowhere ends at the login page, with the reason.
+    // What comes from nowhere ends at the login page, with the reason: no text of its own.
     let (status, to, _) = Browser::default().get(&format!("{service}/openid?code=x&state=y")).await;
     assert_eq!(status, StatusCode::SEE_OTHER);
-    assert!(to.unwrap().contains("/console/en/login?error=this+login+was+not+begun"));
+    assert!(to.unwrap().contains("/console/en/login?error=foreign"));
     found
 }
 

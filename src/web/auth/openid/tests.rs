@@ -204,6 +204,29 @@ async fn w_11d_openid_claims_give_roles() {
 }
 
 #[actix_web::test]
+async fn addresses_give_roles_only_if_they_are_verified() {
+    let (state, openid, dir) = start("Define OIDCRemoteUserClaim email\n").await;
+    let both = (&state, &openid);
+    let boss = |verified: Value| {
+        move |claims: &mut Value| {
+            claims["email"] = json!("boss@example.com");
+            claims["email_verified"] = verified.clone();
+        }
+    };
+    // Without group.conf the address is only a name.
+    assert_eq!(login(both, boss(Value::Null), |_| ()).await.unwrap().access, Some(Access::Admin));
+    let conf = dir.path().join("safe/web/conf");
+    std::fs::create_dir_all(&conf).unwrap();
+    std::fs::write(conf.join("group.conf"), "Control : boss@example.com\n").unwrap();
+    for verified in [Value::Null, json!(false)] {
+        let refused = login(both, boss(verified.clone()), |_| ()).await;
+        assert!(matches!(refused, Err(OpenIdError::Unverified(_))), "{verified}: {refused:?}");
+    }
+    let done = login(both, boss(json!(true)), |_| ()).await.unwrap();
+    assert_eq!(done.access, Some(Access::Control));
+}
+
+#[actix_web::test]
 async fn w_11d_openid_tokens_that_are_not_for_this_login_are_refused() {
     let (state, openid, _dir) = start("").await;
     let both = (&state, &openid);
