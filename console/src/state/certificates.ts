@@ -6,6 +6,8 @@ import { api } from '../api/api';
 import type { Certificate } from '../api/types';
 import { nodes, through } from './cluster';
 
+/** The page is there first. */
+const FIRST_MS = 1_500;
 /** The web service itself looks once an hour. */
 const AGAIN_MS = 3_600_000;
 
@@ -16,9 +18,12 @@ export const doubtful = signal<ReadonlyMap<string, Certificate>>(new Map());
 export function useCertificates(): void {
   const others = nodes.value.filter((n) => n.reachable && !n.nameless && through(n.name) !== null).map((n) => n.name);
   useEffect(() => {
-    void look(others);
+    const first = setTimeout(() => void look(others), FIRST_MS);
     const timer = setInterval(() => void look(others), AGAIN_MS);
-    return () => clearInterval(timer);
+    return () => {
+      clearTimeout(first);
+      clearInterval(timer);
+    };
   }, [others.join()]);
 }
 
