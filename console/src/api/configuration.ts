@@ -12,15 +12,15 @@ type Node = string | null;
 
 export const configuration = {
   cluster: () => json<T.Cluster>('/cluster'),
-  /** Applies here, then on `nodes`; the signature is empty for a first configuration. A conflict is a problem 409 with `xml`. */
-  saveCluster: (xml: string, signature: string, nodes: string[]) =>
-    json<T.Results>('/cluster', { method: 'PUT', json: { xml, signature, nodes }, timeoutMs: APPLY_MS }),
+  /** Applies on the node, then on `nodes`; the signature is empty for a first configuration. A conflict is a problem 409 with `xml`. */
+  saveCluster: (node: Node, xml: string, signature: string, nodes: string[]) =>
+    json<T.Results>('/cluster', { node, method: 'PUT', json: { xml, signature, nodes }, timeoutMs: APPLY_MS }),
   checkCluster: (xml: string, signal?: AbortSignal) =>
     json<{ faults: T.Fault[] }>('/cluster/check', { method: 'POST', json: { xml }, ...(signal ? { signal } : {}) }),
   probe: (address: string) =>
     json<T.Probe>('/cluster/probe', { method: 'POST', json: { address }, timeoutMs: PROBE_MS }),
-  deployCluster: (nodes: string[]) =>
-    json<T.Results>('/cluster/deploy', { method: 'POST', json: { nodes }, timeoutMs: APPLY_MS }),
+  deployCluster: (node: Node, nodes: string[]) =>
+    json<T.Results>('/cluster/deploy', { node, method: 'POST', json: { nodes }, timeoutMs: APPLY_MS }),
   unconfigureCluster: (nodes: string[]) =>
     json<T.Results>('/cluster', { method: 'DELETE', query: { nodes: nodes.join(',') }, timeoutMs: APPLY_MS }),
 
@@ -41,8 +41,8 @@ export const configuration = {
 
   files: (module: string) => json<T.ModuleFiles>(path`/modules/${module}/files`),
   /** A conflict is a problem 409 with `signature` and `files`. */
-  saveFiles: (module: string, signature: string, files: T.ModuleFile[]) =>
-    json<{ signature: string }>(path`/modules/${module}/files`, { method: 'PUT', json: { signature, files } }),
+  saveFiles: (node: Node, module: string, signature: string, files: T.ModuleFile[]) =>
+    json<{ signature: string }>(path`/modules/${module}/files`, { node, method: 'PUT', json: { signature, files } }),
   checkText: (module: string, userconfig: string, signal?: AbortSignal) =>
     json<T.CheckReport>(path`/modules/${module}/check`, { method: 'POST', json: { userconfig }, ...(signal ? { signal } : {}) }),
   /** Checks the saved configuration as the command `safekit confcheck`. */

@@ -84,9 +84,9 @@ async function putCluster(call: Call): Promise<void> {
   }
   const faults = faultsOf(given.xml, 'cluster.xml');
   if (faults.length > 0) return problem(call.res, 422, 'cluster.xml has errors', { faults });
-  const result = await outcome(call, call.cluster.node(call.cluster.here), ['cluster.xml is correct', 'cluster configuration applied'], () => {
+  const result = await outcome(call, call.node, ['cluster.xml is correct', 'cluster configuration applied'], () => {
     take(call, given.xml);
-    apply(call, call.cluster.here);
+    apply(call, call.node.name);
   });
   for (const node of call.cluster.nodes.values()) call.cluster.changed(node);
   json(call, { results: [result] });

@@ -97,10 +97,21 @@ test('W-3b: nothing is applied where the module runs or the node is lost; the la
   expect([one.active === one.current, two]).toEqual([true, one]);
 });
 
-test('two administrators in the module wizard: the second one sees what the first one saved, and decides', async () => {
+/** Both save at the same time: how it ends for each of them. */
+async function race(wizards: ConfigurationPage[], good: string): Promise<string[]> {
+  await Promise.all(wizards.map((wizard) => wizard.button('Save and apply').click()));
+  return Promise.all(
+    wizards.map(async (wizard) => {
+      await wizard.notice(good).or(wizard.dialog()).first().waitFor();
+      return (await wizard.dialog().count()) > 0 ? 'conflict' : 'applied';
+    }),
+  );
+}
+
+test('two administrators in the module wizard, on two nodes: the second one sees what the first one saved, and decides', async () => {
   const sandbox = await up('twomodule');
   await install(sandbox, 'shop', timeout(3));
-  const [first, second] = [await open(sandbox, { address: WIZARD }), await open(sandbox, { address: WIZARD })];
+  const [first, second] = [await open(sandbox, { address: WIZARD }), await open(sandbox, { node: 'node2', address: WIZARD })];
   await new WizardPage(second).field('Failure detected after').waitFor();
   const mine = new WizardPage(second);
   const on = (node: string) => file(sandbox, node, 'shop', XML);
@@ -143,6 +154,15 @@ test('two administrators in the module wizard: the second one sees what the firs
   await mine.confirm().click();
   await mine.notice('The configuration is applied').waitFor();
   expect([await on('node1'), await on('node2')]).toEqual([timeout(7), timeout(7)]);
+
+  // At the same moment one of them wins, on both nodes.
+  for (const page of [first, second]) await page.goto(WIZARD);
+  const ends = await race([await edited(first, '8'), await edited(second, '9')], 'The configuration is applied');
+  expect([...ends].sort()).toEqual(['applied', 'conflict']);
+  const winner = timeout(ends[0] === 'applied' ? 8 : 9);
+  expect([await on('node1'), await on('node2')]).toEqual([winner, winner]);
+  const [one, two] = [await signatures(sandbox, 'node1', 'shop'), await signatures(sandbox, 'node2', 'shop')];
+  expect([one.active, two]).toEqual([one.current, one]);
 });
 
 test('two administrators in the cluster wizard, on two nodes: the second one sees what the first one saved, and decides', async () => {
@@ -183,4 +203,12 @@ test('two administrators in the cluster wizard, on two nodes: the second one see
   await mine.confirm().click();
   await applied(mine);
   await both('private');
+
+  // At the same moment one of them wins, on both nodes.
+  for (const page of [first, second]) await page.goto(CLUSTER);
+  await named(theirs, 'one');
+  await named(mine, 'two');
+  const ends = await race([theirs, mine], 'The cluster is configured');
+  expect([...ends].sort()).toEqual(['applied', 'conflict']);
+  await both(ends[0] === 'applied' ? 'one' : 'two');
 });

@@ -58,7 +58,7 @@ test('T-7.9: the rule that blocks a module, and the resource that is down; it le
   const notReloaded = await same(page);
   await sandbox.sh('node1', 'touch /data/there');
   await row.getByText('up', { exact: true }).waitFor();
-  await summary.getByText('ALONE').waitFor();
+  await summary.locator('.state').filter({ hasText: /ALONE\s*Ready/ }).waitFor();
   expect(await summary.getByText('c_checkfile').count()).toBe(0);
   await new Shell(page).link('Modules').first().click();
   await monitoring.state('shop', 'node1').filter({ hasText: /ALONE\s*Ready/ }).waitFor();

@@ -93,11 +93,11 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET    "/events"                                 Monitor Here events::cluster;
 
     GET    "/cluster"                                Admin   Any  cluster::show;
-    PUT    "/cluster"                                Admin   Here cluster::apply;
+    PUT    "/cluster"                                Admin   Any  cluster::apply;
     DELETE "/cluster"                                Admin   Here cluster::deconfigure;
     POST   "/cluster/check"                          Admin   Any  cluster::check;
     POST   "/cluster/probe"                          Admin   Any  cluster::probe;
-    POST   "/cluster/deploy"                         Admin   Here cluster::deploy;
+    POST   "/cluster/deploy"                         Admin   Any  cluster::deploy;
     GET    "/cluster/confinfo"                       Monitor Any  cluster::confinfo;
     GET    "/cluster/state"                          Monitor Any  cluster::state;
     GET    "/cluster/checks"                         Monitor Any  cluster::checks;

@@ -213,7 +213,7 @@ async fn what_is_not_there_is_told_to_who_is_logged_in_only() {
     for (method, path, logged, status) in [
         (Method::GET, "/nothing", false, 401),
         (Method::GET, "/nothing", true, 404),
-        (Method::GET, "/nodes/node2/cluster/deploy", true, 404),
+        (Method::GET, "/nodes/node2/tokens", true, 404),
         (Method::DELETE, "/level", false, 401),
         (Method::DELETE, "/level", true, 405),
         (Method::GET, "/modules/..%2f..%2fetc/state", true, 400),

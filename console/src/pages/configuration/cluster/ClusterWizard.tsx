@@ -7,7 +7,7 @@ import { XmlFault } from '../../../config/xml';
 import { t } from '../../../i18n';
 import { go, guardLeaving, href } from '../../../router';
 import { loadSession } from '../../../session';
-import { here, known, nodes } from '../../../state/cluster';
+import { here, known, nodes, rows, through } from '../../../state/cluster';
 import { Button, ErrorBox, Faults, Icon, LinkButton, Notice, PageHead, Segmented, Spinner } from '../../../ui';
 import { CodeEditor } from '../editor/CodeEditor';
 import { asFile, Conflict } from '../parts/Conflict';
@@ -84,26 +84,36 @@ function mine(form: ClusterForm): string {
   return named ?? at?.attrs.name ?? names[0] ?? '';
 }
 
-/** First here, which checks and stores it; then on each other node. */
+/**
+ * The node on which a change of a cluster begins, whichever node serves the page: of two administrators at
+ * the same time the second one is refused there, before anything of it is anywhere.
+ */
+function beginning(names: string[]): string | null {
+  const answers = (node: string) => nodes.peek().some((view) => view.name === node && view.reachable);
+  return rows.peek().map((row) => row.node).find((node) => names.includes(node) && answers(node)) ?? null;
+}
+
+/** First on one node, which checks and stores it; then on each other node. */
 function applyStages(text: string, signature: string): Stage[] {
   const form = readCluster(text);
-  const guess = mine(form);
+  const begin = (signature && beginning(nodeNames(form))) || mine(form);
+  const from = signature ? through(begin) : null;
   let results: Outcome[] = [];
   const first: Step = {
     id: 'here',
-    label: guess,
+    label: begin,
     task: async () => {
-      ({ results } = await configuration.saveCluster(text, signature, [guess]));
+      ({ results } = await configuration.saveCluster(from, text, signature, [begin]));
       return results[0];
     },
   };
   // When the guess was wrong, that node has got it already.
   const other = (node: string): Step => {
     const done = results.find((result) => result.node === node);
-    return done ? { id: node, label: node, task: async () => done } : deployStep(node);
+    return done ? { id: node, label: node, task: async () => done } : deployStep(node, from);
   };
   // Before it is in a cluster, a node may not know its name.
-  return [[first], () => nodeNames(form).filter((node) => node !== (results[0]?.node || guess)).map(other)];
+  return [[first], () => nodeNames(form).filter((node) => node !== (results[0]?.node || begin)).map(other)];
 }
 
 function Edit({ draft: edited, reload, onApply }: {
@@ -185,13 +195,13 @@ function Result({ runs, draft: edited, onEdit, onAgain }: {
   const [closed, setClosed] = useState(false);
   const theirs = typeof body?.['xml'] === 'string' ? body['xml'] : null;
   const PATH = 'cluster.xml';
-  const chosen = async (kept: ReadonlySet<string>) => {
+  const chosen = (kept: ReadonlySet<string>) => {
     if (theirs === null) return;
     setClosed(true);
-    const { xml, signature } = await configuration.cluster();
-    setBase({ xml, signature });
+    const signature = String(body?.['signature'] ?? '');
+    setBase({ xml: theirs, signature });
     if (kept.has(PATH)) return onAgain(edited.text, signature);
-    setText(xml);
+    setText(theirs);
     onEdit();
   };
   const good = runs.done && runs.runs.every((run) => run.state === 'good');
@@ -203,7 +213,7 @@ function Result({ runs, draft: edited, onEdit, onAgain }: {
       {theirs !== null && !closed && (
         <Conflict
           clashes={clashes([asFile(PATH, edited.base?.xml ?? '')], [asFile(PATH, theirs)], [asFile(PATH, edited.text)])}
-          onChosen={(kept) => void chosen(kept)}
+          onChosen={chosen}
           onClose={() => setClosed(true)}
         />
       )}

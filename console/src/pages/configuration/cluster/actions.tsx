@@ -9,9 +9,9 @@ interface Props {
   onClose: (acted: boolean) => void;
 }
 
-/** Applies the configuration of the connection node on others. */
-export function deployStep(node: string): Step {
-  return { id: node, label: node, task: async () => outcomeOf((await configuration.deployCluster([node])).results, node) };
+/** Applies the configuration of a node, of the connection node when none is named, on another one. */
+export function deployStep(node: string, from: string | null = null): Step {
+  return { id: node, label: node, task: async () => outcomeOf((await configuration.deployCluster(from, [node])).results, node) };
 }
 
 /** The same configuration on all nodes again (7.13). */
@@ -22,7 +22,7 @@ export function Deploy({ nodes, onClose }: Props) {
       effects={[t('cluster.deploy.effect')]}
       confirm={t('cluster.deploy.do')}
       choices={nodes.map((node) => ({ node: node.node, checked: true }))}
-      stages={(names) => [names.map(deployStep)]}
+      stages={(names) => [names.map((node) => deployStep(node))]}
       onClose={onClose}
     />
   );

@@ -6,8 +6,8 @@ import { Button, LinkButton, Notice } from '../../../ui';
 import { Conflict } from '../parts/Conflict';
 import { RunList } from '../parts/RunList';
 import type { Runs } from '../parts/runs';
-import { theirsOf, type Plan } from './apply';
-import { draft, rebase } from './draft';
+import { firstOf, theirsOf, type Plan } from './apply';
+import { choose, draft, rebase } from './draft';
 import type { Doing, StepId } from './ModuleWizard';
 
 /** Step 5: what became of it on each node. */
@@ -19,12 +19,16 @@ export function ResultStep({ runs, doing, plan, show, again }: {
   again: (plan: Plan) => void;
 }) {
   const [closed, setClosed] = useState(false);
-  const theirs = theirsOf(runs.runs.find((run) => run.problem?.status === 409)?.problem ?? null);
+  const refused = runs.runs.find((run) => run.problem?.status === 409);
+  const theirs = theirsOf(refused?.problem ?? null);
   const edited = draft.value;
   const found = theirs && edited ? clashes(edited.base.files, theirs.files, edited.files) : [];
   const chosen = (mine: ReadonlySet<string>) => {
     if (!theirs) return;
-    rebase(theirs, merged(theirs.files, found, mine));
+    const files = merged(theirs.files, found, mine);
+    const first = firstOf(refused?.id ?? '');
+    if (first) choose(first, theirs.signature, files);
+    else rebase(theirs, files);
     again(plan);
   };
   const good = runs.done && runs.runs.every((run) => run.state === 'good');

@@ -1,11 +1,12 @@
 // What "Save and apply", "Save and check" and "New keys" do, as stages of an action.
 import { configuration } from '../../../api/configuration';
 import { asProblem, Problem } from '../../../api/problem';
-import type { CheckReport, ModuleFiles, Outcome } from '../../../api/types';
+import type { CheckReport, ModuleFile, ModuleFiles, Outcome } from '../../../api/types';
 import { clashes, merged } from '../../../config/files';
 import { t } from '../../../i18n';
+import { moduleOn, rows, through } from '../../../state/cluster';
 import { outcomeOf, type Stage, type Step } from '../parts/runs';
-import { draft, rebase, saved, setEncrypt, unsaved, type Draft } from './draft';
+import { draft, isThere, rebase, saved, setEncrypt, unsaved, type Draft } from './draft';
 
 /** Files of another administrator, in a problem 409. */
 export function theirsOf(problem: Problem | null): ModuleFiles | null {
@@ -17,22 +18,56 @@ async function save(): Promise<void> {
   const edited = draft.peek();
   if (!edited || unsaved.peek().length === 0) return;
   try {
-    saved((await configuration.saveFiles(edited.module, edited.base.signature, edited.files)).signature);
+    saved((await configuration.saveFiles(null, edited.module, edited.base.signature, edited.files)).signature);
   } catch (error) {
-    const again = alone(edited, theirsOf(asProblem(error)));
-    if (!again) throw error;
-    saved((await configuration.saveFiles(edited.module, again.signature, again.files)).signature);
+    const theirs = theirsOf(asProblem(error));
+    const files = theirs && onTop(edited, theirs);
+    if (!files) throw error;
+    rebase(theirs, files);
+    saved((await configuration.saveFiles(null, edited.module, theirs.signature, files)).signature);
   }
 }
 
-/** When nothing of the other changes meets one of mine, as after new keys, mine is saved on top of them. */
-function alone(edited: Draft, theirs: ModuleFiles | null): ModuleFiles | null {
-  if (!theirs) return null;
+/** The same on another node, before it is done here. */
+async function saveFirst(node: string): Promise<void> {
+  const edited = draft.peek();
+  if (!edited || unsaved.peek().length === 0) return;
+  const put = async (signature: string, files: ModuleFile[]) =>
+    isThere(node, (await configuration.saveFiles(through(node), edited.module, signature, files)).signature);
+  try {
+    await put(edited.there[node] ?? edited.base.signature, edited.files);
+  } catch (error) {
+    const theirs = theirsOf(asProblem(error));
+    const files = theirs && onTop(edited, theirs);
+    if (!files) throw error;
+    await put(theirs.signature, files);
+  }
+}
+
+/** Mine on top of theirs, when nothing of it meets a change of mine, as after new keys, or that was decided already. */
+function onTop(edited: Draft, theirs: ModuleFiles): ModuleFile[] | null {
+  if (edited.decided.includes(theirs.signature)) return edited.files;
   const found = clashes(edited.base.files, theirs.files, edited.files);
   if (found.some((clash) => clash.by !== 'me')) return null;
-  const files = merged(theirs.files, found, new Set(found.map((clash) => clash.path)));
-  rebase(theirs, files);
-  return { signature: theirs.signature, files };
+  return merged(theirs.files, found, new Set(found.map((clash) => clash.path)));
+}
+
+/**
+ * The node on which a change is saved first, whichever node serves the page: of two administrators at the
+ * same time the second one is refused there, before anything of it is anywhere. None: the connection node.
+ */
+function beginning({ module, here, nodes }: Plan): string | null {
+  const has = (node: string) => moduleOn(module, node)?.node.reachable && moduleOn(module, node)?.module;
+  const first = rows.peek().map((row) => row.node).find((node) => nodes.includes(node) && has(node));
+  return first === undefined || first === here ? null : first;
+}
+
+/** Steps that save on another node are named so. */
+const FIRST = 'first:';
+
+/** The node of a step that saves on another node. */
+export function firstOf(id: string): string | null {
+  return id.startsWith(FIRST) ? id.slice(FIRST.length) : null;
 }
 
 /** Keys change the signature of the files: it is read again, unless something was edited meanwhile. */
@@ -42,8 +77,13 @@ async function refresh(module: string): Promise<void> {
 }
 
 /** Nothing to do when nothing was edited. */
-const saveStage = (node: string): Stage[] =>
-  unsaved.peek().length > 0 ? [[{ id: 'save', label: t('apply.saving', { node }), task: save }]] : [];
+function saveStages(plan: Plan): Stage[] {
+  if (unsaved.peek().length === 0) return [];
+  const first = beginning(plan);
+  const step = (node: string, id: string, task: () => Promise<void>): Stage => [{ id, label: t('apply.saving', { node }), task }];
+  const here = step(plan.here, 'save', save);
+  return first ? [step(first, FIRST + first, () => saveFirst(first)), here] : [here];
+}
 
 function keyStep(module: string, on: boolean, id = 'key'): Step {
   return {
@@ -84,15 +124,17 @@ export interface Plan {
   key: boolean | null;
 }
 
-export function applyStages({ module, here, nodes, key }: Plan): Stage[] {
+export function applyStages(plan: Plan): Stage[] {
+  const { module, here, nodes, key } = plan;
   const keys = key === null ? [] : [[keyStep(module, key)]];
-  return [...saveStage(here), ...keys, ...applyOn(module, here, nodes)];
+  return [...saveStages(plan), ...keys, ...applyOn(module, here, nodes)];
 }
 
 /** Keys are made or removed by applying only: so those that are saved are always those that run. */
 export function checkStages({ module, here }: Plan): Stage[] {
+  const alone = { module, here, nodes: [here], key: null };
   const step: Step = { id: 'check', label: t('apply.checking', { node: here }), task: async () => checked(await configuration.check(module), here) };
-  return [...saveStage(here), [step]];
+  return [...saveStages(alone), [step]];
 }
 
 function checked(report: CheckReport, node: string): Outcome {
@@ -103,9 +145,10 @@ function checked(report: CheckReport, node: string): Outcome {
 }
 
 /** New keys (10.5, WEB-28): without any everywhere, then with new ones everywhere. */
-export function renewStages({ module, here, nodes }: Plan): Stage[] {
+export function renewStages(plan: Plan): Stage[] {
+  const { module, here, nodes } = plan;
   return [
-    ...saveStage(here),
+    ...saveStages(plan),
     [keyStep(module, false, 'key-off')],
     ...applyOn(module, here, nodes, 'off'),
     [keyStep(module, true, 'key-on')],

@@ -10,6 +10,10 @@ export interface Draft {
   /** As the connection node had it when it was loaded. */
   base: ModuleFiles;
   files: ModuleFile[];
+  /** Signatures on other nodes, of what this page has saved there or has compared with mine. */
+  there: Readonly<Record<string, string>>;
+  /** Signatures of theirs that were compared with mine: what goes on was chosen. */
+  decided: readonly string[];
   /** The wish of the administrator; null: nobody has chosen. */
   encrypt: boolean | null;
 }
@@ -24,7 +28,7 @@ export const dirty = computed(() => unsaved.value.length > 0 || (draft.value?.en
 /** Loads the module from the connection node; what was edited is forgotten. */
 export async function loadDraft(module: string): Promise<void> {
   const base = await configuration.files(module);
-  draft.value = { module, base, files: base.files, encrypt: null };
+  draft.value = { module, base, files: base.files, there: {}, decided: [], encrypt: null };
 }
 
 /** Loads the module, then other files for it, which are not saved yet. */
@@ -64,6 +68,17 @@ export function setUserconfig(text: string): void {
 /** Everything of the draft is on the connection node now. */
 export function saved(signature: string): void {
   if (draft.value) change({ base: { signature, files: draft.value.files } });
+}
+
+/** What another node has now is this. */
+export function isThere(node: string, signature: string): void {
+  if (draft.value) change({ there: { ...draft.value.there, [node]: signature } });
+}
+
+/** After a conflict on another node: these files were chosen. */
+export function choose(node: string, signature: string, files: ModuleFile[]): void {
+  isThere(node, signature);
+  change({ files, decided: [...(draft.value?.decided ?? []), signature] });
 }
 
 /** After a conflict: theirs is what is there now, and `files` is what was chosen. */
