@@ -11,6 +11,7 @@
 # make bench-farm   what the packet filter of a farm costs, and a power failure, beside HAProxy (root; BENCH=name for one part)
 # make bench-membership    what the membership of a farm costs from 2 to 32 nodes, simulated
 # make bench-replication   what replication costs, against a plain directory and GlusterFS (root)
+# make bench-web     what health checks and consoles cost heartbeats, memory and CPU (root)
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -21,7 +22,7 @@ DENY_CHECKS = bans licenses sources
 # a million files.
 DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000 SAFEKIT_FILES=1000000
 
-.PHONY: demo demo-farm console test-console demo-console check test nightly fuzz bench bench-farm bench-membership bench-replication deny
+.PHONY: demo demo-farm console test-console demo-console check test nightly fuzz bench bench-farm bench-membership bench-replication bench-web deny
 
 demo:
 	scripts/demo.sh
@@ -81,6 +82,9 @@ bench-membership:
 
 bench-replication:
 	$(CARGO) bench --locked --bench replication -- $(BENCH)
+
+bench-web:
+	$(CARGO) bench --locked --bench web
 
 deny:
 ifeq ($(DENY),yes)

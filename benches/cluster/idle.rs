@@ -1,9 +1,10 @@
 //! What many modules cost while nothing happens.
 
-use crate::cluster::{Cluster, Node, eventually};
+use crate::cluster::{Cluster, eventually};
 use crate::keepalived;
 use crate::support::machine::{cluster, mirror};
 use crate::support::report::Report;
+use crate::support::usage::usage;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
@@ -12,17 +13,6 @@ const PULSE: Duration = Duration::from_millis(700);
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long is looked.
 const WINDOW: Duration = Duration::from_secs(30);
-/// Ticks of CPU time in a second (`USER_HZ`, 100 for every program on Linux).
-const TICKS: f64 = 100.0;
-
-/// What the processes of a node have used up to now.
-struct Usage {
-    /// Seconds.
-    cpu: f64,
-    /// Resident, in MB of 10^6 bytes.
-    memory: f64,
-}
-
 /// Measures.
 pub fn run(report: &mut Report) {
     report.part("32 idle modules, per node");
@@ -70,26 +60,4 @@ fn measure(bed: &Cluster, programs: &str) -> (Vec<f64>, Vec<f64>) {
     let (took, after) = (begin.elapsed().as_secs_f64(), look());
     let cpu = before.iter().zip(&after).map(|(before, after)| (after.cpu - before.cpu) / took * 100.0);
     (cpu.collect(), after.iter().map(|usage| usage.memory).collect())
-}
-
-fn usage(node: &Node, programs: &str) -> Usage {
-    // Fields 14 and 15 of proc_pid_stat(5), the 12th and 13th behind the name; kilobytes.
-    let script = format!(
-        r#"for pid in $(pgrep '^({programs})$'); do
-            sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f12,13
-            sed -n 's/^VmRSS:[ \t]*\([0-9]*\) kB$/\1 kB/p' /proc/$pid/status
-        done"#
-    );
-    let said = node.sh(&script);
-    assert!(said.code == 0 && !said.stdout.is_empty(), "{programs} on {}: {said:?}", node.name());
-    let (mut ticks, mut kilobytes) = (0.0, 0.0);
-    for line in said.stdout.lines() {
-        let number = |text: &str| text.parse::<f64>().expect("a number");
-        match line.split_once(' ') {
-            Some((memory, "kB")) => kilobytes += number(memory),
-            Some((user, system)) => ticks += number(user) + number(system),
-            None => panic!("{line}"),
-        }
-    }
-    Usage { cpu: ticks / TICKS, memory: kilobytes * 1024.0 / 1e6 }
 }

@@ -54,6 +54,20 @@ impl Finished {
     }
 }
 
+/// Why what was looked for in an answer has not come.
+#[derive(Debug, thiserror::Error)]
+pub enum Missed {
+    /// The daemon says why.
+    #[error("{}", .0.text)]
+    Refused(Failure),
+    /// It said all that it had to say.
+    #[error("the answer has ended")]
+    Ended,
+    /// It says nothing any more.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
 /// What a request is sent through and answered by.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -140,6 +154,22 @@ impl Answer {
             }
         }
         Ok(None)
+    }
+
+    /// Waits for the first reply of which `take` makes something; an error that the daemon tells ends the wait.
+    pub async fn until<T>(&mut self, mut take: impl FnMut(Reply) -> Option<T>) -> Result<T, Missed> {
+        loop {
+            match self.next().await? {
+                None => return Err(Missed::Ended),
+                Some(Piece::Chunk(_)) => {}
+                Some(Piece::Reply(Reply::Error(failure))) => return Err(Missed::Refused(failure)),
+                Some(Piece::Reply(reply)) => {
+                    if let Some(taken) = take(reply) {
+                        return Ok(taken);
+                    }
+                }
+            }
+        }
     }
 
     /// The same, which keeps `held` as long as it lives.
@@ -259,6 +289,27 @@ mod tests {
         far.write_all(second).await.unwrap();
         let piece = answer.next().await.unwrap();
         assert_eq!(piece, Some(Piece::Reply(Reply::Text("whole".to_owned()))));
+    }
+
+    #[tokio::test]
+    async fn what_is_looked_for_comes_or_is_told_why_not() {
+        let (mut far, mut answer) = asked(Request::Ping).await;
+        let number = |reply| match reply {
+            Reply::Text(text) => text.parse::<u8>().ok(),
+            _ => None,
+        };
+        for reply in [
+            Reply::Text("a".to_owned()),
+            Reply::Text("7".to_owned()),
+            Reply::error(FailureKind::Refused, "no"),
+            Reply::End { code: 1 },
+        ] {
+            far.write_all(&frame::encode_json(&reply).unwrap()).await.unwrap();
+        }
+        assert_eq!(answer.until(number).await.unwrap(), 7);
+        assert!(matches!(answer.until(number).await, Err(Missed::Refused(why)) if why.text == "no"));
+        assert!(matches!(answer.until(number).await, Err(Missed::Ended)));
+        assert_eq!(answer.code(), Some(1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,8 +16,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Commands served at the same time.
-pub const CONNECTIONS: usize = 64;
+/// Commands served at the same time; most of them may be watches of the web service.
+pub const CONNECTIONS: usize = 512;
 /// Attachments held in memory at the same time, 64 MiB each.
 const ATTACHMENTS: usize = 4;
 /// Time to send the whole request.

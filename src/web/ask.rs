@@ -4,25 +4,36 @@ use crate::config::address::Address;
 use crate::config::paths::Paths;
 use crate::control::async_client::{self, Answer};
 use crate::control::client::ClientError;
+use crate::control::server::CONNECTIONS;
 use crate::control::{Behalf, Failure, FailureKind, LevelReport, NodeRow, Reply, Request};
 use crate::ids::NodeName;
+use crate::web::here::Here;
+use crate::web::remote::table::MOST_OF_ONE;
 use crate::web::remote::target::Service;
 use crate::web::remote::way::Way;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Requests that end by themselves, at the same time. Together with the long ones they leave room for
-/// the command line among the connections of safeadmin.
+/// Requests that end by themselves, at the same time.
 const SHORT: usize = 24;
-/// Requests that go on until somebody hangs up, at the same time.
-const LONG: usize = 24;
-/// Requests of other nodes at the same time.
-const FAR: usize = 128;
+/// Requests that go on until somebody hangs up, at the same time: states and logs of modules that somebody
+/// looks at, from here and from other nodes.
+const LONG: usize = 384;
+/// Connections of safeadmin that are left to the command line and to scripts.
+const OTHERS: usize = 64;
+const _: () = assert!(SHORT + LONG + OTHERS <= CONNECTIONS, "safeadmin has room for the command line");
+/// Requests of other nodes that end by themselves, at the same time.
+const FAR_SHORT: usize = 128;
+/// Those that go on: one for each other node, and states and logs of their modules.
+const FAR_LONG: usize = 512;
+const _: () = assert!(FAR_SHORT + FAR_LONG <= MOST_OF_ONE, "another node takes all of them");
 /// How long a request waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
+/// How long the nodes of the cluster are known without a look.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// Which node is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,22 +85,52 @@ struct Inner {
     socket: PathBuf,
     /// To other nodes.
     way: Way,
+    here: Room,
+    far: Room,
+    known: Mutex<Known>,
+}
+
+/// Room for requests at the same time: those that end by themselves, and those that do not.
+#[derive(Debug)]
+struct Room {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
-    far: Arc<Semaphore>,
+}
+
+/// The nodes of the cluster as they were said last.
+#[derive(Debug, Default)]
+struct Known {
+    rows: Option<(Instant, Arc<[NodeRow]>)>,
+    /// Counts how often they were forgotten: what was asked before counts no more.
+    forgotten: u64,
+}
+
+impl Room {
+    fn new(short: usize, long: usize) -> Room {
+        Room { short: Arc::new(Semaphore::new(short)), long: Arc::new(Semaphore::new(long)) }
+    }
+
+    /// A place among the requests that may go on at the same time.
+    async fn turn(&self, request: &Request) -> Result<OwnedSemaphorePermit, AskError> {
+        let room = if endless(request) { &self.long } else { &self.short };
+        // The semaphores are never closed: only the time can end this wait.
+        match timeout(TURN, room.clone().acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(AskError::Busy),
+        }
+    }
 }
 
 impl Asker {
     /// One that asks this node by the socket of its safeadmin, and others by their web services, which
     /// are reached as that of this node.
     pub fn new(paths: &Paths, service: Service) -> Asker {
-        let room = |n| Arc::new(Semaphore::new(n));
         Asker(Arc::new(Inner {
             socket: paths.admin_socket(),
             way: Way::new(paths, service),
-            short: room(SHORT),
-            long: room(LONG),
-            far: room(FAR),
+            here: Room::new(SHORT, LONG),
+            far: Room::new(FAR_SHORT, FAR_LONG),
+            known: Mutex::default(),
         }))
     }
 
@@ -103,7 +144,7 @@ impl Asker {
     ) -> Result<Answer, AskError> {
         match place {
             Place::Here => self.here(behalf, &request, attachment).await,
-            Place::Node(node) => match self.row(node, behalf.clone()).await? {
+            Place::Node(node) => match self.row(node).await? {
                 row if row.me => self.here(behalf, &request, attachment).await,
                 row => self.far(&row, behalf, &request, attachment).await,
             },
@@ -112,8 +153,8 @@ impl Asker {
 
     /// Version of the node at an address, which need not be in the cluster yet.
     pub async fn look(&self, address: &Address, behalf: Behalf) -> Result<LevelReport, String> {
-        let _turn = turn(&self.0.far).await.map_err(|e| e.to_string())?;
         let request = Request::Level { module: None };
+        let _turn = self.0.far.turn(&request).await.map_err(|e| e.to_string())?;
         let answer = self.0.way.ask_address(address, behalf, &request).await.map_err(|e| e.to_string())?;
         let finished = answer.finish().await.map_err(|e| format!("{address}: {e}"))?;
         let level = finished.replies.into_iter().find_map(|reply| match reply {
@@ -123,14 +164,42 @@ impl Asker {
         level.ok_or_else(|| format!("{address} does not say what it is"))
     }
 
-    /// What the cluster knows of a node.
-    async fn row(&self, node: &NodeName, behalf: Behalf) -> Result<NodeRow, AskError> {
-        let known = self.here(behalf, &Request::Nodes, Vec::new()).await?.finish().await?;
-        let rows = known.replies.into_iter().filter_map(|reply| match reply {
+    /// The nodes of the cluster, as this one knows them now; none without a cluster.
+    pub async fn nodes(&self) -> Result<Arc<[NodeRow]>, AskError> {
+        let forgotten = self.known().forgotten;
+        let answer = self.here(Here::behalf(), &Request::Nodes, Vec::new()).await?.finish().await?;
+        let rows = answer.replies.into_iter().filter_map(|reply| match reply {
             Reply::Nodes(rows) => Some(rows),
             _ => None,
         });
-        rows.flatten().find(|row| row.node == *node).ok_or_else(|| AskError::NoNode(node.clone()))
+        let rows: Arc<[NodeRow]> = rows.flatten().collect();
+        let mut known = self.known();
+        if known.forgotten == forgotten {
+            known.rows = Some((Instant::now(), rows.clone()));
+        }
+        Ok(rows)
+    }
+
+    /// The cluster has changed, or nobody can say whether it has.
+    pub(super) fn forget_nodes(&self) {
+        let mut known = self.known();
+        known.rows = None;
+        known.forgotten += 1;
+    }
+
+    /// What the cluster knows of a node: its address above all.
+    async fn row(&self, node: &NodeName) -> Result<NodeRow, AskError> {
+        let find = |rows: &[NodeRow]| rows.iter().find(|row| row.node == *node).cloned();
+        let known = self.known().rows.clone().filter(|(since, _)| since.elapsed() < FRESH);
+        if let Some(row) = known.and_then(|(_, rows)| find(&rows)) {
+            return Ok(row);
+        }
+        find(&self.nodes().await?).ok_or_else(|| AskError::NoNode(node.clone()))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Nothing panics while it holds this.
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn far(
@@ -140,26 +209,16 @@ impl Asker {
         request: &Request,
         attachment: Vec<u8>,
     ) -> Result<Answer, AskError> {
-        let turn = turn(&self.0.far).await?;
+        let turn = self.0.far.turn(request).await?;
         let asked = self.0.way.ask(row, behalf, request, attachment).await;
         let answer = asked.map_err(|e| AskError::Node { node: row.node.clone(), why: e.to_string() })?;
         Ok(answer.holding(turn))
     }
 
     async fn here(&self, behalf: Behalf, request: &Request, attachment: Vec<u8>) -> Result<Answer, AskError> {
-        let room = if endless(request) { &self.0.long } else { &self.0.short };
-        let turn = turn(room).await?;
+        let turn = self.0.here.turn(request).await?;
         let answer = async_client::call(&self.0.socket, Some(behalf), request, attachment).await?;
         Ok(answer.holding(turn))
-    }
-}
-
-/// A place among the requests that may go on at the same time.
-async fn turn(room: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, AskError> {
-    // The semaphores are never closed: only the time can end this wait.
-    match timeout(TURN, room.clone().acquire_owned()).await {
-        Ok(Ok(turn)) => Ok(turn),
-        Ok(Err(_)) | Err(_) => Err(AskError::Busy),
     }
 }
 

@@ -7,7 +7,6 @@ use super::principal::Principal;
 use super::problem::Problem;
 use super::ready;
 use super::takeover::Takeovers;
-use crate::control::async_client::Piece;
 use crate::control::{Access, ModuleOverview, Overview, Reply, Request, StateReport};
 use crate::fsm::resource::Value;
 use crate::fsm::state::{Readiness, Role};
@@ -104,12 +103,11 @@ async fn gather(web: &Web) -> String {
 async fn resources(web: &Web, module: ModuleName) -> Option<StateReport> {
     let request = Request::Watch { module: Some(module) };
     let mut answer = web.asker.ask(&Place::Here, Here::behalf(), request, Vec::new()).await.ok()?;
-    loop {
-        match answer.next().await.ok()?? {
-            Piece::Reply(Reply::State(states)) => return states.into_iter().next(),
-            Piece::Reply(_) | Piece::Chunk(_) => {}
-        }
-    }
+    let state = answer.until(|reply| match reply {
+        Reply::State(states) => Some(states.into_iter().next()),
+        _ => None,
+    });
+    state.await.ok()?
 }
 
 fn node(page: &mut Page, now: Option<&Overview>) {

@@ -34,6 +34,8 @@ const HEAD: Duration = Duration::from_secs(10);
 const WINDOW: u32 = 256 << 10;
 /// A connection without a request is closed after that time.
 const KEPT: Duration = Duration::from_secs(75);
+/// A client that confirms nothing for so long is gone: a node without power says no goodbye.
+const GONE: Duration = Duration::from_secs(15);
 /// How long requests may go on after SIGTERM, seconds. Event streams never end by themselves.
 const GRACE: u64 = 2;
 /// Variable with the level of the log, instead of that of httpd.conf.
@@ -117,10 +119,10 @@ pub fn server(
     socket: TcpListener,
     tls: Option<ServerConfig>,
 ) -> io::Result<Server> {
-    web.here.keep(&web.asker);
+    web.here.keep(&web.hub, &web.asker);
     web.watch.keep();
     let access = logs::shared(&web, access);
-    let remote = web::Data::new(Remote::new(Paths::clone(&web.paths), web.asker.clone()));
+    let remote = web::Data::new(Remote::new(Paths::clone(&web.paths), web.asker.clone(), web.hub.clone()));
     let server = HttpServer::new(move || {
         let app = App::new().app_data(web::Data::new(web.clone())).app_data(remote.clone());
         let app = match &access {
@@ -212,6 +214,8 @@ fn open(domain: Domain, address: SocketAddr) -> io::Result<TcpListener> {
     if domain == Domain::IPV6 {
         socket.set_only_v6(false)?;
     }
+    // Every connection has it from its listener.
+    socket.set_tcp_user_timeout(Some(GONE))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

@@ -106,10 +106,10 @@ fn a_module_is_watched_with_its_resources_and_watchers_have_a_bound() {
     let Reply::History(rows) = &answer.replies[0] else { panic!("{answer:?}") };
     assert_eq!(rows.iter().map(|row| row.value.as_str()).collect::<Vec<_>>(), ["one", "two"]);
 
-    let watches: Vec<Watch> = (1..32).map(|_| node1.watch(&request)).collect();
+    let watches: Vec<Watch> = (1..320).map(|_| node1.watch(&request)).collect();
     watches.iter().for_each(|watch| watch.until("a state", |reply| value(reply).map(drop)));
     let refused = node1.ask(&request, None);
-    assert!(refused.code == 1 && refused.error().contains("32 watchers"), "{refused:?}");
+    assert!(refused.code == 1 && refused.error().contains("320 watchers"), "{refused:?}");
     // Those who hang up make room.
     drop((watch, watches));
     node1.ok(&["set", "-m", MODULE, "-r", "test.x", "-v", "three"]);

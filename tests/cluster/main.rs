@@ -9,6 +9,7 @@ mod checkers;
 mod command_line;
 mod configuration;
 mod console;
+mod consoles;
 mod control_plane;
 mod distribution;
 mod farm_commands;

@@ -32,6 +32,8 @@ pub enum What {
         from: Ipv4Addr,
         /// To there.
         to: Ipv4Addr,
+        /// To this port.
+        port: u16,
     },
     /// Data of a TCP connection.
     Data {
@@ -173,7 +175,10 @@ fn parse(frame: &[u8]) -> Option<What> {
             let (from, to) = (address(12)?, address(16)?);
             let header = usize::from(packet[0] & 15) * 4;
             match packet[9] {
-                17 => Some(What::Datagram { from, to }),
+                17 => {
+                    let port = packet.get(header + 2..header + 4)?;
+                    Some(What::Datagram { from, to, port: u16::from_be_bytes([port[0], port[1]]) })
+                }
                 VRRP => Some(What::Advertisement(from)),
                 6 => {
                     let length = usize::from(u16::from_be_bytes([packet[2], packet[3]]));

@@ -5,3 +5,4 @@ pub mod client;
 pub mod helper;
 pub mod machine;
 pub mod report;
+pub mod usage;

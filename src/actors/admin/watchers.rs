@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Watchers at a time: the web service needs one for the node and one for each module that is looked at.
-pub(super) const WATCHERS: usize = 32;
+/// Watchers at a time: the web service needs one for the node and one for each module that is looked at, of
+/// which a node has 255 at most; the others are for those who look once.
+pub(super) const WATCHERS: usize = 320;
 /// Changes that come in this time are told together.
 const GATHER: Duration = Duration::from_millis(100);
 /// Pause after a module did not answer.

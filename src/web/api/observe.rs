@@ -3,7 +3,7 @@
 use super::Asking;
 use super::node::{MOST, USUAL};
 use super::types::{ClientQuery, Count, LogQuery, StateQuery};
-use crate::control::async_client::Piece;
+use crate::control::async_client::Missed;
 use crate::control::{
     ExplainReport, FarmReport, HistoryRow, LogLine, OwnerRow, Reply, Request, RescueReport, RescueRequest,
     StateReport, UserLogRow,
@@ -23,18 +23,11 @@ pub(super) async fn first<T>(
     pick: impl Fn(Reply) -> Option<T>,
 ) -> Result<T, Problem> {
     let mut answer = asking.ask(request, Vec::new()).await?;
-    while let Some(piece) = answer.next().await.map_err(crate::web::ask::AskError::from)? {
-        match piece {
-            Piece::Reply(Reply::Error(failure)) => return Err(failure.into()),
-            Piece::Reply(reply) => {
-                if let Some(found) = pick(reply) {
-                    return Ok(found);
-                }
-            }
-            Piece::Chunk(_) => {}
-        }
-    }
-    Err(Problem::internal("safeadmin has not said what was asked"))
+    answer.until(pick).await.map_err(|missed| match missed {
+        Missed::Refused(failure) => failure.into(),
+        Missed::Ended => Problem::internal("safeadmin has not said what was asked"),
+        Missed::Client(error) => crate::web::ask::AskError::from(error).into(),
+    })
 }
 
 /// State and resources of the module.

@@ -1,29 +1,24 @@
 //! One watch of each thing that somebody looks at, shared by all who do.
 
-use crate::control::async_client::Piece;
-use crate::control::{LogLine, NodeRow, Overview, Reply, Request, StateReport};
+use super::follow::{follow, follow_log};
+use crate::control::{Failure, LogLine, NodeRow, Overview, Reply, Request, StateReport};
 use crate::ids::ModuleName;
 use crate::log::Lang;
-use crate::web::Web;
 use crate::web::ask::{Asker, Place};
-use crate::web::here::Here;
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, unfold};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 
-/// Pause before a lost node is asked again; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// The tunnel gives a sign of life each second: a node that gives none for so long is lost.
-const SILENCE: Duration = Duration::from_secs(4);
-/// The local socket gives one every 5 s.
-const SILENCE_HERE: Duration = Duration::from_secs(12);
 /// How often the list of nodes is looked at without a reason.
 const LOOK: Duration = Duration::from_secs(10);
 /// Batches of log lines that a slow console may be behind.
 const BEHIND: usize = 256;
+/// Lines of the past with which a watch of a log begins: what was written while it began is among them.
+pub(super) const CAUGHT_UP: u32 = 200;
 
 /// The latest of something that is watched.
 #[derive(Debug)]
@@ -31,7 +26,7 @@ pub struct Feed<T> {
     /// What was said last.
     pub value: Option<Arc<T>>,
     /// Why nothing is heard since.
-    pub error: Option<Arc<str>>,
+    pub error: Option<Arc<Failure>>,
 }
 
 impl<T> Clone for Feed<T> {
@@ -47,6 +42,11 @@ impl<T> Default for Feed<T> {
 }
 
 impl<T> Feed<T> {
+    /// What it is now, as far as somebody knows.
+    pub fn living(&self) -> Option<Arc<T>> {
+        self.value.clone().filter(|_| self.error.is_none())
+    }
+
     /// Both are of the same moment.
     pub fn same(&self, other: &Feed<T>) -> bool {
         let value = match (&self.value, &other.value) {
@@ -83,11 +83,12 @@ pub type Nodes = Arc<BTreeMap<String, Feed<Overview>>>;
 type Shared<K, V> = Mutex<HashMap<K, V>>;
 
 /// All watches of a server. Clones are the same one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Hub(Arc<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
+    asker: Asker,
     cluster: Mutex<Option<watch::Sender<Nodes>>>,
     nodes: Shared<Place, watch::Sender<Feed<Overview>>>,
     modules: Shared<(Place, ModuleName), watch::Sender<Feed<StateReport>>>,
@@ -95,20 +96,31 @@ struct Inner {
 }
 
 impl Hub {
+    /// One that watches nothing yet.
+    pub fn new(asker: &Asker) -> Hub {
+        Hub(Arc::new(Inner {
+            asker: asker.clone(),
+            cluster: Mutex::default(),
+            nodes: Mutex::default(),
+            modules: Mutex::default(),
+            logs: Mutex::default(),
+        }))
+    }
+
     /// The nodes of the cluster, each as it is.
-    pub fn cluster(&self, web: &Web) -> watch::Receiver<Nodes> {
+    pub fn cluster(&self) -> watch::Receiver<Nodes> {
         let mut cluster = lock(&self.0.cluster);
         if let Some(sender) = &*cluster {
             return sender.subscribe();
         }
         let (sender, receiver) = watch::channel(Nodes::default());
         *cluster = Some(sender.clone());
-        let (hub, web) = (self.clone(), web.clone());
+        let hub = self.clone();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     () = sender.closed() => {}
-                    () = hub.gather(&web, &sender) => {}
+                    () = hub.gather(&sender) => {}
                 }
                 let mut cluster = lock(&hub.0.cluster);
                 // Somebody may have come meanwhile.
@@ -122,12 +134,11 @@ impl Hub {
     }
 
     /// A node as it is.
-    pub fn node(&self, web: &Web, place: &Place) -> watch::Receiver<Feed<Overview>> {
-        let request = Request::Watch { module: None };
+    pub fn node(&self, place: &Place) -> watch::Receiver<Feed<Overview>> {
+        let (place, request) = (self.place(place), Request::Watch { module: None });
         self.watched(
             |inner| &inner.nodes,
             place.clone(),
-            web,
             place,
             request,
             |reply| match reply {
@@ -138,12 +149,11 @@ impl Hub {
     }
 
     /// A module of a node as it is.
-    pub fn module(&self, web: &Web, place: &Place, module: ModuleName) -> watch::Receiver<Feed<StateReport>> {
-        let request = Request::Watch { module: Some(module.clone()) };
+    pub fn module(&self, place: &Place, module: ModuleName) -> watch::Receiver<Feed<StateReport>> {
+        let (place, request) = (self.place(place), Request::Watch { module: Some(module.clone()) });
         self.watched(
             |inner| &inner.modules,
             (place.clone(), module),
-            web,
             place,
             request,
             |reply| match reply {
@@ -153,12 +163,42 @@ impl Hub {
         )
     }
 
+    /// What another node watches of this one, if the request is such: it shares the watch of all who do.
+    pub fn answer(&self, request: &Request) -> Option<Told> {
+        match request {
+            Request::Watch { module: None } => Some(told(self.node(&Place::Here), Reply::Overview)),
+            Request::Watch { module: Some(module) } => {
+                let state = |state| Reply::State(vec![state]);
+                Some(told(self.module(&Place::Here, module.clone()), state))
+            }
+            _ => None,
+        }
+    }
+
+    /// How much is watched: nodes, modules and logs.
+    #[cfg(test)]
+    pub fn watches(&self) -> usize {
+        lock(&self.0.nodes).len() + lock(&self.0.modules).len() + lock(&self.0.logs).len()
+    }
+
+    /// The place by which a node is watched: this one has a name too.
+    fn place(&self, place: &Place) -> Place {
+        let own = |name| {
+            let nodes = lock(&self.0.nodes);
+            let here = nodes.get(&Place::Here).and_then(|here| here.borrow().living());
+            here.is_some_and(|here| here.node.as_ref() == Some(name))
+        };
+        match place {
+            Place::Node(name) if !own(name) => place.clone(),
+            Place::Node(_) | Place::Here => Place::Here,
+        }
+    }
+
     fn watched<K, T>(
         &self,
         map: fn(&Inner) -> &Shared<K, watch::Sender<Feed<T>>>,
         key: K,
-        web: &Web,
-        place: &Place,
+        place: Place,
         request: Request,
         pick: fn(Reply) -> Option<T>,
     ) -> watch::Receiver<Feed<T>>
@@ -172,12 +212,12 @@ impl Hub {
         }
         let (sender, receiver) = watch::channel(Feed::default());
         watches.insert(key.clone(), sender.clone());
-        let (hub, asker, place) = (self.clone(), web.asker.clone(), place.clone());
+        let hub = self.clone();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     () = sender.closed() => {}
-                    () = follow(&asker, &place, &request, &sender, pick) => {}
+                    () = follow(&hub.0.asker, &place, &request, &sender, pick) => {}
                 }
                 let mut watches = lock(map(&hub.0));
                 if sender.receiver_count() == 0 {
@@ -190,7 +230,8 @@ impl Hub {
     }
 
     /// New messages of a log.
-    pub fn log(&self, web: &Web, place: &Place, topic: LogTopic) -> broadcast::Receiver<Lines> {
+    pub fn log(&self, place: &Place, topic: LogTopic) -> broadcast::Receiver<Lines> {
+        let place = self.place(place);
         let key = (place.clone(), topic.clone());
         let mut logs = lock(&self.0.logs);
         if let Some(sender) = logs.get(&key) {
@@ -198,12 +239,12 @@ impl Hub {
         }
         let (sender, receiver) = broadcast::channel(BEHIND);
         logs.insert(key.clone(), sender.clone());
-        let (hub, asker, place) = (self.clone(), web.asker.clone(), place.clone());
+        let hub = self.clone();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     () = sender.closed() => {}
-                    why = follow_log(&asker, &place, &topic, &sender) => {
+                    why = follow_log(&hub.0.asker, &place, &topic, &sender) => {
                         // Those who listen read the past again when they come back.
                         let mut logs = lock(&hub.0.logs);
                         logs.remove(&key);
@@ -222,16 +263,16 @@ impl Hub {
     }
 
     /// Keeps the map of all nodes, for as long as it is looked at.
-    async fn gather(&self, web: &Web, sender: &watch::Sender<Nodes>) {
-        let mut here = self.node(web, &Place::Here);
+    async fn gather(&self, sender: &watch::Sender<Nodes>) {
+        let mut here = self.node(&Place::Here);
         let mut others: BTreeMap<String, watch::Receiver<Feed<Overview>>> = BTreeMap::new();
         loop {
             let local = here.borrow_and_update().clone();
-            let rows = rows(&web.asker, &local).await;
+            let rows = rows(&self.0.asker, &local).await;
             if let Some(rows) = rows {
                 others.retain(|name, _| rows.iter().any(|row| !row.me && row.node.as_str() == name));
                 for row in rows.iter().filter(|row| !row.me) {
-                    let watch = || self.node(web, &Place::Node(row.node.clone()));
+                    let watch = || self.node(&Place::Node(row.node.clone()));
                     others.entry(row.node.to_string()).or_insert_with(watch);
                 }
             }
@@ -277,80 +318,30 @@ async fn changed(
 }
 
 /// The nodes of the cluster; none when this node cannot say.
-async fn rows(asker: &Asker, local: &Feed<Overview>) -> Option<Vec<NodeRow>> {
-    if local.value.is_none() || local.error.is_some() {
-        return None;
-    }
-    let answer = asker.ask(&Place::Here, Here::behalf(), Request::Nodes, Vec::new()).await.ok()?;
-    let finished = answer.finish().await.ok()?;
-    finished.replies.into_iter().find_map(|reply| match reply {
-        Reply::Nodes(rows) => Some(rows),
-        _ => None,
-    })
+async fn rows(asker: &Asker, local: &Feed<Overview>) -> Option<Arc<[NodeRow]>> {
+    local.living()?;
+    asker.nodes().await.ok()
 }
 
-/// Follows something for as long as somebody looks; a lost node is asked again and again.
-async fn follow<T>(
-    asker: &Asker,
-    place: &Place,
-    request: &Request,
-    sender: &watch::Sender<Feed<T>>,
-    pick: fn(Reply) -> Option<T>,
-) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let mut heard = false;
-        let why = stream(asker, place, request, |reply| {
-            if let Some(value) = pick(reply) {
-                heard = true;
-                sender.send_replace(Feed { value: Some(Arc::new(value)), error: None });
+/// What a watch tells another node, until it is lost; then why.
+pub type Told = BoxStream<'static, Result<Reply, Arc<Failure>>>;
+
+fn told<T: Clone + Send + Sync + 'static>(mut feed: watch::Receiver<Feed<T>>, reply: fn(T) -> Reply) -> Told {
+    // What it shows already is told too.
+    feed.mark_changed();
+    let next = move |mut feed: watch::Receiver<Feed<T>>| async move {
+        loop {
+            // The watch lives as long as somebody looks.
+            feed.changed().await.ok()?;
+            let Feed { value, error } = feed.borrow_and_update().clone();
+            match (error, value) {
+                (Some(why), _) => return Some((Err(why), feed)),
+                (None, Some(value)) => return Some((Ok(reply(T::clone(&value))), feed)),
+                (None, None) => {}
             }
-        });
-        let why = why.await;
-        sender.send_if_modified(|feed| feed.error.replace(why.clone()).as_deref() != Some(&*why));
-        pause = if heard { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-        tokio::time::sleep(pause).await;
-    }
-}
-
-/// Follows a log until its node is lost; returns why.
-async fn follow_log(
-    asker: &Asker,
-    place: &Place,
-    topic: &LogTopic,
-    sender: &broadcast::Sender<Lines>,
-) -> Arc<str> {
-    let LogTopic { module, all, lang } = topic.clone();
-    let request = Request::Log { module, count: Some(0), all, lang, follow: true, before: None };
-    stream(asker, place, &request, |reply| {
-        if let Reply::Log(lines) = reply {
-            // Nobody listens: the watch ends.
-            let _nobody = sender.send(Lines::New(Arc::new(lines)));
         }
-    })
-    .await
-}
-
-/// Hands on what is said until it ends; returns why it did.
-async fn stream(asker: &Asker, place: &Place, request: &Request, mut each: impl FnMut(Reply)) -> Arc<str> {
-    let silence = match place {
-        Place::Here => SILENCE_HERE,
-        Place::Node(_) => SILENCE,
     };
-    let mut answer = match asker.ask(place, Here::behalf(), request.clone(), Vec::new()).await {
-        Ok(answer) => answer.within(silence),
-        Err(error) => return error.to_string().into(),
-    };
-    let mut said = None;
-    loop {
-        match answer.next().await {
-            Ok(Some(Piece::Reply(Reply::Error(failure)))) => said = Some(failure.text),
-            Ok(Some(Piece::Reply(reply))) => each(reply),
-            Ok(Some(Piece::Chunk(_))) => {}
-            Ok(None) => return said.unwrap_or_else(|| "the node has ended the watch".to_owned()).into(),
-            Err(error) => return error.to_string().into(),
-        }
-    }
+    unfold(feed, next).boxed()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,13 +3,14 @@
 //! However many consoles look, the [`Hub`] has one watch of each thing that is looked at. A browser that
 //! is slow misses what was between, never the last state, and holds no memory for it.
 
+mod follow;
 mod hub;
 mod sse;
 
 #[cfg(test)]
 mod tests;
 
-pub use hub::{Feed, Hub};
+pub use hub::{Feed, Hub, Told};
 pub use sse::Streams;
 
 use super::api::Asking;
@@ -44,7 +45,7 @@ pub struct NodeStatus {
 #[utoipa::path(get, path = "/events", tag = "cluster",
     responses((status = 200, body = NodeStatus, content_type = "text/event-stream")))]
 pub async fn cluster(asking: Asking) -> Result<HttpResponse, Problem> {
-    let mut nodes = asking.web.hub.cluster(&asking.web);
+    let mut nodes = asking.web.hub.cluster();
     sse::respond(&asking, async move |out| {
         let mut sent: BTreeMap<String, Feed<crate::control::Overview>> = BTreeMap::new();
         loop {
@@ -76,7 +77,7 @@ fn status(node: &str, feed: &Feed<crate::control::Overview>) -> NodeStatus {
     NodeStatus {
         node: node.to_owned(),
         reachable: feed.value.is_some() && feed.error.is_none(),
-        error: feed.error.as_deref().map(str::to_owned),
+        error: feed.error.as_ref().map(|error| error.text.clone()),
         overview: feed.value.clone(),
     }
 }
@@ -86,14 +87,14 @@ fn status(node: &str, feed: &Feed<crate::control::Overview>) -> NodeStatus {
 #[utoipa::path(get, path = "/modules/{module}/events", tag = "module", params(("module" = String, Path)),
     responses((status = 200, body = crate::control::StateReport, content_type = "text/event-stream")))]
 pub async fn module(asking: Asking, path: Path<Module>) -> Result<HttpResponse, Problem> {
-    let mut state = asking.web.hub.module(&asking.web, &asking.place, path.into_inner().module);
+    let mut state = asking.web.hub.module(&asking.place, path.into_inner().module);
     sse::respond(&asking, async move |out| {
         let mut sent: Option<Feed<crate::control::StateReport>> = None;
         loop {
             let now = state.borrow_and_update().clone();
             if !sent.as_ref().is_some_and(|before| before.same(&now)) {
                 match (&now.error, &now.value) {
-                    (Some(error), _) => out.send("lost", &Lost { error }).await?,
+                    (Some(why), _) => out.send("lost", &Lost { error: &why.text }).await?,
                     (None, Some(state)) => out.send("state", &**state).await?,
                     (None, None) => {}
                 }
@@ -123,16 +124,18 @@ pub async fn log(
     let (module, lang) = (path.into_inner().module, lang(query.lang.as_deref())?);
     let (all, count) = (query.all, query.count.unwrap_or(USUAL).min(MOST));
     // Subscribed before the past is read: nothing falls between.
-    let mut live =
-        asking.web.hub.log(&asking.web, &asking.place, hub::LogTopic { module: module.clone(), all, lang });
-    let past = Request::Log { module, count: Some(count), all, lang, follow: false, before: None };
+    let topic = hub::LogTopic { module: module.clone(), all, lang };
+    let mut live = asking.web.hub.log(&asking.place, topic);
+    // Whoever wants nothing of the past must know its end too.
+    let past = Request::Log { module, count: Some(count.max(1)), all, lang, follow: false, before: None };
     let past = asking.rows(past, |reply| match reply {
         Reply::Log(lines) => Some(lines),
         _ => None,
     });
-    let past = past.await?;
+    let mut past = past.await?;
+    let mut last = past.last().map_or(i64::MIN, |line| line.id);
+    past.truncate(count as usize);
     sse::respond(&asking, async move |out| {
-        let mut last = past.last().map_or(i64::MIN, |line| line.id);
         out.send("log", &past).await?;
         drop(past);
         loop {

@@ -3,25 +3,33 @@
 use super::hub::{Feed, Lines, LogTopic};
 use crate::config::paths::Paths;
 use crate::control::server::{self, Backend, Call};
-use crate::control::{LogLine, Overview, Reply, Request};
+use crate::control::{Access, Behalf, ClusterOverview, LogLine, NodeRow, Overview, Reply, Request};
 use crate::log::{Lang, Level};
 use crate::web::Web;
 use crate::web::ask::Place;
 use crate::web::settings::Settings;
+use futures_util::StreamExt;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A safeadmin that shows a number as its host name, for as long as it is watched; 0 ends the watches.
+/// A safeadmin that shows a number as its host name, for as long as it is watched; 0 ends the watches. The
+/// number is the signature of its cluster too.
 struct Double {
     shown: watch::Sender<u32>,
     watches: Cell<u32>,
     asked: Cell<u32>,
+    /// How often it was asked for the nodes.
+    nodes: Cell<u32>,
 }
 
 impl Backend for Double {
     async fn handle(&self, call: Call) -> i32 {
+        if call.request == Request::Nodes {
+            self.nodes.set(self.nodes.get() + 1);
+            return i32::from(call.sink.send(Reply::Nodes(vec![row()])).await.is_err());
+        }
         self.asked.set(self.asked.get() + 1);
         self.watches.set(self.watches.get() + 1);
         let mut shown = self.shown.subscribe();
@@ -32,6 +40,7 @@ impl Backend for Double {
             }
             let reply = match &call.request {
                 Request::Watch { module: None } => Reply::Overview(overview(number)),
+                Request::Watch { module: Some(_) } => Reply::State(Vec::new()),
                 Request::Log { .. } => Reply::Log(vec![line(number)]),
                 _ => break,
             };
@@ -48,13 +57,30 @@ impl Backend for Double {
     }
 }
 
+/// This node, as the cluster knows it.
+fn row() -> NodeRow {
+    NodeRow {
+        node: "n1".parse().unwrap(),
+        me: true,
+        online: true,
+        addresses: Vec::new(),
+        command: "127.0.0.1".to_owned(),
+        version: String::new(),
+        signature: String::new(),
+        date: String::new(),
+        lock: false,
+    }
+}
+
 fn overview(number: u32) -> Overview {
+    let cluster =
+        ClusterOverview { signature: number.to_string(), date: String::new(), lock: false, trouble: None };
     Overview {
-        node: None,
+        node: Some(row().node),
         host: number.to_string(),
         safekit: String::new(),
         time: 0,
-        cluster: None,
+        cluster: Some(cluster),
         modules: Vec::new(),
     }
 }
@@ -74,7 +100,12 @@ fn scene() -> (tempfile::TempDir, Web, Rc<Double>) {
     let paths = Paths::new(dir.path().join("safe"), dir.path().join("var"));
     std::fs::create_dir_all(paths.run()).unwrap();
     std::fs::create_dir_all(paths.safe.join("web/conf")).unwrap();
-    let double = Rc::new(Double { shown: watch::channel(1).0, watches: Cell::new(0), asked: Cell::new(0) });
+    let double = Rc::new(Double {
+        shown: watch::channel(1).0,
+        watches: Cell::new(0),
+        asked: Cell::new(0),
+        nodes: Cell::new(0),
+    });
     let listener = server::bind(&paths.admin_socket()).unwrap();
     actix_web::rt::spawn(server::serve(listener, double.clone()));
     let settings = Settings::parse(&paths.safe.join("web/conf/httpd.conf"), "").unwrap();
@@ -92,8 +123,8 @@ async fn shows(feed: &mut watch::Receiver<Feed<Overview>>, number: u32) {
 #[actix_web::test]
 async fn many_consoles_share_one_watch_that_ends_with_the_last() {
     let (_dir, web, double) = scene();
-    let mut first = web.hub.node(&web, &Place::Here);
-    let mut others: Vec<_> = (0..50).map(|_| web.hub.node(&web, &Place::Here)).collect();
+    let mut first = web.hub.node(&Place::Here);
+    let mut others: Vec<_> = (0..50).map(|_| web.hub.node(&Place::Here)).collect();
     shows(&mut first, 1).await;
     double.shown.send_replace(2);
     for feed in &mut others {
@@ -104,7 +135,7 @@ async fn many_consoles_share_one_watch_that_ends_with_the_last() {
     while double.watches.get() > 0 {
         tokio::task::yield_now().await;
     }
-    let mut again = web.hub.node(&web, &Place::Here);
+    let mut again = web.hub.node(&Place::Here);
     shows(&mut again, 2).await;
     assert_eq!(double.asked.get(), 2);
 }
@@ -112,7 +143,7 @@ async fn many_consoles_share_one_watch_that_ends_with_the_last() {
 #[actix_web::test]
 async fn a_node_that_is_lost_is_told_with_what_it_said_last_and_comes_back() {
     let (dir, web, double) = scene();
-    let mut feed = web.hub.node(&web, &Place::Here);
+    let mut feed = web.hub.node(&Place::Here);
     shows(&mut feed, 1).await;
     let socket = web.paths.admin_socket();
     let gone = dir.path().join("gone");
@@ -128,10 +159,10 @@ async fn a_node_that_is_lost_is_told_with_what_it_said_last_and_comes_back() {
 }
 
 #[actix_web::test]
-async fn a_cluster_of_one_has_one_node() {
+async fn a_cluster_of_one_node_has_that() {
     let (_dir, web, _double) = scene();
-    let mut nodes = web.hub.cluster(&web);
-    let seen = |nodes: &super::hub::Nodes| nodes.get("").is_some_and(|feed| feed.value.is_some());
+    let mut nodes = web.hub.cluster();
+    let seen = |nodes: &super::hub::Nodes| nodes.get("n1").is_some_and(|feed| feed.value.is_some());
     let found =
         tokio::time::timeout(Duration::from_secs(30), nodes.wait_for(seen)).await.unwrap().unwrap().clone();
     assert_eq!(found.len(), 1);
@@ -141,8 +172,8 @@ async fn a_cluster_of_one_has_one_node() {
 async fn log_lines_reach_all_who_listen() {
     let (_dir, web, double) = scene();
     let topic = LogTopic { module: "m".parse().unwrap(), all: false, lang: Lang::En };
-    let mut a = web.hub.log(&web, &Place::Here, topic.clone());
-    let mut b = web.hub.log(&web, &Place::Here, topic);
+    let mut a = web.hub.log(&Place::Here, topic.clone());
+    let mut b = web.hub.log(&Place::Here, topic);
     for listener in [&mut a, &mut b] {
         let news = tokio::time::timeout(Duration::from_secs(30), listener.recv()).await.unwrap().unwrap();
         assert!(matches!(news, Lines::New(lines) if lines[0].id == 1));
@@ -153,4 +184,82 @@ async fn log_lines_reach_all_who_listen() {
         assert!(matches!(news, Lines::New(lines) if lines[0].id == 5));
     }
     assert_eq!(double.asked.get(), 1);
+}
+
+#[actix_web::test]
+async fn health_checks_consoles_and_other_nodes_share_one_watch() {
+    let (_dir, web, double) = scene();
+    web.here.keep(&web.hub, &web.asker);
+    let by_name = Place::Node(row().node);
+    let mut here = web.hub.node(&Place::Here);
+    shows(&mut here, 1).await;
+    let mut named = web.hub.node(&by_name);
+    shows(&mut named, 1).await;
+    let mut told = web.hub.answer(&Request::Watch { module: None }).unwrap();
+    assert!(matches!(told.next().await, Some(Ok(Reply::Overview(o))) if o.host == "1"));
+    assert_eq!(web.here.now().unwrap().host, "1");
+    double.shown.send_replace(2);
+    assert!(matches!(told.next().await, Some(Ok(Reply::Overview(o))) if o.host == "2"));
+    assert_eq!((double.asked.get(), double.watches.get()), (1, 1));
+    // A safeadmin that ends is told to another node, which asks again.
+    double.shown.send_replace(0);
+    assert!(matches!(told.next().await, Some(Err(_))));
+    assert!(web.hub.answer(&Request::Nodes).is_none());
+}
+
+#[actix_web::test]
+async fn the_nodes_are_asked_for_when_the_cluster_changes() {
+    let (_dir, web, double) = scene();
+    web.here.keep(&web.hub, &web.asker);
+    let mut here = web.hub.node(&Place::Here);
+    shows(&mut here, 1).await;
+    let nodes = async || {
+        let behalf = Behalf { user: "op@::1".to_owned(), access: Access::Monitor };
+        let asked = web.asker.ask(&Place::Node(row().node), behalf, Request::Ping, Vec::new()).await;
+        asked.unwrap().finish().await.unwrap();
+        double.nodes.get()
+    };
+    // They are forgotten once the watch of this node has begun.
+    while nodes().await != nodes().await {}
+    let before = nodes().await;
+    for _ in 0..10 {
+        assert_eq!(nodes().await, before);
+    }
+    double.shown.send_replace(2);
+    tokio::time::timeout(Duration::from_secs(30), async { while nodes().await == before {} }).await.unwrap();
+    let stranger = Place::Node("n9".parse().unwrap());
+    let error =
+        web.asker.ask(&stranger, super::super::here::Here::behalf(), Request::Nodes, Vec::new()).await;
+    assert_eq!(error.unwrap_err().to_string(), "n9 is not a node of the cluster");
+}
+
+#[actix_web::test]
+async fn nothing_is_left_when_the_consoles_have_gone() {
+    let (_dir, web, double) = scene();
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    // One is there to begin with, so that what lasts is there too.
+    let mut first = web.hub.node(&Place::Here);
+    shows(&mut first, 1).await;
+    let before = tasks();
+    for _ in 0..3 {
+        let module = |n: u32| format!("m{n}").parse().unwrap();
+        let mut nodes = web.hub.cluster();
+        let states: Vec<_> = (0..20).map(|n| web.hub.module(&Place::Here, module(n))).collect();
+        let mut logs: Vec<_> = (0..20)
+            .map(|n| web.hub.log(&Place::Here, LogTopic { module: module(n), all: false, lang: Lang::En }))
+            .collect();
+        nodes.changed().await.unwrap();
+        for log in &mut logs {
+            assert!(matches!(log.recv().await, Ok(Lines::New(_))));
+        }
+        assert!(tasks() > before && web.hub.watches() > 40);
+        drop((nodes, states, logs));
+        tokio::time::timeout(Duration::from_secs(30), async {
+            while web.hub.watches() > 1 || double.watches.get() > 1 || tasks() > before {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .unwrap();
+    }
 }

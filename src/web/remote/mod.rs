@@ -12,6 +12,6 @@ pub mod error;
 mod opened;
 pub mod secret;
 pub mod server;
-mod table;
+pub mod table;
 pub mod target;
 pub mod way;

@@ -7,8 +7,9 @@ use super::table::{ChannelId, Full, Table};
 use crate::config::paths::Paths;
 use crate::control::async_client::{Answer, Piece};
 use crate::control::frame::{self, FrameError, Hello, Kind, MAX_ATTACHMENT, MAX_FRAME};
-use crate::control::{Access, Behalf, FailureKind, PROTOCOL, Reply, Request};
-use crate::web::ask::{Asker, Place};
+use crate::control::{Access, Behalf, Failure, FailureKind, PROTOCOL, Reply, Request};
+use crate::web::ask::{AskError, Asker, Place};
+use crate::web::events::{Hub, Told};
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
@@ -42,6 +43,7 @@ const ALIVE: Duration = Duration::from_secs(1);
 pub struct Remote {
     paths: Paths,
     asker: Asker,
+    hub: Hub,
     table: Arc<Mutex<Table>>,
     uploads: Arc<Semaphore>,
 }
@@ -101,13 +103,25 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 impl Remote {
-    /// For the node with these paths, which `asker` asks.
-    pub fn new(paths: Paths, asker: Asker) -> Self {
-        Remote { paths, asker, table: Arc::default(), uploads: Arc::new(Semaphore::new(UPLOADS)) }
+    /// For the node with these paths, which `asker` asks; `hub` has what others watch of it.
+    pub fn new(paths: Paths, asker: Asker, hub: Hub) -> Self {
+        Remote { paths, asker, hub, table: Arc::default(), uploads: Arc::new(Semaphore::new(UPLOADS)) }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         lock(&self.table)
+    }
+
+    /// What this node answers. Who watches shares the watch of all others: safeadmin is asked once, however
+    /// many nodes look.
+    async fn answer(&self, behalf: Behalf, request: Request, attachment: Vec<u8>) -> Source {
+        if let Some(told) = self.hub.answer(&request) {
+            return Source::Watch(told);
+        }
+        match self.asker.ask(&Place::Here, behalf, request, attachment).await {
+            Ok(answer) => Source::Answer(answer),
+            Err(error) => Source::Refused(error.into()),
+        }
     }
 
     /// Counts a failure and hides what it was.
@@ -173,10 +187,9 @@ async fn exchange(
         Ok(Received { behalf, request, attachment, room: _room }) => {
             let behalf =
                 behalf.unwrap_or_else(|| Behalf { user: format!("rcmdadmin@{peer}"), access: Access::Admin });
-            let asked = remote.asker.ask(&Place::Here, behalf, request, attachment).await;
-            asked.map_err(|e| e.to_string())
+            remote.answer(behalf, request, attachment).await
         }
-        Err(text) => Err(text),
+        Err(text) => Source::Refused(Failure { kind: FailureKind::Refused, text }),
     };
     let (sender, mut pieces) = mpsc::channel(QUEUE);
     actix_web::rt::spawn(async move {
@@ -264,12 +277,18 @@ async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> Result<frame::Frame,
     Ok(read.map_err(|_| Bad::Broken("the request stands still".to_owned()))??)
 }
 
+/// Where the answer to a request comes from.
+enum Source {
+    Answer(Answer),
+    Watch(Told),
+    Refused(Failure),
+}
+
 /// Seals an answer piece by piece until it ends or nobody takes it any more. Dropping the answer
 /// tells `safeadmin` that nobody is interested.
-async fn pump(answer: Result<Answer, String>, mut sealer: Sealer, to: mpsc::Sender<Bytes>) {
+async fn pump(mut from: Source, mut sealer: Sealer, to: mpsc::Sender<Bytes>) {
     let mut tick = interval(ALIVE);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut answer = answer;
     let mut next = frame::encode_json(&Hello::ours());
     let mut ended = false;
     loop {
@@ -282,7 +301,7 @@ async fn pump(answer: Result<Answer, String>, mut sealer: Sealer, to: mpsc::Send
             }
         }
         next = tokio::select! {
-            piece = piece(&mut answer) => {
+            piece = piece(&mut from) => {
                 ended = piece.1;
                 piece.0
             }
@@ -293,20 +312,25 @@ async fn pump(answer: Result<Answer, String>, mut sealer: Sealer, to: mpsc::Send
 }
 
 /// The next frame of an answer, and whether it is the last one. Losing interest in it loses nothing.
-async fn piece(answer: &mut Result<Answer, String>) -> (Result<Vec<u8>, FrameError>, bool) {
-    let error = match answer {
-        Ok(running) => match running.next().await {
+async fn piece(from: &mut Source) -> (Result<Vec<u8>, FrameError>, bool) {
+    let failure = match from {
+        Source::Answer(running) => match running.next().await {
             Ok(Some(Piece::Reply(reply))) => return (frame::encode_json(&reply), false),
             Ok(Some(Piece::Chunk(bytes))) => return (frame::encode(Kind::Chunk, &bytes), false),
             Ok(None) => {
                 let code = running.code().unwrap_or(1);
                 return (frame::encode_json(&Reply::End { code }), true);
             }
-            Err(error) => error.to_string(),
+            Err(error) => AskError::from(error).into(),
         },
-        Err(error) => error.clone(),
+        Source::Watch(told) => match told.next().await {
+            Some(Ok(reply)) => return (frame::encode_json(&reply), false),
+            Some(Err(why)) => Failure::clone(&why),
+            None => return (frame::encode_json(&Reply::End { code: 0 }), true),
+        },
+        Source::Refused(why) => why.clone(),
     };
-    let mut frames = frame::encode_json(&Reply::error(FailureKind::Busy, error));
+    let mut frames = frame::encode_json(&Reply::Error(failure));
     if let (Ok(frames), Ok(end)) = (&mut frames, frame::encode_json(&Reply::End { code: 1 })) {
         frames.extend(end);
     }

@@ -46,8 +46,8 @@ async fn node() -> Node {
     std::fs::create_dir_all(paths.run()).unwrap();
     let listener = server::bind(&paths.admin_socket()).unwrap();
     actix_web::rt::spawn(server::serve(listener, Rc::new(Echo)));
-    let remote =
-        Data::new(Remote::new(paths.clone(), Asker::new(&paths, Service { https: false, port: 9010 })));
+    let asker = Asker::new(&paths, Service { https: false, port: 9010 });
+    let remote = Data::new(Remote::new(paths.clone(), asker.clone(), Hub::new(&asker)));
     let shared = remote.clone();
     let server = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
         .h1_allow_half_closed(false)

@@ -8,6 +8,7 @@ mod farm;
 mod module;
 mod node;
 mod process;
+mod streams;
 mod wait;
 
 pub use ask::Watch;
@@ -17,6 +18,7 @@ pub use farm::{Farm, GROUP, PORT, PORT2, VIP4, VIP6, bitmaps, bits, target, wait
 pub use module::{FARM, MODULE, Mirror, SCRIPTS, TIMEOUT, UP_SCRIPTS, UPS, Up, VIP};
 pub use node::Node;
 pub use process::Output;
+pub use streams::{Browser, Stream};
 pub use wait::eventually;
 
 use safekit::sandbox::{self, DEFAULT_DIR, Options, Sandbox, State};
