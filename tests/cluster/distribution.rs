@@ -1,6 +1,7 @@
 //! Commands on other nodes through their web services: `-H`, `-G` and `-E` (spec/acceptance.md D-9.1, D-9.3b,
 //! T-7.1.3, T-7.13).
 
+use crate::replication::installed;
 use crate::support::{Cluster, MODULE, Mirror, Node, Output, SCRIPTS, eventually};
 use safekit::config::paths::Paths;
 use safekit::sandbox::{Sandbox, cluster_xml};
@@ -330,11 +331,14 @@ fn t_7_13a_different_cluster_keys() {
     }
 }
 
+/// With different keys of the module neither node hears the heartbeats of the other, so the secondary never
+/// comes to ask for the data, and stays what it is. Whoever does ask with another key is refused, which the
+/// verbose log says (MSG-R-11).
 #[test]
 fn t_7_13b_different_module_keys() {
-    let cluster = cluster("t_7_13b");
+    let cluster = installed("t_7_13b", "", "");
     let (node1, node2) = (cluster.node(1), cluster.node(2));
-    cluster.install(MODULE, &Mirror::default().xml(), &SCRIPTS);
+    wait_web(node1, "node2");
     let encryption = |wanted: &str| {
         for node in [node1, node2] {
             let found = node.resource(MODULE, "usersetting.encryption");
@@ -361,6 +365,18 @@ fn t_7_13b_different_module_keys() {
     }
     node2.evaluate(MODULE);
     assert_eq!((node1.state(MODULE), node2.state(MODULE)), ("ALONE", "WAIT"));
+    node2.assert_not_logged(MODULE, 0, "Updating directory tree");
+    let asking = node2.inside().dir().join("ask.py");
+    std::fs::write(&asking, STRANGER).expect("write the program");
+    let asked = node2.sh(&format!("python3 {}", asking.display()));
+    assert_eq!((asked.code, asked.stdout.trim()), (0, "refused"), "{asked:?}");
+    let refused =
+        ["XXX clnttcp_create: socket=", "TLS handshake failed. Check server time and module certificate"];
+    node1.wait_log(MODULE, 0, &refused[..1]);
+    let said = node1.log(MODULE);
+    assert!(said.iter().any(|line| refused.iter().all(|part| line.contains(part))), "{said:?}");
+    let main = node1.ok(&["log", "-s", "5000", "-m", MODULE]);
+    assert!(!main.contains(refused[0]), "it is for the verbose log only: {main}");
     node1.ok(&["-H", BOTH, "stop", "-m", MODULE]);
     node1.ok(&["-H", BOTH, "waitstop", "-m", MODULE]);
     node1.ok(&["-H", BOTH, "-E", MODULE]);
@@ -373,6 +389,21 @@ fn t_7_13b_different_module_keys() {
     encryption("off");
 }
 
+/// Asks node1 for its replicated data over TLS with another key than that of the module.
+const STRANGER: &str = "
+import socket, ssl
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+tried = 0
+for lan in (1, 2):
+    try: stream = socket.create_connection((f'10.77.{lan}.1', 5600), 20)
+    except OSError: continue
+    tried += 1
+    try: context.wrap_socket(stream); raise SystemExit('it was let in')
+    except OSError: pass
+print('refused' if tried else 'nobody listens')
+";
+
 #[test]
 fn d_9_3b_a_lan_that_a_module_uses_is_removed() {
     let cluster = cluster("d_9_3b");
@@ -384,9 +415,7 @@ fn d_9_3b_a_lan_that_a_module_uses_is_removed() {
     cluster.start_pair(MODULE);
     cluster.start_pair(one);
     let mark = node1.mark(one);
-    let (parent, name) = (cluster.dir().parent().expect("one"), cluster.dir().file_name().expect("one"));
-    let (_, state) = Sandbox::open(parent, &name.to_string_lossy()).expect("it is up");
-    let xml = cluster_xml(&state);
+    let xml = as_it_is(&cluster);
     let (start, end) =
         (xml.find("    <lan name=\"repli\"").expect("repli"), xml.find("  </lans>").expect("an end"));
     let file = node1.inside().dir().join("smaller.xml");
@@ -400,25 +429,68 @@ fn d_9_3b_a_lan_that_a_module_uses_is_removed() {
     }
     assert_eq!((node1.state(one), node2.state(one)), ("PRIM", "SECOND"));
     node1.assert_not_logged(one, mark, "Local state");
+}
 
-    // Names and addresses are looked up anew, and nothing stops for it (CLI-019).
-    for node in [node1, node2] {
+/// A name of cluster.xml means another address from now on: it is looked up anew on every node, and nothing stops
+/// for it (CLI-019).
+#[test]
+fn d_9_3b_names_are_looked_up_anew() {
+    let cluster = cluster("d_9_3b_names");
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    let xml = Mirror { vip: None, ..Mirror::default() }.xml();
+    cluster.install(MODULE, &xml.replace(r#"<heartbeat name="repli"/>"#, ""), &SCRIPTS);
+    cluster.start_pair(MODULE);
+    let marks = [node1.mark(MODULE), node2.mark(MODULE)];
+    let names = |node: &Node, two: &str| {
         let hosts = node.inside().dir().join("hosts");
-        std::fs::write(&hosts, "127.0.0.1 localhost\n10.77.1.1 one.test\n10.77.1.2 two.test\n")
-            .expect("hosts");
+        let text = format!("127.0.0.1 localhost\n10.77.1.1 one.test\n{two} two.test\n");
+        std::fs::write(&hosts, text).expect("hosts");
+        hosts
+    };
+    for node in [node1, node2] {
+        let hosts = names(node, "10.77.1.2");
         let bound = node.sh(&format!("mount --bind {} /etc/hosts", hosts.display()));
         assert_eq!(bound.code, 0, "{bound:?}");
     }
-    let named = std::fs::read_to_string(&file).expect("read cluster.xml");
-    let named = named.replace("10.77.1.1", "one.test").replace("10.77.1.2", "two.test");
+    let file = node1.inside().dir().join("named.xml");
+    let named = as_it_is(&cluster).replace("10.77.1.1", "one.test").replace("10.77.1.2", "two.test");
     std::fs::write(&file, named).expect("write cluster.xml");
     node1.ok(&["cluster", "config", &file.to_string_lossy()]);
-    node1.ok(&["-H", "[http],*", "-G"]);
+    let given = |address: &str| {
+        node1.ok(&["-H", "[http],*", "-G"]);
+        for node in [node1, node2] {
+            let file = node.inside().safevar().join("cluster/cluster_ip.xml");
+            let resolved = std::fs::read_to_string(file).expect("the addresses");
+            assert!(resolved.contains(&format!("\"{address}\"")), "{address}: {resolved}");
+        }
+        wait_one_cluster(&cluster);
+        assert_eq!((node1.state(MODULE), node2.state(MODULE)), ("PRIM", "SECOND"));
+        for (node, mark) in [node1, node2].into_iter().zip(marks) {
+            node.evaluate(MODULE);
+            node.assert_not_logged(MODULE, mark, "Local state");
+        }
+    };
+    given("10.77.1.2");
+    assert_eq!(node2.sh("ip addr add 10.77.1.12/24 dev eth0").code, 0);
+    for node in [node1, node2] {
+        names(node, "10.77.1.12");
+    }
+    given("10.77.1.12");
+    // From its next start on the module needs the former address no more.
+    node1.ok(&["-H", "*", "stop", "-m", MODULE]);
+    node1.ok(&["-H", "*", "waitstop", "-m", MODULE]);
+    let moved = node2.sh("ip addr flush dev eth0 && ip addr add 10.77.1.12/24 dev eth0");
+    assert_eq!(moved.code, 0, "{moved:?}");
     wait_one_cluster(&cluster);
     for node in [node1, node2] {
-        let resolved = std::fs::read_to_string(node.inside().safevar().join("cluster/cluster_ip.xml"));
-        assert!(resolved.expect("the addresses").contains("10.77.1.2"), "{}", node.name());
+        node.ok(&["start", "-m", MODULE]);
     }
-    assert_eq!((node1.state(one), node2.state(one)), ("PRIM", "SECOND"));
-    node1.assert_not_logged(one, mark, "Local state");
+    cluster.wait_pair(MODULE);
+}
+
+/// cluster.xml of a sandbox.
+fn as_it_is(cluster: &Cluster) -> String {
+    let (parent, name) = (cluster.dir().parent().expect("one"), cluster.dir().file_name().expect("one"));
+    let (_, state) = Sandbox::open(parent, &name.to_string_lossy()).expect("it is up");
+    cluster_xml(&state)
 }
