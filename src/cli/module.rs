@@ -115,7 +115,9 @@ impl ModuleFamily {
     pub fn job(self, context: &Context) -> Result<Job, CliError> {
         match self {
             ModuleFamily::Module(command) => command.job(context),
-            ModuleFamily::Config(one) => one.job(context, |module| Request::Config { module }),
+            ModuleFamily::Config(one) => {
+                one.job(context, |module| Request::Config { module, if_signature: None })
+            }
             ModuleFamily::Deconfig(one) => one.job(context, |module| Request::Deconfig { module }),
             ModuleFamily::Confcheck(one) => one.job(context, |module| Request::ConfCheck { module }),
             ModuleFamily::Confinfo(args) => {
@@ -171,7 +173,8 @@ impl InstallArgs {
             },
         };
         let (id, reinstall) = (self.id, self.reinstall);
-        let request = Request::ModuleInstall { module, id, reinstall, source, if_signature: None };
+        let request =
+            Request::ModuleInstall { module, id, reinstall, source, if_signature: None, keep_key: false };
         Ok(Job::Ask(Ask { request, attach, print: Print::Text }))
     }
 }

@@ -14,7 +14,7 @@ use crate::control::{Access, Behalf, Failure, FailureKind, Reply, Request, RfsRe
 use crate::ids::ModuleName;
 use crate::node::cluster;
 use crate::web::remote::client::Client;
-use crate::web::remote::deploy::{self, AT_ONCE, Outcome, Reach};
+use crate::web::remote::deploy::{self, AT_ONCE, Expected, Outcome, Reach, Terms};
 use crate::web::remote::secret::Secret;
 use crate::web::remote::target::{self, Service, Target};
 use futures_util::{StreamExt, stream};
@@ -102,13 +102,13 @@ pub fn run(remote: Remote) -> Result<i32, CliError> {
             Remote::Cluster { hosts, json } => {
                 let fleet = Fleet::new(&paths, &targets(&paths, hosts, "-G")?)?;
                 let here = here(&paths)?;
-                let given = deploy::give_cluster(&here, &fleet.nodes).await;
+                let given = deploy::give_cluster(&here, &fleet.nodes, &Expected::Anything).await;
                 print_outcomes(&fleet.nodes, given, json)
             }
             Remote::Module { hosts, module, json } => {
                 let fleet = Fleet::new(&paths, &targets(&paths, hosts, "-E")?)?;
                 let here = here(&paths)?;
-                let given = deploy::give_module(&here, &module, false, &fleet.nodes).await;
+                let given = deploy::give_module(&here, &module, false, &fleet.nodes, &Terms::default()).await;
                 print_outcomes(&fleet.nodes, given, json)
             }
         }

@@ -335,6 +335,22 @@ pub fn bytes_without(dir: &Path, left_out: &[PathBuf]) -> Result<Vec<u8>, Archiv
     Ok(bytes)
 }
 
+/// The same archive without some files.
+pub fn without(archive: Vec<u8>, names: &[&str]) -> Result<Vec<u8>, ArchiveError> {
+    let mut zip = ZipArchive::new(Cursor::new(&archive))?;
+    if names.iter().all(|name| zip.index_for_name(name).is_none()) {
+        return Ok(archive);
+    }
+    let mut rest = ZipWriter::new(Cursor::new(Vec::new()));
+    for index in 0..zip.len() {
+        let file = zip.by_index_raw(index)?;
+        if !names.contains(&&*file.name()?) {
+            rest.raw_copy_file(file)?;
+        }
+    }
+    Ok(rest.finish()?.into_inner())
+}
+
 /// An archive with a file more, unless it has one of that name.
 pub fn with_file(archive: Vec<u8>, name: &str, content: &[u8]) -> Result<Vec<u8>, ArchiveError> {
     if ZipArchive::new(Cursor::new(&archive))?.index_for_name(name).is_some() {

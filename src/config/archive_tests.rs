@@ -61,6 +61,24 @@ fn a_tree_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_file_is_left_out_and_another_put_in() {
+    let all = zip_of(&[(USERCONFIG, b"<safe/>"), ("conf/key", b"old"), ("bin/a", b"a")]);
+    let rest = without(all.clone(), &["conf/key", "conf/none"]).unwrap();
+    let has = |bytes: &[u8], name: &str| {
+        ZipArchive::new(Cursor::new(bytes)).unwrap().index_for_name(name).is_some()
+    };
+    for name in [USERCONFIG, "bin/a"] {
+        assert!(has(&rest, name), "{name}");
+    }
+    assert!(!has(&rest, "conf/key"));
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("m");
+    unpack(&with_file(rest, "conf/key", b"new").unwrap(), &to, &Limits::default()).unwrap();
+    assert_eq!(fs::read(to.join("conf/key")).unwrap(), b"new");
+    assert_eq!(without(all.clone(), &["conf/none"]).unwrap(), all);
+}
+
+#[test]
 fn a_link_is_not_packed() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("conf")).unwrap();

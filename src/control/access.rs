@@ -82,6 +82,7 @@ impl Request {
             Request::Templates => (Admin, "module templates"),
             Request::ConfCheckText { .. } => (Admin, "confcheck"),
             Request::Configurations { .. } => (Admin, "module configurations"),
+            Request::ConfigurationGet { .. } => (Admin, "module configuration"),
             Request::ConfigurationRestore { .. } => (Admin, "module restore"),
             Request::ClusterExport => (Admin, "cluster export"),
             Request::ModuleUninstall { .. } => (Admin, "module uninstall"),
@@ -142,7 +143,7 @@ mod tests {
         for request in [
             start(Command::Start),
             start(Command::Stop),
-            Request::Config { module: "m".parse().unwrap() },
+            Request::Config { module: "m".parse().unwrap(), if_signature: None },
             Request::Boot { module: None, op: BootOp::On },
             Request::Shutdown,
         ] {

@@ -14,6 +14,8 @@ use std::path::{Component, Path};
 const MOST_NAME: usize = 64;
 /// Longest name of a token, bytes: 100 characters.
 const MOST_TOKEN: usize = 400;
+/// Signatures of a condition.
+const MOST_SIGNATURES: usize = 64;
 /// Longest value of a resource, bytes.
 const MOST_VALUE: usize = 1024;
 /// Longest message of `printi` and `printe`, bytes.
@@ -57,11 +59,12 @@ impl Request {
             | Request::History { module, .. }
             | Request::UserLogs { module }
             | Request::UserLog { module, .. }
+            | Request::ConfigurationGet { module, .. }
             | Request::ConfigurationRestore { module, .. }
             | Request::ModuleUninstall { module }
             | Request::ModuleGenKey { module }
             | Request::ModuleDelKey { module }
-            | Request::Config { module }
+            | Request::Config { module, .. }
             | Request::Deconfig { module }
             | Request::ConfInfo { module }
             | Request::ConfCheck { module } => Some(module),
@@ -130,16 +133,21 @@ impl Request {
             Request::Loop { identity, .. } => optional("identity", identity),
             Request::Print { text, .. } => printable("message", text, MOST_TEXT),
             Request::ModuleInstall { source, if_signature, .. } => {
-                optional("signature", if_signature)?;
+                signatures(if_signature)?;
                 if let InstallSource::Template(name) = source { template(name) } else { Ok(()) }
             }
-            Request::ClusterConfig { if_signature: Some(signature), .. } if signature.is_empty() => Ok(()),
-            Request::ClusterConfig { if_signature, .. } => optional("signature", if_signature),
+            Request::ClusterConfig { if_signature, .. } | Request::Config { if_signature, .. } => {
+                signatures(if_signature)
+            }
             Request::Log { follow: true, before: Some(_), .. } => {
                 Err("the log before a message has no new messages: ask for one of them".to_owned())
             }
             Request::UserLog { name, .. } => file("script log", name),
-            Request::ConfigurationRestore { name, .. } => file("configuration", name),
+            Request::ConfigurationGet { name, .. } => file("configuration", name),
+            Request::ConfigurationRestore { name, if_signature, .. } => {
+                signatures(if_signature)?;
+                file("configuration", name)
+            }
             _ => Ok(()),
         }
     }
@@ -260,6 +268,15 @@ fn optional(what: &str, text: &Option<String>) -> Result<(), String> {
     text.as_deref().map_or(Ok(()), |text| printable(what, text, MOST_NAME))
 }
 
+/// Signatures are hexadecimal, or empty for what is not there.
+fn signatures(list: &Option<Vec<String>>) -> Result<(), String> {
+    let list = list.as_deref().unwrap_or_default();
+    if list.len() > MOST_SIGNATURES {
+        return Err(format!("more than {MOST_SIGNATURES} signatures are given"));
+    }
+    list.iter().filter(|one| !one.is_empty()).try_for_each(|one| printable("signature", one, MOST_NAME))
+}
+
 fn printable(what: &str, text: &str, most: usize) -> Result<(), String> {
     if text.is_empty() || text.len() > most || text.chars().any(char::is_control) {
         return Err(format!("the {what} must have 1 to {most} bytes and no control characters"));
@@ -312,7 +329,7 @@ mod tests {
     #[test]
     fn command_log_has_the_arguments() {
         for (request, line) in [
-            (Request::Config { module: am() }, "config -m mirror"),
+            (Request::Config { module: am(), if_signature: None }, "config -m mirror"),
             (
                 control(Command::Prim { fullsync: false }, None, Some("web@10.0.0.103")),
                 "prim -m mirror -u web@10.0.0.103",
@@ -356,7 +373,7 @@ mod tests {
     fn the_command_log_names_the_remote_user() {
         let remote = Some("admin@10.0.0.3");
         for (request, line) in [
-            (Request::Config { module: am() }, "config -m mirror -u admin@10.0.0.3"),
+            (Request::Config { module: am(), if_signature: None }, "config -m mirror -u admin@10.0.0.3"),
             (Request::Shutdown, "shutdown -u admin@10.0.0.3"),
             (control(Command::Stop, None, None), "stop -m mirror -u admin@10.0.0.3"),
             (control(Command::Stop, None, Some("other@10.0.0.9")), "stop -m mirror -u admin@10.0.0.3"),
@@ -388,8 +405,27 @@ mod tests {
             ("a\nb", false),
         ] {
             let log = Request::UserLog { module: am(), name: name.to_owned() };
-            let kept = Request::ConfigurationRestore { module: am(), name: name.to_owned() };
-            assert_eq!((log.check().is_ok(), kept.check().is_ok()), (good, good), "{name}");
+            let kept = Request::ConfigurationGet { module: am(), name: name.to_owned() };
+            let back =
+                Request::ConfigurationRestore { module: am(), name: name.to_owned(), if_signature: None };
+            for request in [log, kept, back] {
+                assert_eq!(request.check().is_ok(), good, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn conditions_are_signatures() {
+        for (list, good) in [
+            (vec![], true),
+            (vec!["", "00ff"], true),
+            (vec!["a\nb"], false),
+            (vec![&*"f".repeat(65)], false),
+            (vec!["00"; 65], false),
+        ] {
+            let list: Vec<String> = list.into_iter().map(str::to_owned).collect();
+            let request = Request::Config { module: am(), if_signature: Some(list.clone()) };
+            assert_eq!(request.check().is_ok(), good, "{list:?}");
         }
     }
 

@@ -30,7 +30,8 @@ pub use options::{
     RescueRequest, RfsRequest, SessionEvent, TokenEvent, Until, WebserverOp,
 };
 pub use overview::{
-    AddressRow, ClusterOverview, ClusterReport, ModuleOverview, NodeRow, Overview, ProgressReport, ShareRow,
+    AddressRow, ClusterOverview, ClusterReport, ModuleOverview, NodeRow, Overview, ProgressReport, SavedKey,
+    ShareRow,
 };
 pub use reply::{
     BootRow, CheckRow, CheckStatus, ClusterNodeRow, ClusterStateRow, CommandRow, ConfInfo, DifferentFile,

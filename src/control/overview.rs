@@ -74,6 +74,8 @@ pub struct ModuleOverview {
     pub progress: Option<ProgressReport>,
     /// Its nodes talk encrypted.
     pub encrypted: bool,
+    /// The key that SAFE/modules/AM has, which the next configuration brings into use.
+    pub saved_key: SavedKey,
     /// Started at boot: `on`, `off` or `auto`.
     pub boot: String,
     /// The configuration that was applied last; none before the first.
@@ -86,6 +88,19 @@ pub struct ModuleOverview {
     /// Changes with every start of the application here, and has never been so before; 0 before the first
     /// one since the node has booted.
     pub starts: u64,
+}
+
+/// The key of SAFE/modules/AM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SavedKey {
+    /// There is none: the next configuration ends encryption if there is any.
+    #[default]
+    None,
+    /// It is the one in use.
+    Active,
+    /// It is not in use.
+    New,
 }
 
 /// What a node serves of a load balancing group.

@@ -183,9 +183,11 @@ pub enum Request {
         reinstall: bool,
         /// Where the archive comes from.
         source: InstallSource,
-        /// Only if SAFE/modules/AM still has this signature: else [`super::Reply::Conflict`], and nothing
-        /// is changed. The key of the module stays then, unless the archive brings one.
-        if_signature: Option<String>,
+        /// Only if SAFE/modules/AM has one of these signatures, empty: if it is not there; else
+        /// [`super::Reply::Conflict`], and nothing is changed.
+        if_signature: Option<Vec<String>>,
+        /// The key of the module stays as it is, whatever the archive brings.
+        keep_key: bool,
     },
     /// Package a module; the archive comes back as the attachment (CLI-096).
     ModulePackage {
@@ -219,6 +221,9 @@ pub enum Request {
     Config {
         /// The module.
         module: ModuleName,
+        /// Only if SAFE/modules/AM has one of these signatures; else [`super::Reply::Conflict`], and nothing
+        /// is changed.
+        if_signature: Option<Vec<String>>,
     },
     /// Unconfigure a module (CLI-091).
     Deconfig {
@@ -246,12 +251,23 @@ pub enum Request {
         /// Only this module's.
         module: Option<ModuleName>,
     },
-    /// Install SAFE/modules/AM again as it was in one of the last successful configurations.
+    /// One of the last successful configurations without its key, as the attachment.
+    ConfigurationGet {
+        /// The module.
+        module: ModuleName,
+        /// One of [`super::Reply::Configurations`].
+        name: String,
+    },
+    /// Install SAFE/modules/AM again as it was in one of the last successful configurations. The key of the
+    /// module stays as it is.
     ConfigurationRestore {
         /// The module.
         module: ModuleName,
         /// One of [`super::Reply::Configurations`].
         name: String,
+        /// Only if SAFE/modules/AM has one of these signatures; else [`super::Reply::Conflict`], and nothing
+        /// is changed.
+        if_signature: Option<Vec<String>>,
     },
     /// Apply a cluster configuration (CLI-041, CLI-042).
     ClusterConfig {
@@ -259,9 +275,9 @@ pub enum Request {
         source: ClusterSource,
         /// `Some(true)`: lock, `Some(false)`: unlock.
         lock: Option<bool>,
-        /// Only if the cluster configuration still has this signature, empty: if there is none; else
+        /// Only if the cluster configuration has one of these signatures, empty: if there is none; else
         /// [`super::Reply::Conflict`], and nothing is changed.
-        if_signature: Option<String>,
+        if_signature: Option<Vec<String>>,
     },
     /// The cluster configuration of this node; answered with [`super::Reply::Cluster`]. cluster.xml is the
     /// attachment for an administrator, empty when the cluster is not configured.

@@ -10,13 +10,17 @@ fn module() -> impl Strategy<Value = ModuleName> {
 
 /// Requests with texts of the user.
 fn request() -> impl Strategy<Value = Request> {
-    let signature = || proptest::option::of(".{0,80}");
+    let signature = || proptest::option::of(proptest::collection::vec(".{0,80}", 0..3));
     prop_oneof![
         (module(), ".{0,300}").prop_map(|(module, name)| Request::UserLog { module, name }),
-        (module(), ".{0,300}").prop_map(|(module, name)| Request::ConfigurationRestore { module, name }),
+        (module(), ".{0,300}").prop_map(|(module, name)| Request::ConfigurationGet { module, name }),
+        (module(), ".{0,300}", signature()).prop_map(|(module, name, if_signature)| {
+            Request::ConfigurationRestore { module, name, if_signature }
+        }),
+        (module(), signature()).prop_map(|(module, if_signature)| Request::Config { module, if_signature }),
         (module(), ".{0,300}", signature()).prop_map(|(module, name, if_signature)| {
             let source = InstallSource::Template(name);
-            Request::ModuleInstall { module, id: None, reinstall: true, source, if_signature }
+            Request::ModuleInstall { module, id: None, reinstall: true, source, if_signature, keep_key: true }
         }),
         signature().prop_map(|if_signature| {
             Request::ClusterConfig { source: ClusterSource::Xml, lock: None, if_signature }
@@ -39,7 +43,11 @@ proptest! {
         let accepted = request.check().is_ok();
         let line = request.logged(None).unwrap_or_default();
         match &request {
-            Request::UserLog { name, .. } | Request::ConfigurationRestore { name, .. } if accepted => {
+            Request::UserLog { name, .. }
+            | Request::ConfigurationGet { name, .. }
+            | Request::ConfigurationRestore { name, .. }
+                if accepted =>
+            {
                 prop_assert!(!name.contains('/') && name != ".." && !line.chars().any(char::is_control));
             }
             Request::ModuleInstall { source: InstallSource::Template(name), .. } if accepted => {

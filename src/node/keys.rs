@@ -6,6 +6,7 @@
 
 use super::record::{self, RecordError};
 use crate::config::paths::Paths;
+use crate::control::SavedKey;
 use crate::ids::ModuleName;
 use std::fmt;
 use std::fmt::Write as _;
@@ -23,6 +24,8 @@ pub const MODULE_CERTIFICATE: &str = "modulekey.p12";
 /// Name of the cluster's key in SAFEVAR/cluster (ADM-10).
 pub const CLUSTER_KEY: &str = "cluster.key";
 const HEADER: &str = "safekit-key-1 ";
+/// Largest file of a key that is read.
+const LARGEST: u64 = 4096;
 /// Only root may read a key.
 const MODE: u32 = 0o600;
 
@@ -93,7 +96,7 @@ pub enum KeyError {
 
 /// Reads a key; `None` when there is none.
 pub fn load(path: &Path) -> Result<Option<SecretKey>, KeyError> {
-    match record::load_bytes(path, 4096)? {
+    match record::load_bytes(path, LARGEST)? {
         None => Ok(None),
         Some(line) => SecretKey::from_line(&line).map(Some).ok_or_else(|| KeyError::NotAKey(path.to_owned())),
     }
@@ -134,6 +137,16 @@ pub fn delete_module_key(paths: &Paths, module: &ModuleName) -> Result<bool, Key
 /// The key of the active configuration: what `usersetting.encryption` says (RES-05).
 pub fn active_module_key(paths: &Paths, module: &ModuleName) -> Result<Option<SecretKey>, KeyError> {
     load(&paths.active(module).join("conf").join(MODULE_KEY))
+}
+
+/// The key that the next configuration gives the module, seen beside the one that is in use. Blocks.
+pub fn saved_module_key(paths: &Paths, module: &ModuleName) -> Result<SavedKey, RecordError> {
+    let read = |dir: PathBuf| record::load_bytes(&dir.join("conf").join(MODULE_KEY), LARGEST);
+    Ok(match read(paths.module(module))? {
+        None => SavedKey::None,
+        Some(key) if read(paths.active(module))?.as_ref() == Some(&key) => SavedKey::Active,
+        Some(_) => SavedKey::New,
+    })
 }
 
 /// The key of the cluster; `None`: its datagrams are not encrypted (CFG-CL-11).
@@ -183,7 +196,16 @@ mod tests {
         generate_module_key(&paths, &am).unwrap();
         assert!(load(&paths.module(&am).join("conf/modulekey.dat")).unwrap().is_some());
         assert!(active_module_key(&paths, &am).unwrap().is_none(), "only the next config applies it");
+        let saved = || saved_module_key(&paths, &am).unwrap();
+        assert_eq!(saved(), SavedKey::New);
+        fs::create_dir_all(paths.active(&am).join("conf")).unwrap();
+        fs::copy(paths.module(&am).join("conf/modulekey.dat"), paths.active(&am).join("conf/modulekey.dat"))
+            .unwrap();
+        assert_eq!(saved(), SavedKey::Active);
+        generate_module_key(&paths, &am).unwrap();
+        assert_eq!(saved(), SavedKey::New);
         assert!(delete_module_key(&paths, &am).unwrap());
         assert!(!delete_module_key(&paths, &am).unwrap());
+        assert_eq!(saved(), SavedKey::None);
     }
 }

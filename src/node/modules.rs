@@ -249,13 +249,21 @@ pub fn package(paths: &Paths, module: &ModuleName, keys: bool) -> Result<Vec<u8>
     Ok(archive::bytes_without(&paths.module(module), &left_out)?)
 }
 
-/// An archive that is to be installed over a module, with the present key of that module unless it brings
-/// one.
+/// An archive without the keys that it may hold.
+pub fn without_keys(archive: Vec<u8>) -> Result<Vec<u8>, ModuleError> {
+    let files = key_files();
+    let names: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+    Ok(archive::without(archive, &names.iter().map(|name| &**name).collect::<Vec<_>>())?)
+}
+
+/// An archive that is to be installed over a module, with the present keys of that module whatever it brings;
+/// with none if the module has none.
 pub fn with_present_keys(
     paths: &Paths,
     module: &ModuleName,
     archive: Vec<u8>,
 ) -> Result<Vec<u8>, ModuleError> {
+    let archive = without_keys(archive)?;
     key_files().iter().try_fold(archive, |archive, file| {
         match record::load_bytes(&paths.module(module).join(file), LARGEST_KEY)? {
             Some(key) => Ok(archive::with_file(archive, &file.to_string_lossy(), &key)?),

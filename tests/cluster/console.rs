@@ -2,7 +2,7 @@
 //! WEB-26 to WEB-32).
 
 use crate::support::{Cluster, Farm, MODULE, Mirror, SCRIPTS, Watch, eventually};
-use safekit::control::{InstallSource, ModuleOverview, Overview, Reply, Request};
+use safekit::control::{InstallSource, ModuleOverview, Overview, Reply, Request, SavedKey};
 use safekit::fsm::state::{Readiness, Role};
 use safekit::ids::ModuleName;
 
@@ -44,6 +44,16 @@ fn the_overview_shows_a_module_from_its_installation_to_its_end() {
     assert_eq!(configured.active.map(|a| a.signature), Some(configured.current.signature.clone()));
     assert_eq!((configured.starts, configured.boot.as_str()), (0, "auto"));
     assert!(configured.commands.contains(&"start".to_owned()), "{:?}", configured.commands);
+
+    // Keys that are made or removed take effect with the next configuration, and are told until then.
+    node1.ok(&["module", "genkey", "-m", MODULE]);
+    shown(&watch, "a key to come", |m| !m.encrypted && m.saved_key == SavedKey::New);
+    node1.ok(&["config", "-m", MODULE]);
+    shown(&watch, "a key", |m| m.encrypted && m.saved_key == SavedKey::Active);
+    node1.ok(&["module", "delkey", "-m", MODULE]);
+    shown(&watch, "a key to go", |m| m.encrypted && m.saved_key == SavedKey::None);
+    node1.ok(&["config", "-m", MODULE]);
+    shown(&watch, "no key", |m| !m.encrypted && m.saved_key == SavedKey::None);
 
     node1.ok(&["prim", "-m", MODULE]);
     let alone = shown(&watch, "ALONE", |m| is(m, Role::Alone, Readiness::Ready));
@@ -148,7 +158,8 @@ fn two_who_change_at_once_are_told() {
             id: None,
             reinstall: true,
             source: InstallSource::Attachment,
-            if_signature: Some(signature.to_owned()),
+            if_signature: Some(vec![signature.to_owned()]),
+            keep_key: true,
         };
         node1.ask(&request, Some(&open))
     };
@@ -158,16 +169,6 @@ fn two_who_change_at_once_are_told() {
     assert_eq!(install(signature).code, 0);
     assert!(has_key(&package(true)), "the key of the module stays");
 
-    // What was applied can be had again.
-    node1.ok(&["config", "-m", MODULE]);
-    node1.edit(MODULE, "<safe>broken");
-    let kept = node1.ask(&Request::Configurations { module: Some(m()) }, None);
-    let Reply::Configurations(rows) = &kept.replies[0] else { panic!("{kept:?}") };
-    let restore = |name: &str| Request::ConfigurationRestore { module: m(), name: name.to_owned() };
-    assert!(node1.ask(&restore("m_2020-01-01_000000"), None).error().contains("none of the last"));
-    assert_eq!(node1.ask(&restore(&rows[0].name), None).code, 0);
-    node1.ok(&["confcheck", "-m", MODULE]);
-
     let report = node1.ask(&Request::ClusterGet, None);
     let Reply::Cluster(cluster) = &report.replies[0] else { panic!("{report:?}") };
     let xml = report.attachment;
@@ -175,7 +176,7 @@ fn two_who_change_at_once_are_told() {
     let apply = |signature: &str| Request::ClusterConfig {
         source: safekit::control::ClusterSource::Xml,
         lock: None,
-        if_signature: Some(signature.to_owned()),
+        if_signature: Some(vec![signature.to_owned()]),
     };
     let stale = node1.ask(&apply(""), Some(&xml));
     assert_eq!(stale.replies[0], Reply::Conflict { signature: cluster.signature.clone() });
@@ -185,6 +186,50 @@ fn two_who_change_at_once_are_told() {
         rows.iter().map(|row| (row.me, row.addresses.len())).collect::<Vec<_>>(),
         [(true, 2), (false, 2)]
     );
+}
+
+/// What was applied can be had again, but for its key: one that was replaced or taken away stays so (10.5).
+#[test]
+fn a_configuration_is_restored_with_the_present_key() {
+    let cluster = Cluster::new("restored");
+    let node1 = cluster.node(1);
+    node1.unpack(MODULE, 1, &Mirror::default().xml(), &SCRIPTS);
+    let key =
+        || std::fs::read(node1.inside().safe().join("modules").join(MODULE).join("conf/modulekey.dat")).ok();
+    let files = |request: Request| node1.ask(&request, None).attachment;
+    node1.ok(&["module", "genkey", "-m", MODULE]);
+    let first = key();
+    node1.ok(&["config", "-m", MODULE]);
+    let kept = node1.ask(&Request::Configurations { module: Some(m()) }, None);
+    let Reply::Configurations(rows) = &kept.replies[0] else { panic!("{kept:?}") };
+    let name = rows[0].name.clone();
+    let open = files(Request::ModulePackage { module: m(), keys: false });
+    assert!(first.is_some() && !open.is_empty());
+    let restore = |name: &str, signature: Option<&str>| {
+        let if_signature = signature.map(|one| vec![one.to_owned()]);
+        node1.ask(&Request::ConfigurationRestore { module: m(), name: name.to_owned(), if_signature }, None)
+    };
+    assert!(restore("m_2020-01-01_000000", None).error().contains("none of the last"));
+
+    node1.edit(MODULE, "<safe>broken");
+    let stale = restore(&name, Some("00"));
+    assert!(matches!(stale.replies.first(), Some(Reply::Conflict { .. })), "{stale:?}");
+    assert_eq!(restore(&name, None).code, 0);
+    assert_eq!((key(), files(Request::ModulePackage { module: m(), keys: false })), (first.clone(), open));
+    node1.ok(&["confcheck", "-m", MODULE]);
+    // To look at, nobody gets the key of it.
+    let shown = files(Request::ConfigurationGet { module: m(), name: name.clone() });
+    let shown = String::from_utf8_lossy(&shown).into_owned();
+    assert!(shown.contains("userconfig.xml") && !shown.contains("modulekey"), "{}", shown.len());
+
+    node1.ok(&["module", "delkey", "-m", MODULE]);
+    let said = restore(&name, None);
+    assert!(key().is_none() && format!("{said:?}").contains("it stays without a key"), "{said:?}");
+    node1.ok(&["module", "genkey", "-m", MODULE]);
+    let second = key();
+    let said = restore(&name, None);
+    assert!(key() == second && second != first, "the key that somebody knows does not come back");
+    assert!(format!("{said:?}").contains("its key stays"), "{said:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod boot;
 mod checkers;
 mod command_line;
 mod configuration;
+mod conflicts;
 mod console;
 mod consoles;
 mod control_plane;

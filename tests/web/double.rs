@@ -2,8 +2,9 @@
 //! what it was asked.
 
 use safekit::control::frame::{self, Hello, Kind};
-use safekit::control::{Behalf, ModuleOverview, Overview, Reply, Request, Stamp};
+use safekit::control::{Behalf, LogLine, ModuleOverview, Overview, Reply, Request, SavedKey, Stamp};
 use safekit::fsm::state::{Readiness, Role};
+use safekit::log::Level;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
@@ -108,10 +109,25 @@ fn serve(mut stream: UnixStream, shared: &Shared) {
                 state = shared.changed.wait_timeout(state, Duration::from_millis(500)).unwrap().0;
             }
         }
+        Request::Log { count, .. } => {
+            let last = LOG_LINES - i64::from(count.unwrap_or(u32::MAX)).min(LOG_LINES);
+            let lines: Vec<LogLine> = (last + 1..=LOG_LINES).map(log_line).collect();
+            if lines.chunks(500).all(|batch| say(&Reply::Log(batch.to_vec()))) {
+                say(&Reply::End { code: 0 });
+            }
+        }
         _ => {
             say(&Reply::End { code: 0 });
         }
     }
+}
+
+/// Messages in the log of every module.
+pub const LOG_LINES: i64 = 12_345;
+
+fn log_line(id: i64) -> LogLine {
+    let (date, origin) = ("2024-02-13 09:03:12.000001".to_owned(), "heart".to_owned());
+    LogLine { id, date, origin, level: Level::E, text: format!("message {id}") }
 }
 
 /// A node with one mirror module in a state.
@@ -138,6 +154,7 @@ pub fn overview(role: Role, readiness: Readiness, starts: u64) -> Overview {
             shares: Vec::new(),
             progress: None,
             encrypted: true,
+            saved_key: SavedKey::Active,
             boot: "off".to_owned(),
             active: Some(stamp.clone()),
             current: stamp,

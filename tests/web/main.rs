@@ -6,6 +6,7 @@
 mod double;
 mod health;
 mod input;
+mod log;
 mod login;
 mod pages;
 mod service;

@@ -36,7 +36,8 @@ export const api = {
     json<T.HistoryRow[]>(path`/modules/${module}/resources/${resource}/history`, { node, query: { count } }),
   log: (node: Node, module: string, query: { count: number; all?: boolean; lang: string; before?: number }) =>
     json<T.LogLine[]>(path`/modules/${module}/log`, { node, query }),
-  logText: (node: Node, module: string, query: { all: boolean; lang: string; count: number }) =>
+  /** The whole log as a file. */
+  logText: (node: Node, module: string, query: { all: boolean; lang: string }) =>
     url(path`/modules/${module}/log.txt`, { node, query }),
   userLogs: (node: Node, module: string) => json<T.UserLogRow[]>(path`/modules/${module}/userlogs`, { node }),
   userLog: async (node: Node, module: string, name: string) =>

@@ -63,6 +63,8 @@ export interface ModuleOverview {
   shares: Share[];
   progress: Progress | null;
   encrypted: boolean;
+  /** The key that is saved on the node: none, the active one, or one that takes effect when it is applied. */
+  saved_key: 'none' | 'active' | 'new';
   boot: string;
   active: Stamp | null;
   current: Stamp;
@@ -122,7 +124,12 @@ export interface Outcome {
   code: number;
   output: string[];
   errors: string[];
+  /** Signature of what the node holds instead of what was expected: nothing was changed on it. */
+  conflict?: string;
 }
+
+/** Signatures of what nodes may hold for it to be replaced, by node; an empty one: nothing. */
+export type Holding = Record<string, string[]>;
 
 export interface Results {
   results: Outcome[];

@@ -22,6 +22,6 @@ export async function saveLogs(module: string, nodes: string[], all: boolean): P
 }
 
 async function logOf(module: string, node: string, all: boolean): Promise<string> {
-  const query = { all, lang: lang.peek(), count: 100_000 };
+  const query = { all, lang: lang.peek() };
   return (await request(path`/modules/${module}/log.txt`, { node: through(node), query, timeoutMs: LOG_MS })).text();
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ClusterPage } from './pages/configuration';
 import { Shell } from './pages/shell';
 import { world } from './setup';
-import { configurationOf, fresh } from '../mock/state';
+import { configurationOf, fresh, signatureOf } from '../mock/state';
 
 const w = world();
 const cluster = () => new ClusterPage(w.page);
@@ -92,6 +92,7 @@ test('a node that fails shows what it said, and is tried again alone', async () 
 
 test('T-7.13: nodes that differ are told, and get the configuration again', async () => {
   state().applied.set('node3', { signature: 'deadbeef', date: '2026-01-01T00:00:00' });
+  w.mock.api.cluster.signatures.set('node3', 'deadbeef');
   await w.login('admin', '/console/en/configuration/cluster');
   const page = cluster();
   await page.notice('Not the same cluster configuration: node3').getByRole('button').click();
@@ -133,6 +134,24 @@ test('the second of two administrators compares and chooses; nothing is lost', a
   await page.notice('The cluster is configured').waitFor();
   expect(state().xml).toContain('name="mine"');
   expect(state().xml).toContain('10.0.0.108');
+});
+
+test('a node that another administrator has configured meanwhile is overwritten only by who has seen it', async () => {
+  await w.login('admin', '/console/en/configuration/cluster/config');
+  const page = cluster();
+  await page.name(page.row(0, 2)).fill('mine');
+  const theirs = state().xml!.replaceAll('10.0.0.109', '10.0.0.19');
+  state().xmlOn.set('node2', theirs);
+  state().applied.set('node2', { signature: signatureOf(theirs), date: '2026-03-02T11:00:00' });
+  await page.button('Save and apply').click();
+  await page.notice('Not everything succeeded').waitFor();
+  expect(await page.run('node2').textContent()).toContain('nothing was changed');
+  await page.run('node2').getByRole('button', { name: 'Compare and choose' }).click();
+  await page.dialog().getByRole('heading', { name: 'node2 holds another configuration' }).waitFor();
+  expect(await page.dialog().locator('.diff-line.theirs').first().textContent()).toContain('10.0.0.19');
+  await page.confirm().click();
+  await page.notice('The cluster is configured').waitFor();
+  expect(state().xmlOn.size).toBe(0);
 });
 
 test('leaving with changes asks; another language keeps them', async () => {

@@ -71,6 +71,21 @@ test('a click on a message shows what was said before it, on a script its output
   await details.pane().getByText('postgresql accepts connections').waitFor();
 });
 
+test('what lies between two messages is read on when there is much of it', async () => {
+  const node = w.mock.api.cluster.node('node1');
+  const module = node.modules.get('postgresql')!;
+  for (let i = 1; i <= 2_500; i += 1) w.mock.api.cluster.say(node, module, 'rfs', 'I', `zone ${i}`);
+  w.mock.api.cluster.say(node, module, 'heart', 'E', 'after the zones');
+  await w.login('observer', LOGS);
+  const details = new DetailsPage(w.page);
+  await details.line('after the zones').click();
+  await details.pane().getByText('More messages lie between').waitFor();
+  expect(await details.pane().locator('tbody tr').count()).toBe(2_000);
+  await details.pane().getByRole('button', { name: 'Load older messages' }).click();
+  await details.pane().getByText('More messages lie between').waitFor({ state: 'detached' });
+  expect(await details.pane().locator('tbody tr').count()).toBe(2_501);
+});
+
 test('resources: groups, pages, and the values of one over time', async () => {
   await w.login('observer', '/console/en/monitoring/modules/postgresql/nodes/node1/resources?group=all');
   const details = new DetailsPage(w.page);

@@ -82,10 +82,20 @@ test('one of the last three configurations comes back into the wizard', async ()
   const page = modules();
   await page.choose('Actions on the configuration of postgresql', /Restore/);
   await page.dialog().locator('.pick-list li').nth(2).waitFor();
-  await page.dialog().getByRole('button', { name: 'Restore' }).first().click();
+  const before = on('node1', 'postgresql')!.current;
+  await page.dialog().getByRole('button', { name: 'Open in the wizard' }).first().click();
   await w.page.waitForURL('**/configuration/modules/postgresql/config');
   await w.page.getByText('More settings').first().click();
   expect(await w.page.getByLabel('Automatic restarts allowed').inputValue()).toBe('7');
+  // Nothing has changed on the node, and nothing will of the keys.
+  const wizard = new WizardPage(w.page);
+  await wizard.step('Apply').click();
+  expect(await wizard.section('Changes').locator('.word').allTextContents()).toEqual(['conf/userconfig.xml']);
+  expect(on('node1', 'postgresql')).toMatchObject({ current: before, saved_key: 'active' });
+  await wizard.button('Save and check').click();
+  await wizard.notice('saved and correct').waitFor();
+  expect(state().files.get('postgresql')!.find((file) => file.path === 'conf/userconfig.xml')!.text).toContain('maxloop="7"');
+  expect(on('node1', 'postgresql')!.saved_key).toBe('active');
 });
 
 test('the keys of a module are in its wizard', async () => {

@@ -179,6 +179,83 @@ test('the second of two administrators chooses file by file; nothing is lost', a
   expect(text('bin/stop_prim')).toContain('# theirs');
 });
 
+test('what another administrator saved on a node is overwritten there only by who has seen it', async () => {
+  stop('node1', 'node2');
+  await open();
+  const page = wizard();
+  await page.field('Failure detected after').fill('10s');
+  const theirs = () => state().elsewhere.get('node2/postgresql');
+  state().elsewhere.set('node2/postgresql', filesOf(cluster(), on('node1')).map((file) => ({ ...file, text: file.text!.replace('maxloop="3"', 'maxloop="9"') })));
+  const dialog = async () => {
+    await page.run('node:node2').getByRole('button', { name: 'Compare and choose' }).click();
+    await page.dialog().getByRole('heading', { name: 'node2 holds another configuration' }).waitFor();
+  };
+  await page.step('Apply').click();
+  await page.button('Save and apply').click();
+  await page.notice('Not everything succeeded').waitFor();
+  expect(await page.state('node:node1').textContent()).toContain('Success');
+  expect(await page.run('node:node2').textContent()).toContain('nothing was changed');
+  await dialog();
+  expect(await page.dialog().locator('.diff-line.theirs').first().textContent()).toContain('maxloop="9"');
+  await page.button('Decide later').click();
+  expect(theirs()).toBeDefined();
+  // Trying again changes nothing of that.
+  await page.run('node:node2').getByRole('button', { name: 'Try again' }).click();
+  await page.state('node:node2').filter({ hasText: 'Failure' }).waitFor();
+  expect(theirs()).toBeDefined();
+  await dialog();
+  await page.button('Overwrite on node2').click();
+  await page.notice('The configuration is applied').waitFor();
+  expect(theirs()).toBeUndefined();
+  expect(text()).toContain('timeout="10s"');
+});
+
+test('what another administrator saved on a node can be taken over instead', async () => {
+  stop('node1', 'node2');
+  await open('apply');
+  const page = wizard();
+  state().elsewhere.set('node2/postgresql', filesOf(cluster(), on('node1')).map((file) => ({ ...file, text: file.text!.replace('maxloop="3"', 'maxloop="9"') })));
+  await page.button('Save and apply').click();
+  await page.run('node:node2').getByRole('button', { name: 'Compare and choose' }).click();
+  await page.button('Open theirs in the wizard').click();
+  await page.step('Apply').click();
+  expect(await page.section('Changes').locator('.word').allTextContents()).toEqual(['conf/userconfig.xml']);
+  await page.button('Save and apply').click();
+  await page.notice('The configuration is applied').waitFor();
+  expect(text()).toContain('maxloop="9"');
+});
+
+test('a save whose answer was lost is no conflict with oneself', async () => {
+  await open();
+  const page = wizard();
+  await page.field('Failure detected after').fill('10s');
+  await page.step('Apply').click();
+  state().lost = 1;
+  await page.button('Save and check').click();
+  await page.state('save').filter({ hasText: 'Failure' }).waitFor();
+  await page.run('save').getByRole('button', { name: 'Try again' }).click();
+  await page.notice('saved and correct').waitFor();
+  expect(await page.dialog().count()).toBe(0);
+});
+
+test('keys that are saved are told beside those that are active', async () => {
+  stop('node1', 'node2');
+  on('node1').saved_key = 'none';
+  await open('encryption');
+  const page = wizard();
+  await page.notice('applying it ends the encryption').waitFor();
+  expect(await page.field('Encrypt').isChecked()).toBe(false);
+  await page.step('Apply').click();
+  expect(await page.section('Changes').locator('.word').allTextContents()).toEqual([expect.stringContaining('Encryption ends')]);
+  await page.step('Encryption').click();
+  await page.field('Encrypt').check();
+  await w.page.getByText('Keys will be made').waitFor();
+  await page.step('Apply').click();
+  await page.button('Save and apply').click();
+  await page.notice('The configuration is applied').waitFor();
+  expect([on('node1').encrypted, on('node2').encrypted]).toEqual([true, true]);
+});
+
 test('a farm is shared by rules and weights', async () => {
   await open('', 'web');
   const page = wizard();

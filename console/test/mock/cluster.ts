@@ -51,6 +51,8 @@ export class MockCluster {
   here = 'node1';
   name = 'Production';
   signature = 'a1f2c3d4e5b60718293a4b5c6d7e8f90';
+  /** Of nodes that have another one. */
+  readonly signatures = new Map<string, string>();
   nextId = 1000;
 
   add(name: string, address: string): MockNode {
@@ -70,7 +72,7 @@ export class MockCluster {
       const { resources: _r, log: _l, reasons: _s, advice: _a, ...shown } = m;
       return { ...shown, commands: commandsOf(m) };
     });
-    const cluster = { signature: this.signature, date: '2026-03-02T10:12:45', lock: false, trouble: null };
+    const cluster = { signature: this.signatures.get(node.name) ?? this.signature, date: '2026-03-02T10:12:45', lock: false, trouble: null };
     return { node: node.name, host: `${node.name}.example.com`, safekit: '0.1.0', time: Date.now(), cluster, modules };
   }
 

@@ -1,13 +1,13 @@
 // Routes of the configuration pages: cluster, templates, files of modules, deployment.
 
-import type { Cluster, ModuleFile, NodeRow, Outcome } from '../../src/api/types';
+import type { Cluster, Holding, ModuleFile, NodeRow, Outcome } from '../../src/api/types';
 import { nodeNames, readCluster } from '../../src/config/cluster';
 import { fileAt, USERCONFIG } from '../../src/config/files';
 import { readModule } from '../../src/config/module';
 import { moduleFor } from './archive';
 import type { MockModule, MockNode } from './cluster';
 import { bodyOf, json, problem, rawOf, type Call, type Route } from './http';
-import { configurationOf, date, delivered, faultsOf, filesOf, filesSignature, install, signatureOf, TEMPLATES } from './state';
+import { configurationOf, date, delivered, faultsOf, filesOf, filesOn, filesSignature, install, signatureOf, TEMPLATES } from './state';
 
 type Run = (call: Call) => void | Promise<void>;
 type ModuleRun = (call: Call, module: MockModule) => void | Promise<void>;
@@ -35,8 +35,9 @@ async function outcome(call: Call, node: MockNode, said: string[], effect: () =>
 }
 
 function clusterOf(call: Call): Cluster {
-  const { xml, applied, locked } = configurationOf(call.cluster);
-  const at = applied.get(call.cluster.here)?.date ?? '';
+  const { applied, locked, xmlOn, xml: mine } = configurationOf(call.cluster);
+  const xml = xmlOn.get(call.node.name) ?? mine;
+  const at = applied.get(call.node.name)?.date ?? '';
   const signature = xml === null ? '' : signatureOf(xml);
   const nodes = xml === null ? [] : nodeNames(readCluster(xml));
   return { configured: xml !== null, xml: xml ?? '', signature, date: at, lock: locked, nodes, trouble: null };
@@ -70,7 +71,9 @@ function take(call: Call, xml: string): void {
 }
 
 const apply = (call: Call, name: string): void => {
-  const { applied, xml } = configurationOf(call.cluster);
+  const { applied, xml, xmlOn } = configurationOf(call.cluster);
+  xmlOn.delete(name);
+  call.cluster.signatures.delete(name);
   applied.set(name, { signature: signatureOf(xml ?? ''), date: date().replace(' ', 'T') });
 };
 
@@ -92,9 +95,19 @@ async function putCluster(call: Call): Promise<void> {
   json(call, { results: [result] });
 }
 
+/** What a node answers that holds what is not expected. */
+const refused = (node: string, what: string, conflict: string): Outcome => ({
+  node, code: 1, output: [], errors: [`${what} has changed meanwhile: look at what it is now, then change that; nothing was changed`], conflict,
+});
+
 async function deployCluster(call: Call): Promise<void> {
-  const { nodes } = await bodyOf<{ nodes: string[] }>(call);
-  const results = nodes.map((name) => outcome(call, call.cluster.node(name), ['cluster configuration applied', 'cluster key installed'], () => apply(call, name)));
+  const { nodes, expected } = await bodyOf<{ nodes: string[]; expected: Holding }>(call);
+  const { applied, xml } = configurationOf(call.cluster);
+  const results = nodes.map((name) => {
+    const there = applied.get(name)?.signature ?? '';
+    if (![...(expected[name] ?? []), signatureOf(xml ?? '')].includes(there)) return Promise.resolve(refused(name, 'the cluster configuration', there));
+    return outcome(call, call.cluster.node(name), ['cluster configuration applied', 'cluster key installed'], () => apply(call, name));
+  });
   json(call, { results: await Promise.all(results) });
 }
 
@@ -149,6 +162,13 @@ async function putFiles(call: Call, module: MockModule): Promise<void> {
   configurationOf(call.cluster).files.set(module.module, given.files);
   module.current = { signature: filesSignature(given.files), date: Math.floor(Date.now() / 1000) };
   call.cluster.changed(call.node);
+  const state = configurationOf(call.cluster);
+  if (state.lost > 0) {
+    state.lost -= 1;
+    // In its midst: a browser asks by itself once more when nothing at all has come.
+    call.res.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 1000 });
+    return void call.res.write('{', () => call.req.socket.destroy());
+  }
   json(call, { signature: filesSignature(given.files) });
 }
 
@@ -172,17 +192,35 @@ function configure(call: Call, node: MockNode, source: MockModule): Promise<Outc
   return outcome(call, node, [`module ${source.module}: configuration checked`, `module ${source.module}: configuration applied`], () => {
     const made = there ?? install(node, source.module, source.id, source.mode);
     const stamp = { signature: filesSignature(filesOf(call.cluster, source)), date: Math.floor(Date.now() / 1000) };
-    Object.assign(made, { configured: true, active: stamp, current: stamp, encrypted: source.encrypted, mode: readModule(text).mode, since: date() });
+    const keys = source.saved_key !== 'none';
+    for (const module of [source, made]) if (keys) module.saved_key = 'active';
+    configurationOf(call.cluster).elsewhere.delete(`${node.name}/${source.module}`);
+    Object.assign(made, { configured: true, active: stamp, current: stamp, encrypted: keys, saved_key: source.saved_key, mode: readModule(text).mode, since: date() });
   });
 }
 
+/** Whether what is meant is still what the connection node has; a conflict otherwise. */
+function meant(call: Call, module: MockModule, signature: string | null | undefined): boolean {
+  const files = filesOf(call.cluster, module);
+  if (!signature || signature === filesSignature(files)) return true;
+  problem(call.res, 409, 'the module was changed meanwhile', { signature: filesSignature(files), files });
+  return false;
+}
+
 async function deploy(call: Call, module: MockModule): Promise<void> {
-  const { nodes } = await bodyOf<{ nodes: string[] }>(call);
-  json(call, { results: await Promise.all(nodes.map((name) => configure(call, call.cluster.node(name), module))) });
+  const { nodes, signature, expected } = await bodyOf<{ nodes: string[]; signature: string; expected: Holding }>(call);
+  if (!meant(call, module, signature)) return;
+  const give = (name: string): Promise<Outcome> => {
+    const node = call.cluster.node(name);
+    const there = node.modules.has(module.module) ? filesSignature(filesOn(call.cluster, node, module)) : '';
+    const known = [...(expected[name] ?? []), filesSignature(filesOf(call.cluster, module))];
+    return known.includes(there) ? configure(call, node, module) : Promise.resolve(refused(name, `module ${module.module}`, there));
+  };
+  json(call, { results: await Promise.all(nodes.map(give)) });
 }
 
 const key = (on: boolean): ModuleRun => async (call, module) =>
-  json(call, await outcome(call, call.node, [on ? 'module keys made' : 'module keys removed'], () => void (module.encrypted = on)));
+  json(call, await outcome(call, call.node, [on ? 'module keys made' : 'module keys removed'], () => void (module.saved_key = on ? 'new' : 'none')));
 
 export const configurationRoutes: Route[] = [
   route('GET', '/nodes', (call) => json(call, rowsOf(call)), 'Monitor'),
@@ -201,21 +239,20 @@ export const configurationRoutes: Route[] = [
     call.res.end(moduleFor(filesOf(call.cluster, module)));
   }),
   of('GET', '/modules/:module/files', (call, module) => {
-    const files = filesOf(call.cluster, module);
+    const files = filesOn(call.cluster, call.node, module);
     json(call, { signature: filesSignature(files), files });
   }),
   of('PUT', '/modules/:module/files', putFiles),
   of('POST', '/modules/:module/check', check),
-  of('POST', '/modules/:module/config', async (call, module) => json(call, await configure(call, call.node, module))),
+  of('POST', '/modules/:module/config', async (call, module) => {
+    if (meant(call, module, call.query.get('signature'))) json(call, await configure(call, call.node, module));
+  }),
   of('POST', '/modules/:module/deploy', deploy),
   of('POST', '/modules/:module/key', key(true)),
   of('DELETE', '/modules/:module/key', key(false)),
-  of('POST', '/modules/:module/restore', async (call, module) => {
-    const { name } = await bodyOf<{ name: string }>(call);
+  of('GET', '/modules/:module/configurations/:name', (call, module) => {
     const files = delivered(module.mode ?? 'mirror').map((file) => (file.path === USERCONFIG ? { ...file, text: file.text!.replace('maxloop="3"', 'maxloop="7"') } : file));
-    configurationOf(call.cluster).files.set(module.module, files);
-    module.current = { signature: filesSignature(files), date: Math.floor(Date.now() / 1000) };
-    json(call, await outcome(call, call.node, [`configuration ${name} restored`], () => {}));
+    json(call, { signature: null, files });
   }),
   of('DELETE', '/modules/:module/config', async (call, module) =>
     json(call, await outcome(call, call.node, [`module ${module.module} deconfigured`], () => void Object.assign(module, { configured: false, active: null })))),

@@ -10,7 +10,7 @@ function module(node: MockNode, name: string, mode: ModuleMode, role: ModuleRole
   const stamp = { signature: 'a1f2c3d4e5b60718293a4b5c6d7e8f90', date: 1772443965 };
   const made: MockModule = {
     module: name, id: ID[name] ?? 9, mode, configured: true, role, readiness, remote: null,
-    since: date(Date.now() - 3 * 3600_000), reason: null, uptodate: mode === 'mirror' ? true : null, degraded: false, shares: [], progress: null, encrypted: true, boot: 'on',
+    since: date(Date.now() - 3 * 3600_000), reason: null, uptodate: mode === 'mirror' ? true : null, degraded: false, shares: [], progress: null, encrypted: true, saved_key: 'active', boot: 'on',
     active: stamp, current: stamp, starts: 1, resources: [], log: [], reasons: [], advice: [], ...more,
   };
   made.resources = resourcesOf(made);

@@ -61,6 +61,12 @@ export interface Configuration {
   hosts: Map<string, string>;
   /** Files of each module as the connection node has them. */
   files: Map<string, ModuleFile[]>;
+  /** Files of modules on nodes that hold others, by `node/module`. */
+  elsewhere: Map<string, ModuleFile[]>;
+  /** cluster.xml of nodes that have another one. */
+  xmlOn: Map<string, string>;
+  /** Answers to saved files that get lost. */
+  lost: number;
   kept: ConfigurationRow[];
   /** How long a command takes. */
   delayMs: number;
@@ -83,6 +89,7 @@ export function configurationOf(cluster: MockCluster): Configuration {
 function first(cluster: MockCluster): Configuration {
   const configured = cluster.rows().length > 0;
   const stamp = { signature: signatureOf(CLUSTER_XML), date: '2026-03-02T10:12:45' };
+  if (configured) cluster.signature = stamp.signature;
   return {
     xml: configured ? CLUSTER_XML : null,
     applied: new Map(configured ? [...cluster.nodes.keys()].map((name) => [name, stamp]) : []),
@@ -93,6 +100,9 @@ function first(cluster: MockCluster): Configuration {
       ['10.1.0.108', 'node2.example.com'],
     ]),
     files: new Map(),
+    elsewhere: new Map(),
+    xmlOn: new Map(),
+    lost: 0,
     kept: ['2026-02-03_174020', '2026-02-19_101112', '2026-03-02_101245'].map((at) => ({
       module: 'postgresql', name: `postgresql_${at}`, date: `${at.slice(0, 10)} ${at.slice(11, 13)}:${at.slice(13, 15)}:${at.slice(15)}`,
     })),
@@ -109,13 +119,18 @@ export function filesOf(cluster: MockCluster, module: MockModule): ModuleFile[] 
   return now;
 }
 
+/** The files of a module on a node. */
+export function filesOn(cluster: MockCluster, node: MockNode, module: MockModule): ModuleFile[] {
+  return configurationOf(cluster).elsewhere.get(`${node.name}/${module.module}`) ?? filesOf(cluster, module);
+}
+
 export const filesSignature = (files: ModuleFile[]): string => signatureOf(JSON.stringify(files));
 
 /** A module that was just installed. */
 export function install(node: MockNode, name: string, id: number, mode: ModuleMode | null): MockModule {
   const made: MockModule = {
     module: name, id, mode, configured: false, role: 'STOP', readiness: 'NotReady', remote: null, since: '', reason: null, uptodate: null, degraded: false,
-    shares: [], progress: null, encrypted: false, boot: 'off', active: null, current: { signature: '00', date: Math.floor(Date.now() / 1000) },
+    shares: [], progress: null, encrypted: false, saved_key: 'none', boot: 'off', active: null, current: { signature: '00', date: Math.floor(Date.now() / 1000) },
     starts: 0, resources: [], log: [], reasons: [], advice: [],
   };
   made.resources = resourcesOf(made);

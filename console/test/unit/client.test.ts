@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { json, path, request, setCsrf, url, whenUnauthenticated } from '../../src/api/client';
+import { json, path, request, setCsrf, transfer, url, whenUnauthenticated } from '../../src/api/client';
 import { Problem } from '../../src/api/problem';
 
 let sent: { url: string; init: RequestInit }[];
@@ -74,4 +74,44 @@ test('an empty answer is nothing, a broken one a problem', async () => {
   expect(await json('/x')).toBeUndefined();
   answer = () => Promise.resolve(new Response('not json'));
   expect(await problem(json('/x'))).toMatchObject({ title: 'not JSON' });
+});
+
+test('something large lasts as long as something moves, and tells how far it is', async () => {
+  vi.useFakeTimers();
+  const event = (loaded: number, total: number) => ({ loaded, total, lengthComputable: true }) as ProgressEvent;
+  class Fake {
+    static last: Fake;
+    upload: { onprogress?: (e: ProgressEvent) => void; onload?: () => void } = {};
+    onprogress?: (e: ProgressEvent) => void;
+    onload?: () => void;
+    onabort?: () => void;
+    headers: Record<string, string> = {};
+    status = 200;
+    statusText = '';
+    responseText = '{"signature":"ff"}';
+    open = vi.fn();
+    send = vi.fn(() => void (Fake.last = this));
+    setRequestHeader = (name: string, value: string) => void (this.headers[name] = value);
+    getResponseHeader = () => null;
+    abort = () => this.onabort?.();
+  }
+  vi.stubGlobal('XMLHttpRequest', Fake);
+  const moved: [number, number | null][] = [];
+  const begin = () => transfer<{ signature: string }>('/files', { method: 'PUT', json: [] }, (...now) => void moved.push(now));
+  const good = begin();
+  for (const loaded of [10, 20, 30]) {
+    vi.advanceTimersByTime(50_000);
+    Fake.last.upload.onprogress!(event(loaded, 30));
+  }
+  Fake.last.upload.onload!();
+  // The server unpacks, checks and stores it.
+  vi.advanceTimersByTime(200_000);
+  Fake.last.onload!();
+  expect(await good).toEqual({ signature: 'ff' });
+  expect(moved).toEqual([[10, 30], [20, 30], [30, 30]]);
+  expect(Fake.last.headers['x-safekit-csrf']).toBe('token');
+  const stuck = problem(begin());
+  vi.advanceTimersByTime(60_000);
+  expect((await stuck).title).toBe('timeout');
+  vi.useRealTimers();
 });

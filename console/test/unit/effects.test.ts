@@ -14,7 +14,7 @@ function spot(node: string, role: ModuleRole, more: Partial<ModuleOverview> = {}
     node,
     module: {
       module: 'm', id: 1, mode, configured: true, role, readiness: ready, remote: null, since: '', reason: null, uptodate: true, degraded: false,
-      shares: [], progress: null, encrypted: true, boot: 'on', active: stamp, current: stamp, commands: [...COMMANDS].filter((c) => c !== 'failover on'), starts: 0, ...more,
+      shares: [], progress: null, encrypted: true, saved_key: 'active', boot: 'on', active: stamp, current: stamp, commands: [...COMMANDS].filter((c) => c !== 'failover on'), starts: 0, ...more,
     },
   };
 }

@@ -111,7 +111,7 @@ impl Admin {
         call: &Call,
         source: ClusterSource,
         lock: Option<bool>,
-        if_signature: Option<&str>,
+        if_signature: Option<&[String]>,
     ) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
         if let Some(expected) = if_signature {

@@ -121,8 +121,14 @@ impl Admin {
         })
     }
 
-    pub(super) async fn config(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
+    pub(super) async fn config(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        if_signature: Option<&[String]>,
+    ) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
+        self.refuse_other_files(call, module, if_signature).await?;
         let extra = self.extra(Some(module)).await?;
         // From here to the mark nothing is awaited: no start can come between.
         let situation = situation(self.slot(module, super::Slot::shown)?);

@@ -4,9 +4,9 @@
 use super::{Admin, off};
 use crate::config::paths::Paths;
 use crate::config::signature::{self, MODULE_PARTS};
-use crate::control::Stamp;
+use crate::control::{SavedKey, Stamp};
 use crate::ids::ModuleName;
-use crate::node::{boot, configure};
+use crate::node::{boot, configure, keys};
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -31,6 +31,8 @@ pub(super) struct OnDisk {
     pub mode: Option<String>,
     /// The setting of `safekit boot`.
     pub boot: bool,
+    /// The key of SAFE/modules/AM.
+    pub key: SavedKey,
 }
 
 /// What the disk said last.
@@ -116,8 +118,10 @@ fn module(paths: &Paths, module: &ModuleName, before: Option<&Seen>) -> Seen {
     let dir = paths.module(module);
     let dates = dates(&dir).ok();
     let boot = boot::setting(paths, module).unwrap_or_default();
+    // A configuration changes it without touching the files that are dated.
+    let key = keys::saved_module_key(paths, module).unwrap_or_default();
     if let Some(before) = before.filter(|before| before.dates.is_some() && before.dates == dates) {
-        return Seen { dates, on_disk: OnDisk { boot, ..before.on_disk.clone() } };
+        return Seen { dates, on_disk: OnDisk { boot, key, ..before.on_disk.clone() } };
     }
     let current = configure::current(paths, module).map_or_else(
         |error| {
@@ -127,7 +131,7 @@ fn module(paths: &Paths, module: &ModuleName, before: Option<&Seen>) -> Seen {
         super::configure::stamp,
     );
     let mode = super::install::current_mode(paths, module).map(|mode| mode.to_string());
-    Seen { dates, on_disk: OnDisk { current, mode, boot } }
+    Seen { dates, on_disk: OnDisk { current, mode, boot, key } }
 }
 
 /// A number that is another one when a file was changed, added or removed.

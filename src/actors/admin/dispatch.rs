@@ -70,22 +70,31 @@ impl Admin {
     /// What the node holds: modules, configurations, the cluster.
     async fn change(&self, call: &Call, request: &Request) -> Result<i32, AdminError> {
         match request {
-            Request::ModuleInstall { module, id, reinstall, source, if_signature } => {
-                let how =
-                    Install { forced: *id, reinstall: *reinstall, if_signature: if_signature.as_deref() };
+            Request::ModuleInstall { module, id, reinstall, source, if_signature, keep_key } => {
+                let how = Install {
+                    forced: *id,
+                    reinstall: *reinstall,
+                    if_signature: if_signature.as_deref(),
+                    keep_key: *keep_key,
+                };
                 self.install(call, module, how, source).await
             }
             Request::ModulePackage { module, keys } => self.package(call, module, *keys).await,
             Request::Templates => self.templates(call).await,
             Request::Configurations { module } => self.configurations(call, module.as_ref()).await,
-            Request::ConfigurationRestore { module, name } => self.restore(call, module, name).await,
+            Request::ConfigurationGet { module, name } => self.configuration(call, module, name).await,
+            Request::ConfigurationRestore { module, name, if_signature } => {
+                self.restore(call, module, name, if_signature.as_deref()).await
+            }
             Request::ConfCheckText { module } => self.confcheck_text(call, module.as_ref()).await,
             Request::ModuleUninstall { module } => self.uninstall(call, module).await,
             Request::ModuleList => self.module_list(call).await,
             Request::ModuleGetPorts(of) => self.ports(call, of).await,
             Request::ModuleGenKey { module } => self.generate_key(call, module).await,
             Request::ModuleDelKey { module } => self.delete_key(call, module).await,
-            Request::Config { module } => self.config(call, module).await,
+            Request::Config { module, if_signature } => {
+                self.config(call, module, if_signature.as_deref()).await
+            }
             Request::Deconfig { module } => self.deconfig(call, module).await,
             Request::ConfInfo { module } => self.confinfo(call, module).await,
             Request::ConfCheck { module } => self.confcheck(call, module).await,

@@ -8,9 +8,13 @@ use crate::control::server::Call;
 use crate::control::{InstallSource, ModuleRow, PortRow, PortsOf, Reply};
 use crate::fsm::state::Role;
 use crate::ids::{ModuleId, ModuleName};
+use crate::node::configure::{self, ConfigureError};
 use crate::node::modules::{self, ModuleError};
-use crate::node::{configure, keys, lastconfig};
+use crate::node::{keys, lastconfig};
 use jiff::Timestamp;
+
+/// The bytes of a key.
+type Secret = [u8; keys::KEY_BYTES];
 
 /// How a module is installed.
 #[derive(Clone, Copy)]
@@ -19,8 +23,10 @@ pub(super) struct Install<'a> {
     pub forced: Option<ModuleId>,
     /// Over an existing one.
     pub reinstall: bool,
-    /// Only over one with this signature; its key stays.
-    pub if_signature: Option<&'a str>,
+    /// Only over one with one of these signatures, empty: over none.
+    pub if_signature: Option<&'a [String]>,
+    /// Its key stays, whatever the archive brings.
+    pub keep_key: bool,
 }
 
 impl Admin {
@@ -42,21 +48,42 @@ impl Admin {
         self.put(call, module, how, archive).await
     }
 
-    /// Installs a module again as it was in one of its last successful configurations.
-    pub(super) async fn restore(
+    /// One of the last successful configurations of a module, without its key.
+    pub(super) async fn configuration(
         &self,
         call: &Call,
         module: &ModuleName,
         name: &str,
     ) -> Result<i32, AdminError> {
         self.slot(module, |_| ())?;
+        let kept = self.kept(module, name);
+        let bytes = off(move || Ok::<_, AdminError>(modules::without_keys(kept()?)?)).await??;
+        let _gone = call.sink.attach(&bytes).await;
+        Ok(0)
+    }
+
+    /// Installs a module again as it was in one of its last successful configurations, but for its key: a key
+    /// that was replaced, or the lack of one, never comes back by itself (10.5).
+    pub(super) async fn restore(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        name: &str,
+        if_signature: Option<&[String]>,
+    ) -> Result<i32, AdminError> {
+        self.slot(module, |_| ())?;
+        let how = Install { forced: None, reinstall: true, if_signature, keep_key: true };
+        self.put(call, module, how, self.kept(module, name)).await
+    }
+
+    /// Reads the archive of one of the last successful configurations.
+    fn kept(
+        &self,
+        module: &ModuleName,
+        name: &str,
+    ) -> impl FnOnce() -> Result<Vec<u8>, AdminError> + Send + use<> {
         let (dir, of, kept) = (self.0.paths.lastconfig(), module.clone(), name.to_owned());
-        let archive = move || {
-            lastconfig::load(&dir, &of, &kept)?
-                .ok_or_else(|| AdminError::NoConfiguration(kept.clone(), of.clone()))
-        };
-        let how = Install { forced: None, reinstall: true, if_signature: None };
-        self.put(call, module, how, archive).await
+        move || lastconfig::load(&dir, &of, &kept)?.ok_or(AdminError::NoConfiguration(kept, of))
     }
 
     /// Puts an archive in the place of SAFE/modules/AM.
@@ -64,16 +91,11 @@ impl Admin {
         &self,
         call: &Call,
         module: &ModuleName,
-        Install { forced, reinstall, if_signature }: Install<'_>,
+        Install { forced, reinstall, if_signature, keep_key }: Install<'_>,
         archive: impl FnOnce() -> Result<Vec<u8>, AdminError> + Send + 'static,
     ) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
-        if let Some(expected) = if_signature {
-            let (paths, name) = (self.0.paths.clone(), module.clone());
-            let now = off(move || configure::current(&paths, &name)).await??;
-            self.refuse_other(call, expected, now.signature, &format!("module {module}")).await?;
-        }
-        let keep_keys = if_signature.is_some();
+        self.refuse_other_files(call, module, if_signature).await?;
         let present = self.slot(module, |s| (s.id, s.role())).ok();
         let other_id = |(id, role)| role != Role::Stop && forced.is_some_and(|forced| forced != id);
         if present.is_some_and(other_id) {
@@ -81,12 +103,16 @@ impl Admin {
         }
         let elsewhere = self.elsewhere().await?;
         let (paths, name) = (self.0.paths.clone(), module.clone());
-        let id = off(move || -> Result<ModuleId, AdminError> {
+        let (id, key) = off(move || -> Result<(ModuleId, &str), AdminError> {
             let mut archive = archive()?;
-            if keep_keys {
+            if keep_key {
                 archive = modules::with_present_keys(&paths, &name, archive)?;
             }
-            Ok(modules::install(&paths, &name, forced, reinstall, &archive, &elsewhere)?)
+            let file = paths.module(&name).join("conf").join(keys::MODULE_KEY);
+            let key = || keys::load(&file).ok().flatten().map(|key| *key.as_bytes());
+            let before = key();
+            let id = modules::install(&paths, &name, forced, reinstall, &archive, &elsewhere)?;
+            Ok((id, key_change(before, key(), keep_key)))
         })
         .await??;
         self.0.store.set_resource(&format!("module.{module}"), &id.to_string(), Timestamp::now());
@@ -94,19 +120,36 @@ impl Admin {
         if present.is_none_or(|(_, role)| role == Role::Stop) {
             self.launch(module).await?;
         }
-        self.say(call, Reply::Text(format!("module {module} is installed with id {id}"))).await;
+        self.say(call, Reply::Text(format!("module {module} is installed with id {id}{key}"))).await;
         Ok(0)
     }
 
-    /// Tells the signature of what is there if it is not the expected one, and refuses.
+    /// Tells the signature of SAFE/modules/AM if it is none of the expected ones, and refuses.
+    pub(super) async fn refuse_other_files(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        expected: Option<&[String]>,
+    ) -> Result<(), AdminError> {
+        let Some(expected) = expected else { return Ok(()) };
+        let (paths, name) = (self.0.paths.clone(), module.clone());
+        let signature = match off(move || configure::current(&paths, &name)).await? {
+            Ok(now) => now.signature,
+            Err(ConfigureError::NotInstalled(_)) => String::new(),
+            Err(error) => return Err(error.into()),
+        };
+        self.refuse_other(call, expected, signature, &format!("module {module}")).await
+    }
+
+    /// Tells the signature of what is there if it is none of the expected ones, and refuses.
     pub(super) async fn refuse_other(
         &self,
         call: &Call,
-        expected: &str,
+        expected: &[String],
         signature: String,
         what: &str,
     ) -> Result<(), AdminError> {
-        if expected == signature {
+        if expected.contains(&signature) {
             return Ok(());
         }
         self.say(call, Reply::Conflict { signature }).await;
@@ -216,6 +259,17 @@ impl Admin {
         };
         self.say(call, Reply::Text(text)).await;
         Ok(0)
+    }
+}
+
+/// What an installation made of the key of the module, to be told after its id; nothing if it never had one.
+fn key_change(before: Option<Secret>, after: Option<Secret>, kept: bool) -> &'static str {
+    match (before, after) {
+        (None, None) if kept => "; it stays without a key",
+        (None, None) => "",
+        (Some(before), Some(after)) if before == after => "; its key stays",
+        (_, Some(_)) => "; its key is the one of the archive from the next configuration on",
+        (Some(_), None) => "; it has no key any more from the next configuration on: safekit module genkey",
     }
 }
 

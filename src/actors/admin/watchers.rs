@@ -197,6 +197,7 @@ fn module(name: &ModuleName, slot: &Slot, on_disk: Option<&OnDisk>) -> ModuleOve
         shares: Vec::new(),
         progress: None,
         encrypted: slot.encrypted,
+        saved_key: on_disk.map(|on_disk| on_disk.key).unwrap_or_default(),
         boot: boot(slot, on_disk.is_some_and(|on_disk| on_disk.boot)),
         active: slot.applied.clone().map(super::configure::stamp),
         current: on_disk.map_or(unread, |on_disk| on_disk.current.clone()),
@@ -250,6 +251,7 @@ fn seconds(since_1970: u64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::SavedKey;
 
     #[test]
     fn watchers_have_a_bound_and_make_room_when_they_end() {
@@ -275,10 +277,12 @@ mod tests {
             busy: false,
         };
         let current = Stamp { signature: "aa".to_owned(), date: 7 };
-        let on_disk = OnDisk { current: current.clone(), mode: Some("light".to_owned()), boot: true };
+        let (mode, key) = (Some("light".to_owned()), SavedKey::New);
+        let on_disk = OnDisk { current: current.clone(), mode, boot: true, key };
         let row = module(&name, &slot, Some(&on_disk));
         assert_eq!((row.mode.as_deref(), row.boot.as_str(), &row.current), (Some("light"), "on", &current));
         assert_eq!((row.configured, row.reason, row.since.as_str()), (false, None, ""));
+        assert_eq!((row.encrypted, row.saved_key), (false, SavedKey::New));
         assert_eq!(module(&name, &slot, None).current.signature, "");
 
         // Why it cannot run is told; between two instances it goes on as it was.

@@ -2,13 +2,14 @@
 
 use super::Asking;
 use super::types::{
-    ClusterChange, ClusterFile, ClusterText, Faults, NodeList, Nodes, Outcome, Outcomes, ProbeTarget, Probed,
+    ClusterChange, ClusterDeploy, ClusterFile, ClusterText, Faults, NodeList, Outcome, Outcomes, ProbeTarget,
+    Probed, expected,
 };
 use crate::config::address::Address;
 use crate::control::{CheckRow, ClusterNodeRow, ClusterSource, ClusterStateRow, NodeRow, Reply, Request};
 use crate::ids::NodeName;
 use crate::web::problem::Problem;
-use crate::web::remote::deploy;
+use crate::web::remote::deploy::{self, Expected};
 use actix_web::http::StatusCode;
 use actix_web::web::{Json, Query};
 
@@ -43,11 +44,13 @@ async fn file(asking: &Asking) -> Result<ClusterFile, Problem> {
 #[utoipa::path(put, path = "/cluster", tag = "cluster", request_body = ClusterChange,
     responses((status = 200, body = Outcomes)))]
 pub async fn apply(asking: Asking, body: Json<ClusterChange>) -> Result<Json<Outcomes>, Problem> {
-    let ClusterChange { xml, signature, nodes } = body.into_inner();
-    let request = Request::ClusterConfig { source: ClusterSource::Xml, lock: None, if_signature: signature };
+    let ClusterChange { xml, signature, nodes, expected: holding } = body.into_inner();
+    let if_signature = signature.map(|signature| vec![signature]);
+    let request = Request::ClusterConfig { source: ClusterSource::Xml, lock: None, if_signature };
     let finished = match asking.done(request, xml.into_bytes()).await {
         Err(problem) if problem.status() == StatusCode::CONFLICT => {
-            return Err(problem.with_member("xml", file(&asking).await?.xml));
+            let theirs = file(&asking).await?;
+            return Err(problem.into_conflict(theirs.signature).with_member("xml", theirs.xml));
         }
         other => other?,
     };
@@ -58,17 +61,17 @@ pub async fn apply(asking: Asking, body: Json<ClusterChange>) -> Result<Json<Out
     let mut others = nodes.unwrap_or_else(|| rows.into_iter().map(|row| row.node).collect());
     others.retain(|node| Some(node) != me.as_ref());
     let mut results = vec![here];
-    results.extend(give(&asking, others).await?);
+    results.extend(give(&asking, others, &expected(holding)).await?);
     Ok(Json(Outcomes { results }))
 }
 
 /// Gives the cluster configuration of this node to nodes.
-async fn give(asking: &Asking, nodes: Vec<NodeName>) -> Result<Vec<Outcome>, Problem> {
+async fn give(asking: &Asking, nodes: Vec<NodeName>, expected: &Expected) -> Result<Vec<Outcome>, Problem> {
     if nodes.is_empty() {
         return Ok(Vec::new());
     }
     let nodes: Vec<Asking> = nodes.iter().map(|node| asking.at(node)).collect();
-    Ok(deploy::give_cluster(asking, &nodes).await?)
+    Ok(deploy::give_cluster(asking, &nodes, expected).await?)
 }
 
 /// The nodes of a list, or all of the cluster.
@@ -90,11 +93,12 @@ async fn rows(asking: &Asking) -> Result<Vec<NodeRow>, Problem> {
 }
 
 /// Deploys the cluster configuration of this node again.
-#[utoipa::path(post, path = "/cluster/deploy", tag = "cluster", request_body = Nodes,
+#[utoipa::path(post, path = "/cluster/deploy", tag = "cluster", request_body = ClusterDeploy,
     responses((status = 200, body = Outcomes)))]
-pub async fn deploy(asking: Asking, body: Json<Nodes>) -> Result<Json<Outcomes>, Problem> {
-    let nodes = chosen(&asking, body.into_inner().nodes).await?;
-    Ok(Json(Outcomes { results: give(&asking, nodes).await? }))
+pub async fn deploy(asking: Asking, body: Json<ClusterDeploy>) -> Result<Json<Outcomes>, Problem> {
+    let ClusterDeploy { nodes, expected: holding } = body.into_inner();
+    let nodes = chosen(&asking, nodes).await?;
+    Ok(Json(Outcomes { results: give(&asking, nodes, &expected(holding)).await? }))
 }
 
 /// Takes nodes out of the cluster: their configuration and key are removed. This node comes last, since

@@ -46,7 +46,7 @@ async fn signature(asking: &Asking, module: &ModuleName) -> Result<String, Probl
     Ok(info.current.signature)
 }
 
-/// Replaces the files of the module; the keys stay. What somebody else saved in between is a conflict that
+/// Replaces the files of the module; its keys stay as they are. What somebody else saved in between is a conflict that
 /// shows it.
 #[utoipa::path(put, path = "/modules/{module}/files", tag = "module", params(("module" = String, Path)),
     request_body = Files, responses((status = 200, body = Files)))]
@@ -63,17 +63,45 @@ pub async fn save(asking: Asking, path: Path<Module>, body: Json<Files>) -> Resu
         id: None,
         reinstall: true,
         source: InstallSource::Attachment,
-        // With a signature the keys stay.
-        if_signature: Some(expected),
+        if_signature: Some(vec![expected]),
+        keep_key: true,
     };
     match asking.done(request, archive).await {
         Ok(_) => Ok(Json(Files { signature: Some(signature(&asking, &module).await?), files: Vec::new() })),
-        Err(problem) if problem.status() == StatusCode::CONFLICT => {
-            let theirs = read(&asking, module).await?;
-            Err(problem.with_member("files", theirs.files))
-        }
-        Err(problem) => Err(problem),
+        Err(problem) => Err(with_theirs(&asking, module, problem).await),
     }
+}
+
+/// A conflict with the files that are there, and their signature; any other problem as it is.
+pub(super) async fn with_theirs(asking: &Asking, module: ModuleName, problem: Problem) -> Problem {
+    if problem.status() != StatusCode::CONFLICT {
+        return problem;
+    }
+    match read(asking, module).await {
+        Ok(Files { signature: Some(signature), files }) => {
+            problem.into_conflict(signature).with_member("files", files)
+        }
+        Ok(_) => problem,
+        Err(unread) => unread,
+    }
+}
+
+/// The files of one of the last successful configurations but its keys, to look at or to save again.
+#[utoipa::path(get, path = "/modules/{module}/configurations/{name}", tag = "module",
+    params(("module" = String, Path), ("name" = String, Path)), responses((status = 200, body = Files)))]
+pub async fn kept(asking: Asking, path: Path<Kept>) -> Result<Json<Files>, Problem> {
+    let Kept { module, name } = path.into_inner();
+    let archive = asking.attachment(Request::ConfigurationGet { module, name }).await?;
+    Ok(Json(Files { signature: None, files: off(move || unpack(&archive)).await? }))
+}
+
+/// A configuration of a path.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Kept {
+    /// Its module.
+    pub module: ModuleName,
+    /// Its name.
+    pub name: String,
 }
 
 /// Packing is work for the processor, so not for the thread that serves.

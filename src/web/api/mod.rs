@@ -108,6 +108,7 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET    "/modules/{module}/archive"               Admin   Any  setup::download_archive;
     PUT    "/modules/{module}/archive"               Admin   Any  setup::upload;
     POST   "/modules/{module}/restore"               Admin   Any  setup::restore;
+    GET    "/modules/{module}/configurations/{name}" Admin   Any  files::kept;
     GET    "/modules/{module}/files"                 Admin   Any  files::show;
     PUT    "/modules/{module}/files"                 Admin   Any  files::save;
     POST   "/modules/{module}/check"                 Admin   Any  module::check;

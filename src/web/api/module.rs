@@ -2,12 +2,12 @@
 
 use super::Asking;
 use super::observe::Module;
-use super::types::{CheckText, Faults, Nodes, Outcome, Outcomes};
+use super::types::{CheckText, Faults, Meant, ModuleDeploy, Outcome, Outcomes, expected};
 use crate::control::{ConfInfo, PortRow, PortsOf, Reply, Request};
 use crate::ids::ModuleName;
 use crate::web::problem::Problem;
-use crate::web::remote::deploy;
-use actix_web::web::{Json, Path};
+use crate::web::remote::deploy::{self, Terms};
+use actix_web::web::{Json, Path, Query};
 
 /// Checks the module, or a userconfig.xml for it, without applying anything. Faults are no error here.
 #[utoipa::path(post, path = "/modules/{module}/check", tag = "module", params(("module" = String, Path)),
@@ -48,11 +48,21 @@ pub(super) async fn faults(
     }
 }
 
-/// Applies SAFE/modules/AM on the node.
-#[utoipa::path(post, path = "/modules/{module}/config", tag = "module", params(("module" = String, Path)),
+/// Applies SAFE/modules/AM on the node. With a signature, what somebody else saved in between is a conflict.
+#[utoipa::path(post, path = "/modules/{module}/config", tag = "module", params(("module" = String, Path), Meant),
     responses((status = 200, body = Outcome)))]
-pub async fn configure(asking: Asking, path: Path<Module>) -> Result<Json<Outcome>, Problem> {
-    asking.act(Request::Config { module: path.into_inner().module }, Vec::new()).await
+pub async fn configure(
+    asking: Asking,
+    path: Path<Module>,
+    query: Query<Meant>,
+) -> Result<Json<Outcome>, Problem> {
+    let module = path.into_inner().module;
+    let if_signature = query.into_inner().signature.map(|signature| vec![signature]);
+    let request = Request::Config { module: module.clone(), if_signature };
+    match asking.act(request, Vec::new()).await {
+        Err(problem) => Err(super::files::with_theirs(&asking, module, problem).await),
+        done => done,
+    }
 }
 
 /// Unconfigures the module on the node; its files stay.
@@ -63,19 +73,25 @@ pub async fn deconfigure(asking: Asking, path: Path<Module>) -> Result<Json<Outc
 }
 
 /// Installs the module of this node on others, with its number and key, and configures it there and here.
+/// With `signature` and `expected`, what somebody else saved in between, here or there, is not replaced.
 #[utoipa::path(post, path = "/modules/{module}/deploy", tag = "module", params(("module" = String, Path)),
-    request_body = Nodes, responses((status = 200, body = Outcomes)))]
+    request_body = ModuleDeploy, responses((status = 200, body = Outcomes)))]
 pub async fn deploy(
     asking: Asking,
     path: Path<Module>,
-    body: Json<Nodes>,
+    body: Json<ModuleDeploy>,
 ) -> Result<Json<Outcomes>, Problem> {
     let module = path.into_inner().module;
-    let nodes = super::cluster::chosen(&asking, body.into_inner().nodes).await?;
+    let ModuleDeploy { nodes, signature, expected: holding } = body.into_inner();
+    let nodes = super::cluster::chosen(&asking, nodes).await?;
     let me = asking.node();
     let (here, others): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| node.as_str() == me);
     let others: Vec<Asking> = others.iter().map(|node| asking.at(node)).collect();
-    let results = deploy::give_module(&asking, &module, !here.is_empty(), &others).await?;
+    let terms = Terms { signature, expected: expected(holding) };
+    let results = match deploy::give_module(&asking, &module, !here.is_empty(), &others, &terms).await {
+        Ok(results) => results,
+        Err(failure) => return Err(super::files::with_theirs(&asking, module, failure.into()).await),
+    };
     Ok(Json(Outcomes { results }))
 }
 

@@ -2,8 +2,8 @@
 
 use super::Asking;
 use super::node::{MOST, USUAL};
-use super::types::{ClientQuery, Count, LogQuery, StateQuery};
-use crate::control::async_client::Missed;
+use super::types::{ClientQuery, Count, LogQuery, StateQuery, TextQuery};
+use crate::control::async_client::{Answer, Missed, Piece};
 use crate::control::{
     ExplainReport, FarmReport, HistoryRow, LogLine, OwnerRow, Reply, Request, RescueReport, RescueRequest,
     StateReport, UserLogRow,
@@ -13,8 +13,9 @@ use crate::ids::ModuleName;
 use crate::log::Lang;
 use crate::rfs::rescue::Archive;
 use crate::web::problem::Problem;
-use actix_web::HttpResponse;
-use actix_web::web::{Json, Path, Query};
+use actix_web::web::{Bytes, Json, Path, Query};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use futures_util::stream::{StreamExt, iter, unfold};
 
 /// The first reply of a lasting answer that `pick` takes.
 pub(super) async fn first<T>(
@@ -94,31 +95,58 @@ pub async fn log(
     Ok(Json(lines(&asking, path.into_inner().module, &query).await?))
 }
 
-/// The same as text, to keep.
-#[utoipa::path(get, path = "/modules/{module}/log.txt", tag = "module", params(("module" = String, Path), LogQuery),
+/// The same as text, to keep: the whole log, without a count.
+#[utoipa::path(get, path = "/modules/{module}/log.txt", tag = "module", params(("module" = String, Path), TextQuery),
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn log_text(
     asking: Asking,
     path: Path<Module>,
-    query: Query<LogQuery>,
+    query: Query<TextQuery>,
 ) -> Result<HttpResponse, Problem> {
     let module = path.into_inner().module;
-    let mut text = String::new();
-    for LogLine { date, origin, level, text: said, .. } in lines(&asking, module.clone(), &query).await? {
-        text.push_str(&format!("{date} {origin} {level} {said}\n"));
+    let name = format!("{}_{module}.log.txt", asking.node());
+    let TextQuery { count, all, lang: language } = query.into_inner();
+    let lang = lang(language.as_deref())?;
+    let request = Request::Log { module, count, all, lang, follow: false, before: None };
+    let mut answer = asking.ask(request, Vec::new()).await?;
+    // A refusal comes first: afterwards the answer has begun.
+    let begin = text_piece(&mut answer).await?;
+    let rest = unfold(answer, |mut answer| async move {
+        let piece = text_piece(&mut answer).await.transpose()?;
+        Some((piece, answer))
+    });
+    let pieces = iter(begin.map(Ok)).chain(rest);
+    Ok(download_as("text/plain; charset=utf-8", &name).streaming(pieces))
+}
+
+/// The next lines of a log as text, none at its end.
+async fn text_piece(answer: &mut Answer) -> Result<Option<Bytes>, Problem> {
+    while let Some(piece) = answer.next().await.map_err(crate::web::ask::AskError::from)? {
+        match piece {
+            Piece::Reply(Reply::Log(lines)) => {
+                let line = |LogLine { date, origin, level, text, .. }: LogLine| {
+                    format!("{date} {origin} {level} {text}\n")
+                };
+                return Ok(Some(lines.into_iter().map(line).collect::<String>().into()));
+            }
+            Piece::Reply(Reply::Error(failure)) => return Err(failure.into()),
+            _ => {}
+        }
     }
-    Ok(download(
-        "text/plain; charset=utf-8",
-        &format!("{}_{module}.log.txt", asking.node()),
-        text.into_bytes(),
-    ))
+    Ok(None)
 }
 
 /// What a browser saves under a name.
 pub(super) fn download(kind: &str, name: &str, bytes: Vec<u8>) -> HttpResponse {
+    download_as(kind, name).body(bytes)
+}
+
+fn download_as(kind: &str, name: &str) -> HttpResponseBuilder {
     // Names of nodes and modules have letters, digits, '-', '_' and '.' only.
     let disposition = format!("attachment; filename=\"{}\"", name.trim_start_matches('_'));
-    HttpResponse::Ok().content_type(kind).insert_header(("Content-Disposition", disposition)).body(bytes)
+    let mut response = HttpResponse::Ok();
+    response.content_type(kind).insert_header(("Content-Disposition", disposition));
+    response
 }
 
 async fn lines(asking: &Asking, module: ModuleName, query: &LogQuery) -> Result<Vec<LogLine>, Problem> {

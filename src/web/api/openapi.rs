@@ -34,7 +34,7 @@ use utoipa_swagger_ui::SwaggerUi;
         cluster::show, cluster::apply, cluster::deconfigure, cluster::check, cluster::probe, cluster::deploy,
         cluster::confinfo, cluster::state, cluster::checks,
         setup::create, setup::uninstall, setup::download_archive, setup::upload, setup::restore,
-        files::show, files::save,
+        files::show, files::save, files::kept,
         module::check, module::configure, module::deconfigure, module::deploy, module::make_key,
         module::delete_key, module::confinfo, module::ports,
         control::command, control::set,

@@ -14,7 +14,8 @@ use actix_web::web::{Bytes, Json, Path, Query};
 pub async fn create(asking: Asking, body: Json<NewModule>) -> Result<Json<Outcome>, Problem> {
     let NewModule { module, id, template } = body.into_inner();
     let source = InstallSource::Template(template);
-    let request = Request::ModuleInstall { module, id, reinstall: false, source, if_signature: None };
+    let request =
+        Request::ModuleInstall { module, id, reinstall: false, source, if_signature: None, keep_key: false };
     asking.act(request, Vec::new()).await
 }
 
@@ -35,7 +36,7 @@ pub async fn download_archive(asking: Asking, path: Path<Module>) -> Result<Http
     Ok(download("application/zip", &name, bytes))
 }
 
-/// Installs a module from an archive.
+/// Installs a module from an archive. One that is there keeps its keys as they are.
 #[utoipa::path(put, path = "/modules/{module}/archive", tag = "module", params(("module" = String, Path), Upload),
     request_body(content = Vec<u8>, content_type = "application/zip"), responses((status = 200, body = Outcome)))]
 pub async fn upload(
@@ -46,12 +47,14 @@ pub async fn upload(
 ) -> Result<Json<Outcome>, Problem> {
     let Upload { id, reinstall } = query.into_inner();
     let (module, source) = (path.into_inner().module, InstallSource::Attachment);
-    let request = Request::ModuleInstall { module, id, reinstall, source, if_signature: None };
+    let request =
+        Request::ModuleInstall { module, id, reinstall, source, if_signature: None, keep_key: reinstall };
     asking.act(request, body.to_vec()).await
 }
 
-/// Installs the module again as it was in one of the last successful configurations; it is applied by
-/// `config` or `deploy` afterwards.
+/// Installs the module again as it was in one of the last successful configurations; its keys stay as they
+/// are. It is applied by `config` or `deploy` afterwards. With a signature, what somebody else saved in between
+/// is a conflict that shows it.
 #[utoipa::path(post, path = "/modules/{module}/restore", tag = "module", params(("module" = String, Path)),
     request_body = RestoreName, responses((status = 200, body = Outcome)))]
 pub async fn restore(
@@ -59,6 +62,12 @@ pub async fn restore(
     path: Path<Module>,
     body: Json<RestoreName>,
 ) -> Result<Json<Outcome>, Problem> {
-    let (module, name) = (path.into_inner().module, body.into_inner().name);
-    asking.act(Request::ConfigurationRestore { module, name }, Vec::new()).await
+    let module = path.into_inner().module;
+    let RestoreName { name, signature } = body.into_inner();
+    let if_signature = signature.map(|signature| vec![signature]);
+    let request = Request::ConfigurationRestore { module: module.clone(), name, if_signature };
+    match asking.act(request, Vec::new()).await {
+        Err(problem) => Err(super::files::with_theirs(&asking, module, problem).await),
+        done => done,
+    }
 }

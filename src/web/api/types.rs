@@ -3,8 +3,10 @@
 use crate::control::{Fault, ModuleOverview};
 use crate::fsm::command::Command;
 use crate::ids::{ModuleId, ModuleName, NodeName};
+use crate::web::remote::deploy::Expected;
 pub use crate::web::remote::deploy::Outcome;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
@@ -54,14 +56,52 @@ pub struct ClusterChange {
     pub signature: Option<String>,
     /// Where it is deployed; to all its nodes without it.
     pub nodes: Option<Vec<NodeName>>,
+    /// What the other nodes may hold now.
+    #[schema(value_type = Option<std::collections::HashMap<String, Vec<String>>>)]
+    pub expected: Option<Holding>,
 }
 
-/// Some nodes.
+/// Signatures of what nodes may hold for it to be replaced, by node; an empty one: it holds nothing. A node
+/// that holds something else, or is not named, is left as it is, and told as a `conflict`. Without all this
+/// whatever is there is replaced.
+pub type Holding = BTreeMap<NodeName, Vec<String>>;
+
+/// The condition for nodes that are given something.
+pub(super) fn expected(holding: Option<Holding>) -> Expected {
+    holding.map_or(Expected::Anything, Expected::ByNode)
+}
+
+/// Where a cluster configuration is deployed.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Nodes {
-    /// Their names; all without it.
+pub struct ClusterDeploy {
+    /// Names of the nodes; all without it.
     pub nodes: Option<Vec<NodeName>>,
+    /// What they may hold now.
+    #[schema(value_type = Option<std::collections::HashMap<String, Vec<String>>>)]
+    pub expected: Option<Holding>,
+}
+
+/// Where a module is deployed.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleDeploy {
+    /// Names of the nodes; all without it.
+    pub nodes: Option<Vec<NodeName>>,
+    /// Signature of the files that are deployed: those of this node must have it. Without it they are
+    /// deployed whatever they are.
+    pub signature: Option<String>,
+    /// What the other nodes may hold now.
+    #[schema(value_type = Option<std::collections::HashMap<String, Vec<String>>>)]
+    pub expected: Option<Holding>,
+}
+
+/// Of what is applied.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Meant {
+    /// Signature that the files must have; without it they are applied whatever they are.
+    pub signature: Option<String>,
 }
 
 /// Some nodes, as a parameter.
@@ -164,6 +204,8 @@ pub struct CheckText {
 pub struct RestoreName {
     /// Its name.
     pub name: String,
+    /// Signature of the files that it replaces; without it they are replaced whatever they are.
+    pub signature: Option<String>,
 }
 
 /// A control command.
@@ -237,6 +279,19 @@ pub struct LogQuery {
     pub lang: Option<String>,
     /// Only messages before the one with this id.
     pub before: Option<i64>,
+}
+
+/// What is wanted of a log as text.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct TextQuery {
+    /// How many of the last messages; all of them without it.
+    pub count: Option<u32>,
+    /// Verbose messages too.
+    #[serde(default)]
+    pub all: bool,
+    /// `en` or `fr`.
+    pub lang: Option<String>,
 }
 
 /// A client of a farm.

@@ -1,13 +1,15 @@
 //! Giving what this node has to other nodes: the cluster configuration (CLI-018) and modules (CLI-017).
 //!
 //! Each node applies what it gets by itself, wholly or not at all, so there is nothing to undo: the
-//! result says which nodes have it now.
+//! result says which nodes have it now. With [`Expected`] a node takes it only in the place of what it is
+//! expected to hold: what somebody else has given it in between is not lost unseen.
 
 use crate::control::async_client::{Answer, Finished};
-use crate::control::{ClusterSource, Failure, FailureKind, InstallSource, Reply, Request};
-use crate::ids::{ModuleId, ModuleName};
+use crate::control::{ClusterSource, Failure, FailureKind, InstallSource, ModuleRow, Reply, Request};
+use crate::ids::{ModuleId, ModuleName, NodeName};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Nodes that are asked at the same time.
 pub const AT_ONCE: usize = 16;
@@ -32,12 +34,15 @@ pub struct Outcome {
     pub output: Vec<String>,
     /// What went wrong and what to do.
     pub errors: Vec<String>,
+    /// Signature of what the node holds instead of what was expected there: nothing was changed on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<String>,
 }
 
 impl Outcome {
     /// Of an answer, or of why there is none.
     pub fn new(node: String, answer: Result<Finished, Failure>) -> Outcome {
-        let mut outcome = Outcome { node, code: 1, output: Vec::new(), errors: Vec::new() };
+        let mut outcome = Outcome { node, code: 1, output: Vec::new(), errors: Vec::new(), conflict: None };
         match answer {
             Err(failure) => outcome.errors.push(failure.text),
             Ok(finished) => {
@@ -48,6 +53,7 @@ impl Outcome {
                         Reply::Error(failure) => {
                             outcome.errors.extend(failure.text.lines().map(str::to_owned))
                         }
+                        Reply::Conflict { signature } => outcome.conflict = Some(signature),
                         _ => {}
                     }
                 }
@@ -60,8 +66,47 @@ impl Outcome {
     fn and(mut self, next: Outcome) -> Outcome {
         self.output.extend(next.output);
         self.errors.extend(next.errors);
-        Outcome { code: next.code, ..self }
+        Outcome { code: next.code, conflict: next.conflict, ..self }
     }
+}
+
+/// What each node may hold for it to be replaced: signatures, an empty one for nothing.
+#[derive(Clone, Debug, Default)]
+pub enum Expected {
+    /// Whatever it is.
+    #[default]
+    Anything,
+    /// One of those of its name, or what is given to it already.
+    ByNode(BTreeMap<NodeName, Vec<String>>),
+}
+
+impl Expected {
+    /// The condition for a node that is given what has the signature `given`.
+    fn of(&self, node: &str, given: &str) -> Option<Vec<String>> {
+        let Expected::ByNode(nodes) = self else { return None };
+        let listed = nodes.iter().find(|(name, _)| name.as_str() == node);
+        let mut list = listed.map(|(_, list)| list.clone()).unwrap_or_default();
+        list.push(given.to_owned());
+        Some(list)
+    }
+}
+
+/// What must be so for a module to be given.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Signature of the files that are meant: those of the node that gives them must have it; without it they
+    /// are given whatever they are.
+    pub signature: Option<String>,
+    /// What the others may hold.
+    pub expected: Expected,
+}
+
+/// A cluster configuration as it is given to other nodes.
+struct ClusterPackage {
+    /// cluster.xml with its key.
+    zip: Vec<u8>,
+    /// Its signature.
+    signature: String,
 }
 
 /// A module as it is given to other nodes.
@@ -72,6 +117,8 @@ struct Package {
     id: ModuleId,
     /// It is configured on the node that gives it, so it will be on those that take it.
     configured: bool,
+    /// Signature of its files.
+    signature: String,
     /// The `.safe` with the module's key.
     archive: Vec<u8>,
 }
@@ -83,9 +130,13 @@ pub async fn ask(node: &impl Reach, request: Request, attachment: Vec<u8>) -> Re
 
 /// Gives the cluster configuration of a node to others; results in their order. The error says why there is
 /// none to give.
-pub async fn give_cluster(from: &impl Reach, nodes: &[impl Reach]) -> Result<Vec<Outcome>, Failure> {
-    let zip = pack_cluster(from).await?;
-    Ok(deploy_cluster(&zip, nodes).await)
+pub async fn give_cluster(
+    from: &impl Reach,
+    nodes: &[impl Reach],
+    expected: &Expected,
+) -> Result<Vec<Outcome>, Failure> {
+    let package = pack_cluster(from).await?;
+    Ok(deploy_cluster(&package, nodes, expected).await)
 }
 
 /// Gives a module of a node to others, after it was configured on that node itself if `here`: what that one
@@ -95,21 +146,44 @@ pub async fn give_module(
     module: &ModuleName,
     here: bool,
     others: &[impl Reach],
+    terms: &Terms,
 ) -> Result<Vec<Outcome>, Failure> {
     let mut results = Vec::new();
     if here {
-        results.push(outcome(from, Request::Config { module: module.clone() }, Vec::new()).await);
+        let if_signature = terms.signature.clone().map(|signature| vec![signature]);
+        let request = Request::Config { module: module.clone(), if_signature };
+        results.push(outcome(from, request, Vec::new()).await);
     }
     if !others.is_empty() && results.iter().all(|outcome| outcome.code == 0) {
         let package = pack_module(from, module).await?;
-        results.extend(deploy_module(&package, others).await);
+        if terms.signature.as_ref().is_some_and(|meant| *meant != package.signature) {
+            let text = format!(
+                "module {module} has changed meanwhile on this node: look at what it is now; it was given to nobody"
+            );
+            return Err(Failure { kind: FailureKind::Conflict, text });
+        }
+        results.extend(deploy_module(&package, others, &terms.expected).await);
     }
     Ok(results)
 }
 
 /// The cluster configuration of a node with its key.
-async fn pack_cluster(from: &impl Reach) -> Result<Vec<u8>, Failure> {
-    attachment(ask(from, Request::ClusterExport, Vec::new()).await?)
+async fn pack_cluster(from: &impl Reach) -> Result<ClusterPackage, Failure> {
+    let signature = async || {
+        one(from, Request::ClusterGet, |reply| match reply {
+            Reply::Cluster(report) => Some(report.signature),
+            _ => None,
+        })
+        .await
+    };
+    loop {
+        let before = signature().await?;
+        let zip = attachment(ask(from, Request::ClusterExport, Vec::new()).await?)?;
+        // Somebody may be changing it.
+        if signature().await? == before {
+            return Ok(ClusterPackage { zip, signature: before });
+        }
+    }
 }
 
 /// A module of a node with its key.
@@ -124,36 +198,80 @@ async fn pack_module(from: &impl Reach, module: &ModuleName) -> Result<Package, 
         kind: FailureKind::NotFound,
         text: format!("module {module} is not installed on this node"),
     })?;
-    let request = Request::ModulePackage { module: module.clone(), keys: true };
-    let archive = attachment(ask(from, request, Vec::new()).await?)?;
-    Ok(Package { module: row.module, id: row.id, configured: row.configured, archive })
+    let ModuleRow { module, id, configured, .. } = row;
+    let signature = async || {
+        one(from, Request::ConfInfo { module: module.clone() }, |reply| match reply {
+            Reply::ConfInfo(info) => Some(info.current.signature),
+            _ => None,
+        })
+        .await
+    };
+    loop {
+        let before = signature().await?;
+        let request = Request::ModulePackage { module: module.clone(), keys: true };
+        let archive = attachment(ask(from, request, Vec::new()).await?)?;
+        // Somebody may be editing it.
+        if signature().await? == before {
+            return Ok(Package { module, id, configured, signature: before, archive });
+        }
+    }
+}
+
+/// The reply that `pick` takes, else why there is none.
+async fn one<T>(
+    from: &impl Reach,
+    request: Request,
+    pick: impl Fn(Reply) -> Option<T>,
+) -> Result<T, Failure> {
+    let finished = ask(from, request, Vec::new()).await?;
+    if finished.code != 0 {
+        return Err(finished.failure());
+    }
+    finished.replies.into_iter().find_map(pick).ok_or_else(nothing)
+}
+
+fn nothing() -> Failure {
+    Failure { kind: FailureKind::Failed, text: "safeadmin has given nothing".to_owned() }
 }
 
 /// Gives a cluster configuration to nodes; results in their order.
-async fn deploy_cluster(zip: &[u8], nodes: &[impl Reach]) -> Vec<Outcome> {
+async fn deploy_cluster(package: &ClusterPackage, nodes: &[impl Reach], expected: &Expected) -> Vec<Outcome> {
     let give = |node| async move {
-        let request = Request::ClusterConfig { source: ClusterSource::Zip, lock: None, if_signature: None };
-        outcome(node, request, zip.to_vec()).await
+        let if_signature = expected.of(&Reach::name(node), &package.signature);
+        let request = Request::ClusterConfig { source: ClusterSource::Zip, lock: None, if_signature };
+        outcome(node, request, package.zip.clone()).await
     };
     stream::iter(nodes).map(give).buffered(AT_ONCE).collect().await
 }
 
 /// Gives a module to nodes, and configures it there if it is configured here; results in their order.
-async fn deploy_module(package: &Package, nodes: &[impl Reach]) -> Vec<Outcome> {
+async fn deploy_module(package: &Package, nodes: &[impl Reach], expected: &Expected) -> Vec<Outcome> {
     let give = |node| async move {
-        let Package { module, id, configured, archive } = package;
+        let Package { module, id, configured, signature, archive } = package;
+        let if_signature = expected.of(&Reach::name(node), signature);
+        // What was installed is configured, not what somebody has put in its place since.
+        let then = if_signature.as_ref().map(|_| vec![signature.clone()]);
         let request = Request::ModuleInstall {
             module: module.clone(),
             id: Some(*id),
             reinstall: true,
             source: InstallSource::Attachment,
-            if_signature: None,
+            if_signature,
+            keep_key: false,
         };
         let installed = outcome(node, request, archive.clone()).await;
         if installed.code != 0 || !configured {
             return installed;
         }
-        installed.and(outcome(node, Request::Config { module: module.clone() }, Vec::new()).await)
+        let request = Request::Config { module: module.clone(), if_signature: then };
+        let mut outcome = installed.and(outcome(node, request, Vec::new()).await);
+        if outcome.code != 0 {
+            outcome.errors.push(format!(
+                "the files of module {module} are on {} now, but they are not applied there: what was applied before stays active",
+                outcome.node
+            ));
+        }
+        outcome
     };
     stream::iter(nodes).map(give).buffered(AT_ONCE).collect().await
 }
@@ -168,7 +286,7 @@ fn attachment(finished: Finished) -> Result<Vec<u8>, Failure> {
         return Ok(finished.attachment);
     }
     match finished.code {
-        0 => Err(Failure { kind: FailureKind::Failed, text: "safeadmin has given nothing".to_owned() }),
+        0 => Err(nothing()),
         _ => Err(finished.failure()),
     }
 }

@@ -65,7 +65,7 @@ async fn node() -> Node {
 
 fn install() -> Request {
     let (module, source) = ("m".parse().unwrap(), InstallSource::Attachment);
-    Request::ModuleInstall { module, id: None, reinstall: false, source, if_signature: None }
+    Request::ModuleInstall { module, id: None, reinstall: false, source, if_signature: None, keep_key: false }
 }
 
 impl Node {

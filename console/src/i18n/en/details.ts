@@ -46,6 +46,8 @@ export const details = {
   'log.verbose': 'Verbose messages',
   'log.verbose.since': 'from {from} to {to}',
   'log.verbose.none': 'Nothing more was said between these messages',
+  'log.verbose.more': 'More messages lie between.',
+  'log.verbose.most': 'These are the last {n} messages. Download the verbose log to read all that lie between.',
   'log.script': 'Output of the script',
   'log.script.none': 'The script wrote nothing',
 

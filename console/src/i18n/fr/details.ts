@@ -47,6 +47,8 @@ export const details: Record<keyof typeof en, string> = {
   'log.verbose': 'Messages détaillés',
   'log.verbose.since': 'de {from} à {to}',
   'log.verbose.none': 'Rien d’autre n’a été dit entre ces messages',
+  'log.verbose.more': 'D’autres messages se trouvent entre les deux.',
+  'log.verbose.most': 'Ce sont les {n} derniers messages. Téléchargez le journal détaillé pour tout lire.',
   'log.script': 'Sortie du script',
   'log.script.none': 'Le script n’a rien écrit',
 

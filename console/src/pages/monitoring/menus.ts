@@ -70,7 +70,7 @@ function support(module: string, node: string, reachable: boolean): MenuItem[] {
 }
 
 export function logHref(module: string, node: string, all: boolean): string {
-  return api.logText(through(node), module, { all, lang: lang.value, count: 10_000 });
+  return api.logText(through(node), module, { all, lang: lang.value });
 }
 
 /** Actions on all nodes of a module. */

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { configuration } from '../../../api/configuration';
+import { asProblem } from '../../../api/problem';
 import type { Fault, Outcome } from '../../../api/types';
 import { nodeNames, readCluster, type ClusterForm } from '../../../config/cluster';
 import { clashes } from '../../../config/files';
@@ -13,13 +14,14 @@ import { CodeEditor } from '../editor/CodeEditor';
 import { asFile, Conflict } from '../parts/Conflict';
 import { Form } from '../parts/form';
 import { askToLeave, askToReload } from '../parts/leave';
+import { NodeConflict } from '../parts/NodeConflict';
 import { NoForm, readOr } from '../parts/NoForm';
 import { RunList } from '../parts/RunList';
-import { useRuns, type Runs, type Stage, type Step } from '../parts/runs';
+import { useRuns, type Run, type Runs, type Stage, type Step } from '../parts/runs';
 import { Stepper } from '../parts/Stepper';
 import { useCheck } from '../parts/useCheck';
 import { deployStep } from './actions';
-import { dirty, draft, loadCluster, setBase, setText, type ClusterDraft } from './draft';
+import { dirty, draft, holdingOf, loadCluster, setBase, setText, shown, type ClusterDraft, type Known } from './draft';
 import { LanForm } from './LanForm';
 import { useProbes } from './probes';
 
@@ -41,11 +43,7 @@ export function ClusterWizard() {
   const steps = [{ id: 'edit', label: t('cluster.step.edit'), disabled: runs.busy }, { id: 'result', label: t('cluster.step.result'), disabled: runs.runs.length === 0 }];
   const apply = async (text: string, signature: string) => {
     setStep('result');
-    if (!(await runs.start(applyStages(text, signature)))) return;
-    const now = await configuration.cluster().catch(() => null);
-    if (now?.configured) setBase({ xml: text, signature: now.signature });
-    // The head of the page names the node and its cluster.
-    void loadSession().catch(() => {});
+    await runs.start(applyStages(text, signature, draft.peek()!.known));
   };
   return (
     <>
@@ -93,8 +91,19 @@ function beginning(names: string[]): string | null {
   return rows.peek().map((row) => row.node).find((node) => names.includes(node) && answers(node)) ?? null;
 }
 
+/** Saves on the node where it begins; a text that is there already was saved by a request whose answer was lost. */
+async function save(from: string | null, text: string, signature: string, begin: string, known: Known): Promise<Outcome[]> {
+  try {
+    return (await configuration.saveCluster(from, text, signature, [begin], holdingOf(known, begin))).results;
+  } catch (error) {
+    const { body, status } = asProblem(error);
+    if (status !== 409 || body['xml'] !== text) throw error;
+    return [{ node: from ?? here.peek() ?? begin, code: 0, output: [], errors: [] }];
+  }
+}
+
 /** First on one node, which checks and stores it; then on each other node. */
-function applyStages(text: string, signature: string): Stage[] {
+function applyStages(text: string, signature: string, known: Known): Stage[] {
   const form = readCluster(text);
   const begin = (signature && beginning(nodeNames(form))) || mine(form);
   const from = signature ? through(begin) : null;
@@ -103,14 +112,18 @@ function applyStages(text: string, signature: string): Stage[] {
     id: 'here',
     label: begin,
     task: async () => {
-      ({ results } = await configuration.saveCluster(from, text, signature, [begin]));
+      results = await save(from, text, signature, begin, known);
+      const now = await configuration.clusterOn(from).catch(() => null);
+      if (now?.xml === text) setBase({ xml: text, signature: now.signature });
+      // The head of the page names the node and its cluster.
+      void loadSession().catch(() => {});
       return results[0];
     },
   };
   // When the guess was wrong, that node has got it already.
   const other = (node: string): Step => {
     const done = results.find((result) => result.node === node);
-    return done ? { id: node, label: node, task: async () => done } : deployStep(node, from);
+    return done && done.conflict === undefined ? { id: node, label: node, task: async () => done } : deployStep(node, from, () => holdingOf(known, node));
   };
   // Before it is in a cluster, a node may not know its name.
   return [[first], () => nodeNames(form).filter((node) => node !== (results[0]?.node || begin)).map(other)];
@@ -193,6 +206,7 @@ function Result({ runs, draft: edited, onEdit, onAgain }: {
 }) {
   const body = runs.runs.find((run) => run.problem?.status === 409)?.problem?.body;
   const [closed, setClosed] = useState(false);
+  const [compared, setCompared] = useState<Run | null>(null);
   const theirs = typeof body?.['xml'] === 'string' ? body['xml'] : null;
   const PATH = 'cluster.xml';
   const chosen = (kept: ReadonlySet<string>) => {
@@ -209,7 +223,33 @@ function Result({ runs, draft: edited, onEdit, onAgain }: {
     <div class="stack">
       {good && <Notice tone="good" title={t('cluster.done')}>{t('cluster.done.text')}</Notice>}
       {runs.done && !good && <Notice tone="bad" title={t('configuration.someFailed')}>{t('configuration.someFailed.text')}</Notice>}
-      <RunList runs={runs} />
+      <RunList
+        runs={runs}
+        more={(run) => run.node && run.outcome?.conflict !== undefined && (
+          <Button size="small" icon="search" disabled={runs.busy} onClick={() => setCompared(run)}>{t('conflict.open')}</Button>
+        )}
+      />
+      {compared && (
+        <NodeConflict
+          node={compared.node!}
+          load={async () => {
+            const { xml, signature } = await configuration.clusterOn(through(compared.node!));
+            return { signature, files: [asFile(PATH, xml)] };
+          }}
+          mine={[asFile(PATH, edited.text)]}
+          onClose={() => setCompared(null)}
+          onOverwrite={(signature) => {
+            shown(compared.node!, signature);
+            setCompared(null);
+            void runs.retry(compared.id);
+          }}
+          onTake={(found) => {
+            shown(compared.node!, found.signature);
+            setText(found.files[0]!.text ?? '');
+            onEdit();
+          }}
+        />
+      )}
       {theirs !== null && !closed && (
         <Conflict
           clashes={clashes([asFile(PATH, edited.base?.xml ?? '')], [asFile(PATH, theirs)], [asFile(PATH, edited.text)])}

@@ -1,28 +1,32 @@
+import { useState } from 'preact/hooks';
 import { configuration } from '../../../api/configuration';
-import type { NodeRow } from '../../../api/types';
+import type { Holding, NodeRow } from '../../../api/types';
 import { t } from '../../../i18n';
 import { ActionDialog } from '../parts/ActionDialog';
 import { outcomeOf, type Step } from '../parts/runs';
+import { seen } from './draft';
 
 interface Props {
   nodes: NodeRow[];
   onClose: (acted: boolean) => void;
 }
 
-/** Applies the configuration of a node, of the connection node when none is named, on another one. */
-export function deployStep(node: string, from: string | null = null): Step {
-  return { id: node, label: node, task: async () => outcomeOf((await configuration.deployCluster(from, [node])).results, node) };
+/** Applies the configuration of a node, of the connection node when none is named, on another one, if that holds what is expected. */
+export function deployStep(node: string, from: string | null, holding: () => Holding): Step {
+  return { id: node, label: node, node, task: async () => outcomeOf((await configuration.deployCluster(from, [node], holding())).results, node) };
 }
 
 /** The same configuration on all nodes again (7.13). */
 export function Deploy({ nodes, onClose }: Props) {
+  // What the page shows when it is asked for.
+  const [expected] = useState(seen);
   return (
     <ActionDialog
       title={t('cluster.deploy')}
       effects={[t('cluster.deploy.effect')]}
       confirm={t('cluster.deploy.do')}
       choices={nodes.map((node) => ({ node: node.node, checked: true }))}
-      stages={(names) => [names.map((node) => deployStep(node))]}
+      stages={(names) => [names.map((node) => deployStep(node, null, () => ({ [node]: expected[node] ?? [''] })))]}
       onClose={onClose}
     />
   );

@@ -57,7 +57,8 @@ export function Upload({ module, onClose, onDone }: Props) {
   );
 }
 
-/** Brings one of the last successful configurations back, to be applied (ADM-07). */
+/** Opens the wizard with the files of one of the last successful configurations (ADM-07); nothing is saved yet, and the keys
+    of the module stay. */
 export function Restore({ module, onClose, onDone }: Props) {
   const { data, error, reload } = useLoad(configuration.configurations, [module]);
   const [busy, setBusy] = useState<string | null>(null);
@@ -67,7 +68,8 @@ export function Restore({ module, onClose, onDone }: Props) {
     setBusy(name);
     setFailed(null);
     try {
-      await configuration.restore(module, name);
+      const { files } = await configuration.kept(module, name);
+      await loadDraftWith(module, files);
       onDone();
     } catch (problem) {
       setFailed(problem);

@@ -56,7 +56,8 @@ export function Conflict({ clashes, onChosen, onClose }: {
   );
 }
 
-function Sides({ clash }: { clash: Clash }) {
+/** What both have of a file. */
+export function Sides({ clash }: { clash: Clash }) {
   const [theirs, mine] = [clash.theirs, clash.mine];
   if (theirs?.base64 || mine?.base64) return <p class="muted">{t('conflict.binary')}</p>;
   if (theirs && mine && theirs.text === mine.text) {

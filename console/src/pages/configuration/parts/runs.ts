@@ -1,4 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
+import type { Moved } from '../../../api/client';
 import { asProblem, type Problem } from '../../../api/problem';
 import type { Outcome } from '../../../api/types';
 
@@ -13,13 +14,18 @@ export interface Run {
   took: number | null;
   outcome: Outcome | null;
   problem: Problem | null;
+  /** Bytes that have gone or come, and all of them, while something large is under way. */
+  moved: [number, number] | null;
+  /** The node that it is about, if it is one. */
+  node: string | null;
 }
 
 export interface Step {
   id: string;
   label: string;
+  node?: string;
   /** Ends well with nothing or an outcome of code 0. */
-  task: () => Promise<Outcome | undefined | void>;
+  task: (moved: Moved) => Promise<Outcome | undefined | void>;
 }
 
 /** Steps, or how they are found once the stages before have ended well. */
@@ -38,7 +44,7 @@ export interface Runs {
 }
 
 const idle = (step: Step): Run => ({
-  id: step.id, label: step.label, state: 'waiting', since: null, took: null, outcome: null, problem: null,
+  id: step.id, label: step.label, state: 'waiting', since: null, took: null, outcome: null, problem: null, moved: null, node: step.node ?? null,
 });
 
 const steps = (stage: Stage): Step[] => (typeof stage === 'function' ? [] : stage);
@@ -52,9 +58,10 @@ export function useRuns(): Runs {
 
   const one = async (step: Step): Promise<boolean> => {
     const since = Date.now();
-    set(step.id, { state: 'running', since, took: null, outcome: null, problem: null });
+    set(step.id, { state: 'running', since, took: null, outcome: null, problem: null, moved: null });
+    const moved: Moved = (done, all) => set(step.id, { moved: all === null ? null : [done, all] });
     try {
-      const outcome = (await step.task()) ?? null;
+      const outcome = (await step.task(moved)) ?? null;
       const good = outcome === null || outcome.code === 0;
       set(step.id, { state: good ? 'good' : 'bad', took: Date.now() - since, outcome });
       return good;

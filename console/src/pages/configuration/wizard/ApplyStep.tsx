@@ -6,7 +6,7 @@ import { href } from '../../../router';
 import { here } from '../../../state/cluster';
 import { Badge, Button, Card, Icon, Notice } from '../../../ui';
 import { draft, unsaved } from './draft';
-import { encryption } from './EncryptionStep';
+import { encryption, keyChange } from './EncryptionStep';
 import type { Plan } from './apply';
 import type { Doing, StepId } from './ModuleWizard';
 import { MIRROR_NODES, proposed, targets, type Target } from './nodes';
@@ -23,7 +23,8 @@ export function ApplyStep({ module, mode, errors, show, act, foot }: {
   const all = targets(module);
   const [chosen, setChosen] = useState<string[]>(() => proposed(all, mode));
   const mine = here.value ?? '';
-  const { key } = encryption(module, mine);
+  const keys = encryption(module, mine);
+  const { key } = keys;
   const nodes = all.filter((target) => target.mandatory || chosen.includes(target.node)).map((target) => target.node);
   const blocked = all.filter((target) => nodes.includes(target.node) && target.why !== null);
   const tooMany = mode === 'mirror' && nodes.length > MIRROR_NODES;
@@ -37,7 +38,7 @@ export function ApplyStep({ module, mode, errors, show, act, foot }: {
             {t('apply.errors.text')}
           </Notice>
         )}
-        <Changes keyChange={key} />
+        <Changes wish={key} applied={keyChange(keys)} />
         <Card icon="server" title={t('apply.nodes')} flush>
           <p class="card-note">{t(mode === 'mirror' ? 'apply.nodes.mirror' : 'apply.nodes.text')}</p>
           <ul class="target-list">
@@ -61,11 +62,11 @@ export function ApplyStep({ module, mode, errors, show, act, foot }: {
 }
 
 /** What is going to be saved. */
-function Changes({ keyChange }: { keyChange: boolean | null }) {
+function Changes({ wish, applied }: { wish: boolean | null; applied: ReturnType<typeof keyChange> }) {
   const paths = unsaved.value;
   return (
     <Card icon="file" title={t('apply.changes')}>
-      {paths.length === 0 && keyChange === null && <p class="muted">{t('apply.noChanges')}</p>}
+      {paths.length === 0 && wish === null && applied === null && <p class="muted">{t('apply.noChanges')}</p>}
       <ul class="words">
         {paths.map((path) => (
           <li key={path} class="word">
@@ -73,7 +74,8 @@ function Changes({ keyChange }: { keyChange: boolean | null }) {
             <small>{draft.value?.files.some((file) => file.path === path) ? '' : t('apply.removed')}</small>
           </li>
         ))}
-        {keyChange !== null && <li class="word"><Icon name="key" size={14} /> {t(keyChange ? 'encryption.willMake' : 'encryption.willRemove')}</li>}
+        {wish !== null && <li class="word"><Icon name="key" size={14} /> {t(wish ? 'encryption.willMake' : 'encryption.willRemove')}</li>}
+        {applied !== null && <li class="word"><Icon name="key" size={14} /> {t(`encryption.applied.${applied}`)}</li>}
       </ul>
     </Card>
   );
@@ -91,6 +93,7 @@ function TargetLine({ target, chosen, onToggle }: { target: Target; chosen: bool
             <strong>{target.node}</strong>
             {target.mandatory && <Badge>{t('cluster.me')}</Badge>}
             {!target.installed && <Badge tone="info">{t('apply.notInstalled')}</Badge>}
+            {target.other && <Badge tone="warning">{t('apply.other')}</Badge>}
           </span>
           {target.why && <small class="why" title={target.detail}><Icon name="warning" size={14} /> {target.why}</small>}
         </span>

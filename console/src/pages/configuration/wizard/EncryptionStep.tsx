@@ -7,13 +7,33 @@ import type { Plan } from './apply';
 import { draft, setEncrypt } from './draft';
 import { targets, type Target } from './nodes';
 
-/** Whether the module has keys on the connection node, and whether it shall have some. */
-export function encryption(module: string, here: string): { has: boolean; wanted: boolean; key: boolean | null } {
+export interface Encryption {
+  /** The module runs with keys on the connection node. */
+  active: boolean;
+  /** The keys that are saved there, which are those that are applied. */
+  saved: 'none' | 'active' | 'new';
+  has: boolean;
+  /** It shall have some. */
+  wanted: boolean;
+  /** Keys are to be made or removed; null: those that are saved are applied. */
+  key: boolean | null;
+}
+
+/** The keys of the module on the connection node, and whether it shall have some. */
+export function encryption(module: string, here: string): Encryption {
   const on = moduleOn(module, here)?.module;
-  const has = on?.encrypted ?? false;
+  const saved = on?.saved_key ?? 'none';
+  const has = saved !== 'none';
   // Encrypted by default: a module that was never applied gets keys unless somebody says no.
   const wanted = draft.value?.encrypt ?? (has || !on?.configured);
-  return { has, wanted, key: wanted === has ? null : wanted };
+  return { active: on?.encrypted ?? false, saved, has, wanted, key: wanted === has ? null : wanted };
+}
+
+/** What applying does to the encryption that is active, without a wish of the administrator; null: nothing. */
+export function keyChange({ active, saved, key }: Encryption): 'ends' | 'begins' | 'other' | null {
+  if (key !== null || saved === 'active') return null;
+  if (saved === 'none') return active ? 'ends' : null;
+  return active ? 'other' : 'begins';
 }
 
 /** Step 3: encryption of what the nodes of the module tell each other. */
@@ -23,7 +43,9 @@ export function EncryptionStep({ module, here, onRenew, foot }: {
   onRenew: (plan: Plan) => void;
   foot: ComponentChildren;
 }) {
-  const { has, wanted, key } = encryption(module, here);
+  const state = encryption(module, here);
+  const { active, has, wanted, key } = state;
+  const change = keyChange(state);
   const [asking, setAsking] = useState(false);
   return (
     <>
@@ -34,9 +56,16 @@ export function EncryptionStep({ module, here, onRenew, foot }: {
             <Switch checked={wanted} onChecked={(on) => setEncrypt(on === has ? null : on)} hint={t('encryption.enable.help')}>{t('encryption.enable')}</Switch>
             <p class="row">
               <span class="muted">{t('encryption.now', { node: here })}</span>
-              <Badge tone={has ? 'good' : 'neutral'} icon={has ? 'lock' : 'unlink'}>{t(has ? 'encryption.keys' : 'encryption.noKeys')}</Badge>
+              <Badge tone={active ? 'good' : 'neutral'} icon={active ? 'lock' : 'unlink'}>{t(active ? 'encryption.keys' : 'encryption.noKeys')}</Badge>
               {key !== null && <Badge tone="warning" icon="clock">{t(key ? 'encryption.willMake' : 'encryption.willRemove')}</Badge>}
             </p>
+            {(change || (key !== null && active !== has)) && (
+              <p class="row">
+                <span class="muted">{t('encryption.saved', { node: here })}</span>
+                <Badge tone="warning" icon={has ? 'lock' : 'unlink'}>{t(has ? (active ? 'encryption.otherKeys' : 'encryption.keys') : 'encryption.noKeys')}</Badge>
+              </p>
+            )}
+            {change && <Notice tone={change === 'ends' ? 'warning' : 'info'}>{t(`encryption.change.${change}`)}</Notice>}
             {!wanted && <Notice tone="warning">{t('encryption.off')}</Notice>}
           </div>
         </Card>

@@ -8,6 +8,7 @@ import { here, modules } from '../../../state/cluster';
 import { Badge, Button, ErrorBox, PageHead, Spinner } from '../../../ui';
 import { askToLeave, askToReload } from '../parts/leave';
 import { readOr } from '../parts/NoForm';
+import { Transferred } from '../parts/RunList';
 import { useRuns } from '../parts/runs';
 import { Stepper } from '../parts/Stepper';
 import { useCheck } from '../parts/useCheck';
@@ -28,9 +29,10 @@ export function ModuleWizard({ module }: { module: string }) {
   const [error, setError] = useState<unknown>(null);
   const runs = useRuns();
   const [doing, setDoing] = useState<{ what: Doing; plan: Plan } | null>(null);
+  const [moved, setMoved] = useState<[number, number] | null>(null);
   const load = () => {
     setError(null);
-    loadDraft(module).catch(setError);
+    loadDraft(module, (done, all) => setMoved(all === null ? null : [done, all])).catch(setError);
   };
   useEffect(() => {
     if (draft.peek()?.module !== module) load();
@@ -63,7 +65,7 @@ export function ModuleWizard({ module }: { module: string }) {
       <Head module={module} />
       <Stepper steps={steps} current={step} onStep={(id) => show(id as StepId)} />
       {error !== null && <ErrorBox error={error} retry={load} />}
-      {!ready && error === null && <Spinner />}
+      {!ready && error === null && (moved ? <Transferred moved={moved} /> : <Spinner />)}
       {ready && step !== 'result' && <Steps module={module} step={step} show={show} act={act} reload={() => void reload()} />}
       {ready && step === 'result' && doing && (
         <ResultStep runs={runs} doing={doing.what} plan={doing.plan} show={show} again={(plan) => act(doing.what, plan)} />

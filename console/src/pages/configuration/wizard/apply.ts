@@ -1,12 +1,13 @@
 // What "Save and apply", "Save and check" and "New keys" do, as stages of an action.
+import type { Moved } from '../../../api/client';
 import { configuration } from '../../../api/configuration';
 import { asProblem, Problem } from '../../../api/problem';
 import type { CheckReport, ModuleFile, ModuleFiles, Outcome } from '../../../api/types';
-import { clashes, merged } from '../../../config/files';
+import { changedFiles, clashes, merged } from '../../../config/files';
 import { t } from '../../../i18n';
 import { moduleOn, rows, through } from '../../../state/cluster';
 import { outcomeOf, type Stage, type Step } from '../parts/runs';
-import { draft, isThere, rebase, saved, setEncrypt, unsaved, type Draft } from './draft';
+import { draft, holdingOf, isThere, rebase, saved, setEncrypt, unsaved, type Draft, type Known } from './draft';
 
 /** Files of another administrator, in a problem 409. */
 export function theirsOf(problem: Problem | null): ModuleFiles | null {
@@ -14,35 +15,40 @@ export function theirsOf(problem: Problem | null): ModuleFiles | null {
   return typeof signature === 'string' && Array.isArray(files) ? { signature, files: files as ModuleFiles['files'] } : null;
 }
 
-async function save(): Promise<void> {
+async function save(moved: Moved): Promise<void> {
   const edited = draft.peek();
   if (!edited || unsaved.peek().length === 0) return;
   try {
-    saved((await configuration.saveFiles(null, edited.module, edited.base.signature, edited.files)).signature);
+    saved((await configuration.saveFiles(null, edited.module, edited.base.signature, edited.files, moved)).signature);
   } catch (error) {
     const theirs = theirsOf(asProblem(error));
+    if (theirs && isMine(theirs, edited)) return saved(theirs.signature);
     const files = theirs && onTop(edited, theirs);
     if (!files) throw error;
     rebase(theirs, files);
-    saved((await configuration.saveFiles(null, edited.module, theirs.signature, files)).signature);
+    saved((await configuration.saveFiles(null, edited.module, theirs.signature, files, moved)).signature);
   }
 }
 
 /** The same on another node, before it is done here. */
-async function saveFirst(node: string): Promise<void> {
+async function saveFirst(node: string, moved: Moved): Promise<void> {
   const edited = draft.peek();
   if (!edited || unsaved.peek().length === 0) return;
   const put = async (signature: string, files: ModuleFile[]) =>
-    isThere(node, (await configuration.saveFiles(through(node), edited.module, signature, files)).signature);
+    isThere(node, (await configuration.saveFiles(through(node), edited.module, signature, files, moved)).signature);
   try {
     await put(edited.there[node] ?? edited.base.signature, edited.files);
   } catch (error) {
     const theirs = theirsOf(asProblem(error));
+    if (theirs && isMine(theirs, edited)) return isThere(node, theirs.signature);
     const files = theirs && onTop(edited, theirs);
     if (!files) throw error;
     await put(theirs.signature, files);
   }
 }
+
+/** Mine, saved by a request whose answer was lost. */
+const isMine = (theirs: ModuleFiles, edited: Draft): boolean => changedFiles(theirs.files, edited.files).length === 0;
 
 /** Mine on top of theirs, when nothing of it meets a change of mine, as after new keys, or that was decided already. */
 function onTop(edited: Draft, theirs: ModuleFiles): ModuleFile[] | null {
@@ -70,19 +76,24 @@ export function firstOf(id: string): string | null {
   return id.startsWith(FIRST) ? id.slice(FIRST.length) : null;
 }
 
-/** Keys change the signature of the files: it is read again, unless something was edited meanwhile. */
+/** Keys change the signature of the files: it is read again. What another one saved meanwhile is not applied unseen. */
 async function refresh(module: string): Promise<void> {
-  const now = await configuration.files(module).catch(() => null);
-  if (now && draft.peek()?.module === module && unsaved.peek().length === 0) rebase(now, now.files);
+  const now = await configuration.files(module);
+  const edited = draft.peek();
+  if (edited?.module !== module) return;
+  if (changedFiles(edited.base.files, now.files).length > 0) {
+    throw new Problem(409, 'conflict', t('conflict.keys'), { ...now });
+  }
+  rebase(now, edited.files);
 }
 
 /** Nothing to do when nothing was edited. */
 function saveStages(plan: Plan): Stage[] {
   if (unsaved.peek().length === 0) return [];
   const first = beginning(plan);
-  const step = (node: string, id: string, task: () => Promise<void>): Stage => [{ id, label: t('apply.saving', { node }), task }];
+  const step = (node: string, id: string, task: Step['task']): Stage => [{ id, label: t('apply.saving', { node }), task }];
   const here = step(plan.here, 'save', save);
-  return first ? [step(first, FIRST + first, () => saveFirst(first)), here] : [here];
+  return first ? [step(first, FIRST + first, (moved) => saveFirst(first, moved)), here] : [here];
 }
 
 function keyStep(module: string, on: boolean, id = 'key'): Step {
@@ -97,8 +108,8 @@ function keyStep(module: string, on: boolean, id = 'key'): Step {
   };
 }
 
-async function applyHere(module: string): Promise<Outcome> {
-  const outcome = await configuration.apply(module);
+async function applyHere(module: string, known: Known): Promise<Outcome> {
+  const outcome = await configuration.apply(module, known.here.at(-1)!);
   // What was wished for is there now.
   if (outcome.code === 0) setEncrypt(null);
   return outcome;
@@ -106,10 +117,13 @@ async function applyHere(module: string): Promise<Outcome> {
 
 /** Here first: what is refused here is not sent anywhere. */
 function applyOn(module: string, here: string, nodes: string[], prefix = 'node'): Stage[] {
+  const known: Known = draft.peek()?.known ?? { here: [], others: {} };
+  const give = (node: string) => configuration.deploy(module, [node], known.here.at(-1)!, holdingOf(known, node));
   const step = (node: string): Step => ({
     id: `${prefix}:${node}`,
     label: prefix === 'node' ? node : t(prefix === 'off' ? 'apply.withoutKeys' : 'apply.withKeys', { node }),
-    task: async () => (node === here ? applyHere(module) : outcomeOf((await configuration.deploy(module, [node])).results, node)),
+    node,
+    task: async () => (node === here ? applyHere(module, known) : outcomeOf((await give(node)).results, node)),
   });
   const others = nodes.filter((node) => node !== here);
   return others.length > 0 ? [[step(here)], others.map(step)] : [[step(here)]];

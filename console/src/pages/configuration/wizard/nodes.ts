@@ -1,6 +1,6 @@
 import type { Mode } from '../../../config/module';
 import { t } from '../../../i18n';
-import { here, nodes } from '../../../state/cluster';
+import { here, moduleOn, nodes } from '../../../state/cluster';
 
 export interface Target {
   node: string;
@@ -8,6 +8,8 @@ export interface Target {
   mandatory: boolean;
   /** It has the module. */
   installed: boolean;
+  /** Another configuration is applied there than on the connection node. */
+  other: boolean;
   /** Why nothing can be applied there now (W-3b). */
   why: string | null;
   /** What the connection node says of one that does not answer. */
@@ -19,11 +21,13 @@ export const MIRROR_NODES = 2;
 
 /** Where a module can be applied, as it is now. */
 export function targets(module: string): Target[] {
+  const mine = moduleOn(module, here.value ?? '')?.module?.active?.signature ?? null;
   return nodes.value.map((view) => {
     const on = view.overview?.modules.find((m) => m.module === module);
     const stopped = !on || on.role === 'STOP';
+    const other = on?.active != null && mine !== null && on.active.signature !== mine;
     const why = !view.reachable ? t('modules.why.unreachable') : stopped ? null : t('modules.why.running', { role: on.role });
-    return { node: view.name, mandatory: view.name === here.value, installed: on !== undefined, why, detail: view.error ?? undefined };
+    return { node: view.name, mandatory: view.name === here.value, installed: on !== undefined, other, why, detail: view.error ?? undefined };
   });
 }
 
