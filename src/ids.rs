@@ -1,5 +1,6 @@
 //! Names of nodes and modules, checked once where they come in.
 
+use crate::told::{Told, told};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +17,17 @@ pub struct BadName {
     pub value: String,
     /// Longest name allowed.
     pub most: usize,
+}
+
+impl From<BadName> for Told {
+    fn from(bad: BadName) -> Told {
+        let BadName { what, value, most } = bad;
+        let of = if what == "module" { "de module" } else { "de nœud" };
+        told!(
+            "\"{value}\" is not a {what} name: use 1 to {most} letters, digits, . _ and -, beginning with a letter or digit",
+            "\"{value}\" n'est pas un nom {of} : utilisez 1 à {most} lettres, chiffres, . _ et -, en commençant par une lettre ou un chiffre"
+        )
+    }
 }
 
 macro_rules! name {

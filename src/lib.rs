@@ -7,7 +7,7 @@
 //! - [`config`]: cluster.xml, userconfig.xml, `.safe` archives; [`node`]: what is installed here.
 //! - [`store`] and [`log`]: SQLite journals and the messages of the module log.
 //! - [`wire`]: sealed datagrams; [`net`]: addresses, ARP/ND, ICMP, socket reset.
-//! - [`farm`]: the packet filter of a farm.
+//! - [`farm`]: the packet filter of a farm. [`told`]: texts in the languages of users.
 //! - [`rfs`]: replicated directories: FUSE, stream, zones, reintegration.
 //! - [`web`]: the web service, and the way to the other nodes.
 //! - [`guard`]: the fencing protocol of `safeguard`, and cgroups.
@@ -27,5 +27,6 @@ pub mod node;
 pub mod rfs;
 pub mod sandbox;
 pub mod store;
+pub mod told;
 pub mod web;
 pub mod wire;

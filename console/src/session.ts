@@ -1,8 +1,9 @@
-import { computed, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import { api } from './api/api';
 import { setCsrf, whenUnauthenticated } from './api/client';
 import { noteSession } from './api/early';
 import type { RoleName, Session } from './api/types';
+import { lang } from './i18n';
 
 /** Who is logged in; null before the first answer. */
 export const session = signal<Session | null>(null);
@@ -46,4 +47,12 @@ whenUnauthenticated(() => {
   if (!now?.authenticated) return;
   take({ ...now, authenticated: false, role: null, csrf: null });
   ended.value = true;
+});
+
+// Its warnings are in the language in which they were asked for.
+let told = lang.peek();
+effect(() => {
+  if (lang.value === told) return;
+  told = lang.value;
+  if (session.peek()) void loadSession().catch(() => {});
 });

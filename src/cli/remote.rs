@@ -12,6 +12,7 @@ use crate::control::async_client::{self, Answer, Finished};
 use crate::control::client::Client as LocalClient;
 use crate::control::{Access, Behalf, Failure, FailureKind, Reply, Request, RfsRequest, WebserverOp};
 use crate::ids::ModuleName;
+use crate::log::Lang;
 use crate::node::cluster;
 use crate::web::remote::client::Client;
 use crate::web::remote::deploy::{self, AT_ONCE, Expected, Outcome, Reach, Terms};
@@ -155,7 +156,7 @@ impl Fleet {
         };
         let targets = target::parse(hosts, service, &config)?;
         let (client, secret) = (Client::new(paths), Secret::load(paths)?);
-        let behalf = Behalf { user: caller(), access: Access::Admin };
+        let behalf = Behalf { user: caller(), access: Access::Admin, lang: Lang::En };
         let patience = patience()?;
         let far = |target| Far {
             target,

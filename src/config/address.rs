@@ -1,5 +1,6 @@
 //! Addresses written in configuration files: IPv4, IPv6 with or without brackets, or a name.
 
+use crate::told::{Told, told};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, ToSocketAddrs};
@@ -43,10 +44,10 @@ impl Address {
 }
 
 impl FromStr for Address {
-    type Err = String;
+    type Err = Told;
 
     /// The error says what is allowed.
-    fn from_str(s: &str) -> Result<Self, String> {
+    fn from_str(s: &str) -> Result<Self, Told> {
         if let Some(inner) = s.strip_prefix('[').and_then(|s| s.strip_suffix(']')) {
             let v6: Result<Ipv6Addr, _> = inner.parse();
             return v6
@@ -66,7 +67,10 @@ impl FromStr for Address {
         if !number && s.len() <= LONGEST_NAME && s.split('.').all(label) {
             Ok(Address::Name(s.to_owned()))
         } else {
-            Err("write an IPv4 address, an IPv6 address or a host name".into())
+            Err(told!(
+                "write an IPv4 address, an IPv6 address or a host name",
+                "écrivez une adresse IPv4, une adresse IPv6 ou un nom de machine"
+            ))
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::config::extract::{Findings, Tag};
 use crate::config::units::{self, Unit};
 use crate::config::xml::{self, Element};
 use crate::ids::NodeName;
+use crate::told::{Told, told};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
@@ -102,8 +103,10 @@ impl Lan {
 impl LanNode {
     /// The address the other nodes use; a name is asked of the resolver, so this blocks.
     pub fn resolve(&self) -> io::Result<IpAddr> {
-        let address: Address =
-            self.addr.parse().map_err(|e: String| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+        let address: Address = self
+            .addr
+            .parse()
+            .map_err(|e: Told| io::Error::new(io::ErrorKind::InvalidInput, e.to_string()))?;
         address.resolve()
     }
 
@@ -123,7 +126,14 @@ pub fn load(text: &str, file: &str) -> Result<ClusterConfig, ConfigErrors> {
 
 fn read_root<'a>(findings: &'a Findings<'a>, root: &'a Element, source: &str) -> Option<ClusterConfig> {
     if root.name != "cluster" {
-        findings.fault(root, None, "the first tag of cluster.xml is <cluster>");
+        findings.fault(
+            root,
+            None,
+            told!(
+                "the first tag of cluster.xml is <cluster>",
+                "la première balise de cluster.xml est <cluster>"
+            ),
+        );
         return None;
     }
     let tag = findings.open(root, &[], &["lans"]);
@@ -146,7 +156,7 @@ fn read_root<'a>(findings: &'a Findings<'a>, root: &'a Element, source: &str) ->
 }
 
 /// Parser of the period of a membership protocol.
-pub(super) fn pulse() -> impl Fn(&str) -> Result<Duration, String> {
+pub(super) fn pulse() -> impl Fn(&str) -> Result<Duration, Told> {
     units::duration(Unit::Ms, PULSES)
 }
 
@@ -174,7 +184,9 @@ fn read_node<'a>(
     let addr: Option<Address> = tag.need("addr", units::parsed);
     let laddr = tag.get("laddr", |text| {
         let address: Address = text.parse()?;
-        address.ip().ok_or_else(|| "write an IPv4 or IPv6 address, not a name".to_owned())
+        address.ip().ok_or_else(|| {
+            told!("write an IPv4 or IPv6 address, not a name", "écrivez une adresse IPv4 ou IPv6, pas un nom")
+        })
     });
     if let Some(name) = &name {
         tag.unique("name", name.as_str(), names);
@@ -189,11 +201,19 @@ fn read_node<'a>(
 fn check_nodes(lans: &Tag<'_>, config: &ClusterConfig) {
     let nodes = config.nodes();
     if nodes.len() < 2 {
-        lans.fault("a cluster has at least 2 nodes");
+        lans.fault(told!("a cluster has at least 2 nodes", "un cluster a au moins 2 nœuds"));
     } else if nodes.len() > MOST_NODES {
-        lans.fault(format!("a cluster has at most {MOST_NODES} nodes: these are {}", nodes.len()));
+        let here = nodes.len();
+        lans.fault(told!(
+            "a cluster has at most {MOST_NODES} nodes: these are {here}",
+            "un cluster a au plus {MOST_NODES} nœuds : en voici {here}"
+        ));
     } else if !config.lans.iter().any(|lan| lan.nodes.len() == nodes.len()) {
-        lans.fault(format!("at least one <lan> must hold all nodes: {}", join(&nodes)));
+        let all = join(&nodes);
+        lans.fault(told!(
+            "at least one <lan> must hold all nodes: {all}",
+            "au moins un <lan> doit contenir tous les nœuds : {all}"
+        ));
     }
 }
 
@@ -202,18 +222,27 @@ fn check_nodes(lans: &Tag<'_>, config: &ClusterConfig) {
 fn choose_command_lan(lans: &Tag<'_>, config: &mut ClusterConfig) {
     let nodes = config.nodes();
     if config.lans.iter().filter(|lan| lan.command).count() > 1 {
-        lans.fault("only one <lan> may have command=\"on\"");
+        lans.fault(told!(
+            "only one <lan> may have command=\"on\"",
+            "un seul <lan> peut avoir command=\"on\""
+        ));
         return;
     }
     let chosen = config.lans.iter().position(|lan| lan.command);
     let Some(lan) = config.lans.get_mut(chosen.unwrap_or(0)) else { return };
     let absent: Vec<NodeName> = nodes.into_iter().filter(|n| lan.node(n).is_none()).collect();
     if !absent.is_empty() {
-        let why =
-            if chosen.is_some() { "has command=\"on\"" } else { "is the first, and none has command=\"on\"" };
+        let (en, fr) = match chosen {
+            Some(_) => ("has command=\"on\"", "car il a command=\"on\""),
+            None => {
+                let first = "is the first, and none has command=\"on\"";
+                (first, "car il est le premier, et aucun n'a command=\"on\"")
+            }
+        };
         let (name, absent) = (&lan.name, join(&absent));
-        lans.fault(format!(
-            "lan \"{name}\" carries the distributed commands, as it {why}: it lacks {absent}"
+        lans.fault(told!(
+            "lan \"{name}\" carries the distributed commands, as it {en}: it lacks {absent}",
+            "le lan \"{name}\" porte les commandes distribuées, {fr} : il lui manque {absent}"
         ));
     }
     lan.command = true;

@@ -1,5 +1,7 @@
 //! What is wrong in a configuration file, told so that it can be corrected in one go.
 
+use crate::log::Lang;
+use crate::told::{Tell, Told};
 use std::fmt;
 
 /// One fault: where it is, what was found, what is allowed.
@@ -16,28 +18,41 @@ pub struct ConfigError {
     /// Value of the attribute, if that is what is wrong.
     pub value: Option<String>,
     /// What is wrong and what is allowed.
-    pub what: String,
+    pub what: Told,
 }
 
 /// Longest part of a bad value that is repeated in an error.
 const SHOWN: usize = 80;
 
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: ", self.file, self.line)?;
+impl ConfigError {
+    /// Where it is, before what is wrong there.
+    fn place(&self) -> String {
+        let mut place = format!("{}:{}: ", self.file, self.line);
         if !self.tag.is_empty() {
-            write!(f, "<{}>", self.tag)?;
+            place += &format!("<{}>", self.tag);
             if let Some(a) = &self.attribute {
-                write!(f, " {a}")?;
+                place += &format!(" {a}");
             }
             if let Some(v) = &self.value {
                 let more = if v.chars().count() > SHOWN { "..." } else { "" };
                 let shown: String = v.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-                write!(f, "=\"{shown}{more}\"")?;
+                place += &format!("=\"{shown}{more}\"");
             }
-            f.write_str(": ")?;
+            place += ": ";
         }
-        f.write_str(&self.what)
+        place
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.place(), self.what)
+    }
+}
+
+impl Tell for ConfigError {
+    fn french(&self) -> String {
+        format!("{}{}", self.place(), self.what.of(Lang::Fr))
     }
 }
 
@@ -54,6 +69,13 @@ impl fmt::Display for ConfigErrors {
             e.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl Tell for ConfigErrors {
+    fn french(&self) -> String {
+        let lines: Vec<String> = self.0.iter().map(Tell::french).collect();
+        lines.join("\n")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::error::{ConfigError, ConfigErrors};
 use crate::config::xml::{Attribute, Element};
+use crate::told::{Told, told};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -46,7 +47,13 @@ impl<'a> Findings<'a> {
     pub fn open(&'a self, element: &'a Element, attributes: &[&str], children: &[&str]) -> Tag<'a> {
         let tag = self.open_with_text(element, attributes, children);
         for text in &element.texts {
-            self.add(&self.errors, &element.name, text.line, None, "text is not allowed here".into());
+            self.add(
+                &self.errors,
+                &element.name,
+                text.line,
+                None,
+                told!("text is not allowed here", "du texte n'est pas permis ici"),
+            );
         }
         tag
     }
@@ -57,14 +64,16 @@ impl<'a> Findings<'a> {
         let mut seen = BTreeSet::new();
         for a in &element.attributes {
             if !attributes.contains(&a.name.as_str()) {
-                tag.wrong_name(a, &format!("unknown attribute: {}", allowed("attributes", attributes)));
+                let (en, fr) = allowed(["attributes", "attributs"], attributes);
+                tag.wrong_name(a, told!("unknown attribute: {en}", "attribut inconnu : {fr}"));
             } else if !seen.insert(&a.name) {
-                tag.wrong_name(a, "attribute given twice");
+                tag.wrong_name(a, told!("attribute given twice", "attribut donné deux fois"));
             }
         }
         for child in &element.children {
             if !children.contains(&child.name.as_str()) {
-                let what = format!("unknown tag in <{}>: {}", element.name, allowed("tags", children));
+                let (parent, (en, fr)) = (&element.name, allowed(["tags", "balises"], children));
+                let what = told!("unknown tag in <{parent}>: {en}", "balise inconnue dans <{parent}> : {fr}");
                 self.add(&self.errors, &child.name, child.line, None, what);
             }
         }
@@ -72,13 +81,13 @@ impl<'a> Findings<'a> {
     }
 
     /// Reports a fault that belongs to no tag being read.
-    pub fn fault(&self, element: &Element, attribute: Option<&Attribute>, what: impl Into<String>) {
+    pub fn fault(&self, element: &Element, attribute: Option<&Attribute>, what: impl Into<Told>) {
         let line = attribute.map_or(element.line, |a| a.line);
         self.add(&self.errors, &element.name, line, attribute, what.into());
     }
 
     /// Reports a fault of a text.
-    pub fn fault_at(&self, element: &Element, line: u32, what: impl Into<String>) {
+    pub fn fault_at(&self, element: &Element, line: u32, what: impl Into<Told>) {
         self.add(&self.errors, &element.name, line, None, what.into());
     }
 
@@ -88,7 +97,7 @@ impl<'a> Findings<'a> {
         tag: &str,
         line: u32,
         attribute: Option<&Attribute>,
-        what: String,
+        what: Told,
     ) {
         if list.borrow().len() >= MAX_FINDINGS {
             return;
@@ -115,8 +124,13 @@ impl<'a> Findings<'a> {
     }
 }
 
-fn allowed(what: &str, names: &[&str]) -> String {
-    if names.is_empty() { format!("no {what} here") } else { format!("{what} are {}", names.join(", ")) }
+/// What may stand there, in English and French; so is `what`.
+fn allowed([en, fr]: [&str; 2], names: &[&str]) -> (String, String) {
+    let list = names.join(", ");
+    match names.is_empty() {
+        true => (format!("no {en} here"), format!("pas de {fr} ici")),
+        false => (format!("{en} are {list}"), format!("les {fr} sont {list}")),
+    }
 }
 
 impl<'a> Tag<'a> {
@@ -130,7 +144,7 @@ impl<'a> Tag<'a> {
     }
 
     /// Value of an optional attribute; a bad one is reported.
-    pub fn get<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub fn get<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, Told>) -> Option<T> {
         let attribute = self.attribute(name).filter(|a| !a.broken)?;
         match parse(&attribute.value) {
             Ok(value) => Some(value),
@@ -142,14 +156,14 @@ impl<'a> Tag<'a> {
     }
 
     /// Value of an optional attribute with a default.
-    pub fn or<T>(&self, name: &str, default: T, parse: impl Fn(&str) -> Result<T, String>) -> T {
+    pub fn or<T>(&self, name: &str, default: T, parse: impl Fn(&str) -> Result<T, Told>) -> T {
         self.get(name, parse).unwrap_or(default)
     }
 
     /// Value of a mandatory attribute; its absence is reported.
-    pub fn need<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub fn need<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, Told>) -> Option<T> {
         if !self.has(name) {
-            self.fault(format!("attribute {name} is missing"));
+            self.fault(told!("attribute {name} is missing", "l'attribut {name} manque"));
         }
         self.get(name, parse)
     }
@@ -163,11 +177,15 @@ impl<'a> Tag<'a> {
     pub fn one(&self, name: &'a str) -> Option<&'a Element> {
         let mut all = self.all(name);
         let first = all.next();
+        let parent = &self.element.name;
         for more in all {
             self.findings.fault(
                 more,
                 None,
-                format!("only one <{name}> is allowed in <{}>", self.element.name),
+                told!(
+                    "only one <{name}> is allowed in <{parent}>",
+                    "un seul <{name}> est permis dans <{parent}>"
+                ),
             );
         }
         first
@@ -177,7 +195,7 @@ impl<'a> Tag<'a> {
     pub fn one_needed(&self, name: &'a str) -> Option<&'a Element> {
         let found = self.one(name);
         if found.is_none() {
-            self.fault(format!("<{name}> is missing"));
+            self.fault(told!("<{name}> is missing", "<{name}> manque"));
         }
         found
     }
@@ -185,29 +203,29 @@ impl<'a> Tag<'a> {
     /// Every child of that name, read by `read`; reports that there is none.
     pub fn some<T>(&self, name: &'a str, read: impl FnMut(&'a Element) -> Option<T>) -> Vec<T> {
         if self.all(name).next().is_none() {
-            self.fault(format!("at least one <{name}> is needed"));
+            self.fault(told!("at least one <{name}> is needed", "au moins un <{name}> est nécessaire"));
         }
         self.all(name).filter_map(read).collect()
     }
 
     /// Reports a fault of the element.
-    pub fn fault(&self, what: impl Into<String>) {
+    pub fn fault(&self, what: impl Into<Told>) {
         self.findings.fault(self.element, None, what);
     }
 
     /// Reports a fault of an attribute, or of the element if the attribute is not written.
-    pub fn fault_of(&self, name: &str, what: impl Into<String>) {
+    pub fn fault_of(&self, name: &str, what: impl Into<Told>) {
         self.findings.fault(self.element, self.attribute(name), what);
     }
 
     /// Reports a fault of an attribute of a child.
-    pub fn fault_in(&self, child: &Element, name: &str, what: impl Into<String>) {
+    pub fn fault_in(&self, child: &Element, name: &str, what: impl Into<Told>) {
         let attribute = child.attributes.iter().find(|a| a.name == name);
         self.findings.fault(child, attribute, what);
     }
 
     /// Reports a fault of the child of that name, if there is one.
-    pub fn fault_in_child(&self, name: &str, what: impl Into<String>) {
+    pub fn fault_in_child(&self, name: &str, what: impl Into<Told>) {
         if let Some(child) = self.element.children.iter().find(|c| c.name == name) {
             self.findings.fault(child, None, what);
         }
@@ -216,31 +234,38 @@ impl<'a> Tag<'a> {
     /// Reports a name already taken; `seen` holds those of before.
     pub fn unique(&self, attribute: &str, value: &str, seen: &mut BTreeSet<String>) {
         if !seen.insert(value.to_owned()) {
-            self.fault_of(attribute, format!("\"{value}\" is already used: choose another one"));
+            self.fault_of(
+                attribute,
+                told!(
+                    "\"{value}\" is already used: choose another one",
+                    "\"{value}\" est déjà utilisé : choisissez-en un autre"
+                ),
+            );
         }
     }
 
     /// Notes an attribute that is accepted and ignored.
-    pub fn ignored(&self, name: &str, what: &str) {
+    pub fn ignored(&self, name: &str, what: Told) {
         if let Some(a) = self.attribute(name) {
-            self.findings.add(&self.findings.warnings, &self.element.name, a.line, Some(a), what.into());
+            self.findings.add(&self.findings.warnings, &self.element.name, a.line, Some(a), what);
         }
     }
 
     /// Notes that this version cannot execute the element.
     pub fn unsupported(&self) {
-        self.unsupported_as(format!("not supported yet: <{}>", self.element.name));
+        let name = &self.element.name;
+        self.unsupported_as(told!("not supported yet: <{name}>", "pas encore pris en charge : <{name}>"));
     }
 
     /// Notes that this version cannot execute `what`.
-    pub fn unsupported_as(&self, what: impl Into<String>) {
+    pub fn unsupported_as(&self, what: impl Into<Told>) {
         let list = &self.findings.unsupported;
         self.findings.add(list, &self.element.name, self.element.line, None, what.into());
     }
 
     /// The same, at a line inside the element.
-    pub fn unsupported_at(&self, line: u32, what: &str) {
-        self.findings.add(&self.findings.unsupported, &self.element.name, line, None, what.into());
+    pub fn unsupported_at(&self, line: u32, what: Told) {
+        self.findings.add(&self.findings.unsupported, &self.element.name, line, None, what);
     }
 
     /// Opens a child.
@@ -253,7 +278,7 @@ impl<'a> Tag<'a> {
         self.findings.open_with_text(child, attributes, children)
     }
 
-    fn wrong_name(&self, attribute: &Attribute, what: &str) {
+    fn wrong_name(&self, attribute: &Attribute, what: Told) {
         self.findings.fault(self.element, Some(attribute), what);
     }
 }

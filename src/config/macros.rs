@@ -2,6 +2,7 @@
 
 use crate::config::extract::Findings;
 use crate::config::xml::Element;
+use crate::told::{Told, told};
 use std::collections::BTreeMap;
 
 /// Most characters that one file may grow by: macros of macros must not explode.
@@ -33,9 +34,12 @@ fn is_identifier(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn identifier(text: &str) -> Result<String, String> {
-    let what = "write letters, digits and _, not beginning with a digit";
-    if is_identifier(text) { Ok(text.into()) } else { Err(what.into()) }
+fn identifier(text: &str) -> Result<String, Told> {
+    let what = told!(
+        "write letters, digits and _, not beginning with a digit",
+        "écrivez des lettres, des chiffres et _, sans commencer par un chiffre"
+    );
+    if is_identifier(text) { Ok(text.into()) } else { Err(what) }
 }
 
 impl Macros<'_> {
@@ -45,7 +49,7 @@ impl Macros<'_> {
         if let (Some(name), Some(value)) = (name, value)
             && self.defined.insert(name, value).is_some()
         {
-            tag.fault_of("name", "this macro is already defined");
+            tag.fault_of("name", told!("this macro is already defined", "cette macro est déjà définie"));
         }
     }
 
@@ -81,7 +85,7 @@ impl Macros<'_> {
 
     /// The expanded text, or what is wrong and how many lines after its beginning. A lenient text
     /// keeps what is not defined.
-    fn text(&mut self, text: &str, lenient: bool) -> Result<String, (String, u32)> {
+    fn text(&mut self, text: &str, lenient: bool) -> Result<String, (Told, u32)> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(start) = rest.find('%') {
@@ -94,17 +98,21 @@ impl Macros<'_> {
                 (Some(name), Some(value)) => {
                     self.growth += value.len();
                     if self.growth > MAX_GROWTH {
-                        let what =
-                            format!("the macros of this file expand to more than {MAX_GROWTH} characters");
+                        let what = told!(
+                            "the macros of this file expand to more than {MAX_GROWTH} characters",
+                            "les macros de ce fichier donnent plus de {MAX_GROWTH} caractères"
+                        );
                         return Err((what, here()));
                     }
                     out.push_str(&value);
                     rest = &after[name.len() + 1..];
                 }
                 (Some(name), None) if !lenient => {
-                    let what = format!(
+                    let what = told!(
                         "%{name}% is not defined: write <macro name=\"{name}\" value=\"...\"/> before <service>, \
-                         or set the environment variable {name}"
+                         or set the environment variable {name}",
+                        "%{name}% n'est pas défini : écrivez <macro name=\"{name}\" value=\"...\"/> avant <service>, \
+                         ou définissez la variable d'environnement {name}"
                     );
                     return Err((what, here()));
                 }

@@ -1,6 +1,7 @@
 //! Values of attributes: durations with units, numbers, sizes, words. Each parser is made for a
 //! range and its error says what is allowed.
 
+use crate::told::{Told, told};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -33,13 +34,14 @@ impl Unit {
         }
     }
 
-    fn plural(self) -> &'static str {
+    /// English and French.
+    fn plural(self) -> (&'static str, &'static str) {
         match self {
-            Unit::Ms => "milliseconds",
-            Unit::S => "seconds",
-            Unit::M => "minutes",
-            Unit::H => "hours",
-            Unit::D => "days",
+            Unit::Ms => ("milliseconds", "millisecondes"),
+            Unit::S => ("seconds", "secondes"),
+            Unit::M => ("minutes", "minutes"),
+            Unit::H => ("hours", "heures"),
+            Unit::D => ("days", "jours"),
         }
     }
 
@@ -67,14 +69,14 @@ impl fmt::Display for Short {
 }
 
 /// Parser of a duration (CFG-GEN-05): a whole number, in `unit` unless it has its own.
-pub fn duration(unit: Unit, range: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<Duration, String> {
+pub fn duration(unit: Unit, range: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<Duration, Told> {
     move |text| {
         let bad = || {
-            format!(
-                "write a whole number of {}, or one with its unit (ms, s, m, h, d), from {} to {}",
-                unit.plural(),
-                Short(*range.start()),
-                Short(*range.end())
+            let (least, most) = (Short(*range.start()), Short(*range.end()));
+            let (en, fr) = unit.plural();
+            told!(
+                "write a whole number of {en}, or one with its unit (ms, s, m, h, d), from {least} to {most}",
+                "écrivez un nombre entier de {fr}, ou un nombre avec son unité (ms, s, m, h, d), de {least} à {most}"
             )
         };
         let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -89,45 +91,52 @@ pub fn duration(unit: Unit, range: RangeInclusive<Duration>) -> impl Fn(&str) ->
 }
 
 /// Parser of a whole number.
-pub fn integer<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String>
+pub fn integer<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, Told>
 where
     T: std::str::FromStr + PartialOrd + fmt::Display,
 {
     move |text| {
         let number = text.parse::<T>().ok().filter(|n| range.contains(n) && !text.starts_with('+'));
-        number.ok_or_else(|| format!("write a whole number from {} to {}", range.start(), range.end()))
+        number.ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            told!(
+                "write a whole number from {least} to {most}",
+                "écrivez un nombre entier de {least} à {most}"
+            )
+        })
     }
 }
 
 /// Parser of a size in kilobytes; the result is in bytes.
-pub fn kilobytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String> {
+pub fn kilobytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, Told> {
     let number = integer(range);
     move |text| number(text).map(|kb| kb * 1024)
 }
 
 /// Parser of one word out of a few.
-pub fn one_of<T: Clone>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
+pub fn one_of<T: Clone>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, Told> {
     move |text| {
         let found = words.iter().find(|(word, _)| *word == text);
         found.map(|(_, value)| value.clone()).ok_or_else(|| {
             let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            format!("write {}", all.join(" or "))
+            let (en, fr) = (all.join(" or "), all.join(" ou "));
+            told!("write {en}", "écrivez {fr}")
         })
     }
 }
 
 /// Parser of `on` and `off`.
-pub fn on_off(text: &str) -> Result<bool, String> {
+pub fn on_off(text: &str) -> Result<bool, Told> {
     one_of(&[("on", true), ("off", false)])(text)
 }
 
 /// Parser of `yes` and `no`.
-pub fn yes_no(text: &str) -> Result<bool, String> {
+pub fn yes_no(text: &str) -> Result<bool, Told> {
     one_of(&[("yes", true), ("no", false)])(text)
 }
 
 /// Parser of a port number.
-pub fn port(text: &str) -> Result<u16, String> {
+pub fn port(text: &str) -> Result<u16, Told> {
     integer(1..=u16::MAX)(text)
 }
 
@@ -135,27 +144,34 @@ pub fn port(text: &str) -> Result<u16, String> {
 const LONGEST_NAME: usize = 64;
 
 /// Parser of the name of a lan, checker or group: it becomes part of the name of a resource.
-pub fn name(text: &str) -> Result<String, String> {
+pub fn name(text: &str) -> Result<String, Told> {
     let good = |c: char| c.is_ascii_alphanumeric() || "._-:[]/".contains(c);
     if (1..=LONGEST_NAME).contains(&text.len()) && text.chars().all(good) {
         Ok(text.to_owned())
     } else {
-        Err(format!("write 1 to {LONGEST_NAME} letters, digits and . _ - : [ ] /"))
+        Err(told!(
+            "write 1 to {LONGEST_NAME} letters, digits and . _ - : [ ] /",
+            "écrivez 1 à {LONGEST_NAME} lettres, chiffres et . _ - : [ ] /"
+        ))
     }
 }
 
 /// Parser of any text that is not empty.
-pub fn text(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains('\0') { Err("write something".into()) } else { Ok(text.to_owned()) }
+pub fn text(text: &str) -> Result<String, Told> {
+    if text.is_empty() || text.contains('\0') {
+        Err(told!("write something", "écrivez quelque chose"))
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// Parser of whatever knows how to read itself.
-pub fn parsed<T>(text: &str) -> Result<T, String>
+pub fn parsed<T>(text: &str) -> Result<T, Told>
 where
     T: std::str::FromStr,
-    T::Err: fmt::Display,
+    T::Err: Into<Told>,
 {
-    text.parse().map_err(|e: T::Err| e.to_string())
+    text.parse().map_err(|e: T::Err| e.into())
 }
 
 #[cfg(test)]
@@ -195,16 +211,19 @@ mod tests {
         let at_least = duration(Unit::Ms, Duration::from_millis(1500)..=DAY);
         let why =
             "write a whole number of milliseconds, or one with its unit (ms, s, m, h, d), from 1500ms to 1d";
-        assert_eq!(at_least("1s"), Err(why.to_owned()));
+        assert_eq!(at_least("1s").unwrap_err().to_string(), why);
     }
 
     #[test]
     fn numbers_and_words() {
         assert_eq!(integer(1..=10u32)("10"), Ok(10));
-        assert_eq!(integer(1..=10u32)("11"), Err("write a whole number from 1 to 10".into()));
+        assert_eq!(
+            integer(1..=10u32)("11"),
+            Err(told!("write a whole number from 1 to 10", "écrivez un nombre entier de 1 à 10"))
+        );
         assert!(integer(1..=10u32)("+1").is_err());
         assert_eq!(kilobytes(1..=4096)("2048"), Ok(2 << 20));
-        assert_eq!(on_off("On"), Err("write on or off".into()));
+        assert_eq!(on_off("On"), Err(told!("write on or off", "écrivez on ou off")));
         assert_eq!(name("192.168.0.0"), Ok("192.168.0.0".into()));
         assert!(name("a b").is_err());
         assert!(port("0").is_err());

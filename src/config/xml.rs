@@ -67,7 +67,7 @@ pub fn parse(text: &str, file: &str) -> Result<Element, ConfigErrors> {
             tag: fault.tag,
             attribute: fault.attribute,
             value: None,
-            what: fault.what,
+            what: fault.what.into(),
         };
         ConfigErrors(vec![error])
     })

@@ -3,6 +3,7 @@
 use super::options::{BootOp, RescueRequest, RfsRequest, WebserverOp};
 use super::request::Request;
 pub use crate::fsm::command::Access;
+use crate::log::Lang;
 use serde::{Deserialize, Serialize};
 
 /// Longest user on whose behalf something is asked, bytes.
@@ -15,6 +16,9 @@ pub struct Behalf {
     pub user: String,
     /// Its role.
     pub access: Access,
+    /// The language that it reads.
+    #[serde(default)]
+    pub lang: Lang,
 }
 
 impl Behalf {
@@ -165,7 +169,7 @@ mod tests {
 
     #[test]
     fn names_stay_on_one_line() {
-        let behalf = |user: &str| Behalf { user: user.to_owned(), access: Access::Admin };
+        let behalf = |user: &str| Behalf { user: user.to_owned(), access: Access::Admin, lang: Lang::En };
         assert!(behalf("admin@10.0.0.3").check().is_ok());
         for bad in ["", "a\nb@10.0.0.3", &"u".repeat(MOST_USER + 1)] {
             assert!(behalf(bad).check().is_err());

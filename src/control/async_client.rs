@@ -327,7 +327,11 @@ mod tests {
     async fn the_other_end_learns_for_whom_it_is() {
         let (near, mut far) = duplex(1 << 20);
         far.write_all(&frame::encode_json(&Hello::ours()).unwrap()).await.unwrap();
-        let behalf = Behalf { user: "op@::1".to_owned(), access: super::super::Access::Monitor };
+        let behalf = Behalf {
+            user: "op@::1".to_owned(),
+            access: super::super::Access::Monitor,
+            lang: crate::log::Lang::Fr,
+        };
         call_over(near, Some(behalf.clone()), &Request::Ping, Vec::new()).await.unwrap();
         let mut wire = BytesMut::new();
         while taken(&mut wire.clone()).unwrap().is_none() {

@@ -2,6 +2,7 @@
 
 use super::{Access, Behalf};
 use crate::fsm::command;
+use crate::log::Lang;
 
 /// A user of the local socket (SO_PEERCRED).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Caller {
     pub access: Access,
     /// The remote user it speaks for, e.g. `admin@10.0.0.3`.
     pub remote: Option<String>,
+    /// The language that it reads.
+    pub lang: Lang,
 }
 
 impl Caller {
@@ -42,5 +45,6 @@ impl Caller {
     pub(super) fn speak_for(&mut self, behalf: Behalf) {
         self.access = self.access.min(behalf.access);
         self.remote = Some(behalf.user);
+        self.lang = behalf.lang;
     }
 }

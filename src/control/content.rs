@@ -2,6 +2,7 @@
 
 use crate::config::error::ConfigError;
 use crate::ids::ModuleName;
+use crate::log::Lang;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -64,8 +65,8 @@ pub struct CertificateReport {
 }
 
 impl Fault {
-    /// A fault as the parsers tell it; what is very long is cut.
-    pub fn new(error: &ConfigError, warning: bool) -> Fault {
+    /// A fault as the parsers tell it, in a language; what is very long is cut.
+    pub fn new(error: &ConfigError, warning: bool, lang: Lang) -> Fault {
         let cut = |text: &str| text.chars().take(LONGEST).collect::<String>();
         Fault {
             file: cut(&error.file),
@@ -73,16 +74,16 @@ impl Fault {
             tag: cut(&error.tag),
             attribute: error.attribute.as_deref().map(cut),
             value: error.value.as_deref().map(cut),
-            what: cut(&error.what),
+            what: cut(error.what.of(lang)),
             warning,
         }
     }
 
     /// The faults as they are told: by line, and no more than a console can show.
-    pub fn all(errors: &[ConfigError], warnings: &[ConfigError]) -> Vec<Fault> {
-        let errors = errors.iter().map(|error| Fault::new(error, false));
+    pub fn all(errors: &[ConfigError], warnings: &[ConfigError], lang: Lang) -> Vec<Fault> {
+        let errors = errors.iter().map(|error| Fault::new(error, false, lang));
         let mut all: Vec<Fault> =
-            errors.chain(warnings.iter().map(|warning| Fault::new(warning, true))).take(MOST).collect();
+            errors.chain(warnings.iter().map(|warning| Fault::new(warning, true, lang))).take(MOST).collect();
         all.sort_by_key(|fault| fault.line);
         all
     }

@@ -1,6 +1,7 @@
 //! Who is at the other end, and whether he may use `safekit` (CLI-002).
 
 use super::{Access, Caller, GROUP};
+use crate::log::Lang;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -47,6 +48,7 @@ impl Peers {
             allowed: known.allowed,
             access: Access::Admin,
             remote: None,
+            lang: Lang::En,
         })
     }
 

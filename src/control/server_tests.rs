@@ -4,6 +4,7 @@ use super::*;
 use crate::control::client::{Answer, Client, ClientError};
 use crate::control::{Access, Behalf, ClusterSource, FailureKind, Gone};
 use crate::fsm::command::{self, Command};
+use crate::log::Lang;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use proptest::prelude::*;
 use std::cell::Cell;
@@ -52,6 +53,7 @@ fn caller(allowed: bool) -> Caller {
         allowed,
         access: Access::Admin,
         remote: None,
+        lang: Lang::En,
     }
 }
 
@@ -116,7 +118,7 @@ async fn another_version_is_refused_by_name() {
 }
 
 fn on_behalf(access: Access, user: &str) -> Hello {
-    Hello::on_behalf(Some(Behalf { user: user.to_owned(), access }))
+    Hello::on_behalf(Some(Behalf { user: user.to_owned(), access, lang: Lang::En }))
 }
 
 /// What is answered to a request on behalf of a remote user.
@@ -150,7 +152,8 @@ async fn who_speaks_for_a_monitor_starts_nothing() {
 #[test]
 fn the_module_log_names_the_remote_user() {
     let mut caller = caller(true);
-    caller.speak_for(Behalf { user: "admin@10.0.0.3".to_owned(), access: Access::Monitor });
+    caller.speak_for(Behalf { user: "admin@10.0.0.3".to_owned(), access: Access::Monitor, lang: Lang::Fr });
+    assert_eq!(caller.lang, Lang::Fr);
     assert_eq!(caller.access, Access::Monitor);
     let user = |name: &str| command::Caller::User(name.to_owned());
     assert_eq!(caller.label(None, None), user("admin@10.0.0.3"));

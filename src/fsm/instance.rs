@@ -2,6 +2,8 @@
 //! checkers, and what becomes of an event.
 
 use super::command::{Caller, Command};
+use crate::log::Lang;
+use crate::told::{Tell, Told};
 use serde::{Deserialize, Serialize};
 
 /// The rules' word on waiting (ST-70 to ST-73).
@@ -54,7 +56,7 @@ pub enum Refused {
         /// The state as printed.
         state: String,
         /// What to do instead.
-        advice: String,
+        advice: Told,
     },
     /// The data does not allow it (ST-41).
     #[error(
@@ -75,8 +77,27 @@ pub enum Refused {
         /// The mode of the module.
         mode: String,
         /// What to do instead.
-        advice: String,
+        advice: Told,
     },
+}
+
+impl Tell for Refused {
+    fn french(&self) -> String {
+        match self {
+            Refused::State { command, state, advice } => {
+                format!("{command} est refusé en {state} : {}", advice.of(Lang::Fr))
+            }
+            Refused::Inconsistent => "prim est refusé : les données de ce nœud sont peut-être incohérentes \
+                (arrêt pendant la réintégration) ; démarrez l'autre nœud, ou exécutez primforce si vous êtes sûr"
+                .to_owned(),
+            Refused::PeerIsPrimary(command) => format!("{command} est refusé : l'autre nœud est primaire"),
+            Refused::NoPrimary => "second est refusé : l'autre nœud n'est pas primaire".to_owned(),
+            Refused::Mode { command, mode, advice } => {
+                let advice = advice.of(Lang::Fr);
+                format!("{command} est réservé aux modules miroir ; ce module est de mode {mode} : {advice}")
+            }
+        }
+    }
 }
 
 /// Why an event changed nothing, for the flight recorder and `explain`.

@@ -176,7 +176,7 @@ pub enum Message {
     OtherDistrusted(String, TlsFault),
 }
 
-/// Language of the texts (MSG-L-04). The other texts of the program are English.
+/// Language of texts for people (MSG-L-04); the command line is English but for the logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lang {

@@ -10,6 +10,7 @@ pub mod configure;
 pub mod crontab;
 pub mod environment;
 pub mod firewall;
+mod french;
 pub mod identity;
 pub mod keys;
 pub mod lastconfig;

@@ -4,6 +4,7 @@ use super::Web;
 use super::ask::Place;
 use super::auth;
 use crate::control::{Access, Behalf, Request, SessionEvent};
+use crate::log::Lang;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,7 +57,7 @@ pub(super) fn refused(web: &Web, user: &str, address: IpAddr, why: &dyn std::fmt
 fn note(web: &Web, user: &str, address: IpAddr, event: SessionEvent) {
     let (asker, user) = (web.asker.clone(), auth::at(user, address));
     actix_web::rt::spawn(async move {
-        let behalf = Behalf { user, access: Access::Monitor };
+        let behalf = Behalf { user, access: Access::Monitor, lang: Lang::En };
         let asked = asker.ask(&Place::Here, behalf, Request::Session(event), Vec::new()).await;
         let noted = match asked {
             Ok(answer) => answer.finish().await.map(drop).map_err(|e| e.to_string()),

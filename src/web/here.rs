@@ -7,6 +7,7 @@ use super::ask::{Asker, Place};
 use super::events::{Feed, Hub};
 use super::takeover::Takeovers;
 use crate::control::{Access, Behalf, Overview};
+use crate::log::Lang;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
 
@@ -41,12 +42,12 @@ impl Here {
 
     /// Whom the service itself asks for.
     pub fn behalf() -> Behalf {
-        Behalf { user: SELF.to_owned(), access: Access::Monitor }
+        Behalf { user: SELF.to_owned(), access: Access::Monitor, lang: Lang::En }
     }
 
     /// Begins to watch; once for all clones.
     pub(super) fn keep(&self, hub: &Hub, asker: &Asker) {
-        let mut feed = hub.node(&Place::Here);
+        let mut feed = hub.node(&Place::Here, Lang::En);
         if self.0.feed.set(feed.clone()).is_err() {
             return;
         }

@@ -35,6 +35,7 @@ pub use serve::{WebError, configure, run, server};
 
 use crate::config::paths::Paths;
 use crate::control::Access;
+use crate::told::{Told, told};
 use ask::Asker;
 use auth::Auth;
 use auth::certificates::CertificateUsers;
@@ -168,15 +169,21 @@ impl Web {
     }
 
     /// What an administrator should do about the security of this service.
-    pub fn warnings(&self) -> Vec<String> {
+    pub fn warnings(&self) -> Vec<Told> {
         let mut warnings = Vec::new();
         if let Some(access) = self.auth.everybody() {
-            warnings.push(format!("no login is needed: everybody has the role {access} (httpd.conf)"));
+            warnings.push(told!(
+                "no login is needed: everybody has the role {access} (httpd.conf)",
+                "aucune connexion n'est demandée : tout le monde a le rôle {access} (httpd.conf)"
+            ));
         }
         if !self.https {
-            warnings.push("connections are not encrypted: HTTPS is not configured".to_owned());
+            warnings.push(told!(
+                "connections are not encrypted: HTTPS is not configured",
+                "les connexions ne sont pas chiffrées : HTTPS n'est pas configuré"
+            ));
         }
-        warnings.extend(self.watch.latest().warning);
+        warnings.extend(self.watch.latest().warning.map(Told::from));
         warnings
     }
 }

@@ -10,6 +10,7 @@ use super::session::COOKIE;
 use super::sessions::{Key, Secret};
 use super::tls::ClientCertificate;
 use crate::control::{Access, Behalf};
+use crate::log::Lang;
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, web};
@@ -64,6 +65,8 @@ pub struct Principal {
     pub address: IpAddr,
     /// How he proved who he is.
     pub how: How,
+    /// The language that he reads.
+    pub lang: Lang,
 }
 
 impl Principal {
@@ -78,7 +81,7 @@ impl Principal {
 
     /// For whom safeadmin does it.
     pub fn behalf(&self) -> Behalf {
-        Behalf { user: auth::at(&self.user, self.address), access: self.access }
+        Behalf { user: auth::at(&self.user, self.address), access: self.access, lang: self.lang }
     }
 }
 
@@ -99,7 +102,7 @@ impl FromRequest for Principal {
                     "{user} has no role here: an administrator can give one in group.conf"
                 )));
             };
-            Ok(Principal { user, access, address, how })
+            Ok(Principal { user, access, address, how, lang: lang(&request) })
         })
     }
 }
@@ -108,6 +111,28 @@ impl FromRequest for Principal {
 pub fn web_of(request: &HttpRequest) -> Result<Web, Problem> {
     let web = request.app_data::<web::Data<Web>>();
     web.map(|web| web.get_ref().clone()).ok_or_else(|| Problem::internal("the server has no state"))
+}
+
+/// The language of texts in the answer: the one of English and French that the browser likes better.
+pub fn lang(request: &HttpRequest) -> Lang {
+    let wanted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    wanted.map_or(Lang::En, preferred)
+}
+
+/// Reads `fr-CH, en;q=0.8`.
+fn preferred(wanted: &str) -> Lang {
+    let weighed = wanted.split(',').filter_map(|one| {
+        let (tag, weight) = one.split_once(';').unwrap_or((one, "q=1"));
+        let lang = match tag.trim().split('-').next()? {
+            "en" => Lang::En,
+            "fr" => Lang::Fr,
+            _ => return None,
+        };
+        Some((lang, weight.trim().strip_prefix("q=")?.parse::<f32>().ok()?))
+    });
+    // Of two with the same weight the first one counts.
+    let best = weighed.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.map_or(Lang::En, |(lang, _)| lang)
 }
 
 /// Where a request comes from.
@@ -255,5 +280,25 @@ pub fn genuine(web: &Web, request: &HttpRequest, identity: Option<&Identity>) ->
             "this needs the header {CSRF} with the value csrf of GET /api/v1/session"
         ))),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_that_a_browser_likes_better_is_taken() {
+        for (header, lang) in [
+            ("fr", Lang::Fr),
+            ("fr-CH, fr;q=0.9, en;q=0.8", Lang::Fr),
+            ("en-US,en;q=0.9,fr;q=0.8", Lang::En),
+            ("de, en;q=0.3, fr;q=0.7", Lang::Fr),
+            ("de", Lang::En),
+            ("fr;q=much", Lang::En),
+            ("", Lang::En),
+        ] {
+            assert_eq!(preferred(header), lang, "{header}");
+        }
     }
 }

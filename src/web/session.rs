@@ -5,6 +5,7 @@ use super::principal::{self, How, Identity, genuine, identify, web_of};
 use super::problem::Problem;
 use super::{audit, auth};
 use crate::control::Access;
+use crate::told::Told;
 use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
@@ -121,6 +122,7 @@ fn cookie_of(web: &Web, value: String) -> Cookie<'static> {
 }
 
 fn report(web: &Web, request: &HttpRequest, identity: Option<Identity>) -> SessionReport {
+    let lang = principal::lang(request);
     let (user, role, csrf) = match &identity {
         None => (None, None, None),
         Some(who) => {
@@ -130,7 +132,7 @@ fn report(web: &Web, request: &HttpRequest, identity: Option<Identity>) -> Sessi
     };
     let mut warnings = web.warnings();
     if role == Some(Access::Admin) {
-        warnings.extend(web.auth.trouble());
+        warnings.extend(web.auth.trouble().into_iter().map(Told::from));
     }
     SessionReport {
         authenticated: identity.is_some(),
@@ -141,6 +143,6 @@ fn report(web: &Web, request: &HttpRequest, identity: Option<Identity>) -> Sessi
         node: web.here.node(),
         version: env!("CARGO_PKG_VERSION"),
         https: request.app_config().secure(),
-        warnings,
+        warnings: warnings.into_iter().map(|warning| warning.into(lang)).collect(),
     }
 }

@@ -5,6 +5,7 @@ use crate::service::{SECRET, Service};
 use reqwest::{Method, Response, StatusCode};
 use safekit::control::{Access, Behalf, Request, TokenEvent};
 use safekit::fsm::state::{Readiness, Role};
+use safekit::log::Lang;
 use serde_json::{Value, json};
 
 async fn make(service: &Service, name: &str, role: &str) -> String {
@@ -24,7 +25,7 @@ async fn tokens_leave_lines_and_are_not_taken_for_users() {
     let service = Service::with_roles();
     let double = Double::start(&service.socket(), overview(Role::Stop, Readiness::NotReady, 0));
     let noted = |user: &str, event: TokenEvent| {
-        let behalf = Behalf { user: format!("{user}@127.0.0.1"), access: Access::Admin };
+        let behalf = Behalf { user: format!("{user}@127.0.0.1"), access: Access::Admin, lang: Lang::En };
         double.asked().contains(&(Some(behalf), Request::Token(event)))
     };
     // A token may even be called as a user is.

@@ -1,4 +1,5 @@
 import { takeEarly } from './early';
+import { lang } from '../i18n';
 import { Problem, problemOf } from './problem';
 
 const BASE = '/api/v1';
@@ -57,7 +58,7 @@ export function path(parts: TemplateStringsArray, ...values: string[]): string {
 }
 
 function headersOf(options: RequestOptions): Headers {
-  const headers = new Headers({ Accept: 'application/json, application/problem+json' });
+  const headers = new Headers({ Accept: 'application/json, application/problem+json', 'Accept-Language': lang.value });
   if ((options.method ?? 'GET') !== 'GET' && csrf) headers.set('X-SafeKit-CSRF', csrf);
   if (options.json !== undefined) headers.set('Content-Type', 'application/json');
   if (options.body) headers.set('Content-Type', options.body.type || 'application/zip');
@@ -77,7 +78,7 @@ async function send(target: string, options: RequestOptions): Promise<Response> 
     signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
     body: bodyOf(options),
   };
-  const early = init.method === 'GET' ? takeEarly(target) : null;
+  const early = init.method === 'GET' ? takeEarly(target, lang.value) : null;
   if (early) timeout.addEventListener('abort', () => early.abort.abort());
   try {
     return await (early?.answer ?? fetch(target, init));

@@ -5,6 +5,8 @@ const BASE = '/api/v1';
 const KEY = 'safekit.session';
 
 interface Early {
+  /** Of the texts in the answer. */
+  lang: string;
   answer: Promise<Response>;
   abort: AbortController;
 }
@@ -14,21 +16,27 @@ const sent = new Map<string, Early>();
 /** Asks for what every page begins with. */
 export function askEarly(): void {
   const paths = hadSession() ? ['/session', '/events', '/nodes'] : ['/session'];
+  const lang = languageOf(globalThis.location?.pathname ?? '');
   for (const path of paths) {
     const abort = new AbortController();
-    const answer = fetch(BASE + path, { credentials: 'same-origin', cache: 'no-store', signal: abort.signal });
+    const answer = fetch(BASE + path, { headers: { 'Accept-Language': lang }, credentials: 'same-origin', cache: 'no-store', signal: abort.signal });
     // Whoever takes it is told; what nobody takes has failed for nobody.
     answer.catch(() => {});
-    sent.set(BASE + path, { answer, abort });
+    sent.set(BASE + path, { lang, answer, abort });
   }
 }
 
-/** A request that is under way already; each is given once. */
-export function takeEarly(target: string): Early | null {
-  const early = sent.get(target) ?? null;
+/** A request that is under way already in the language of the page; each is given once. */
+export function takeEarly(target: string, lang: string): Early | null {
+  const early = sent.get(target);
   sent.delete(target);
-  return early;
+  if (!early || early.lang === lang) return early ?? null;
+  early.abort.abort();
+  return null;
 }
+
+/** The language of the page at an address, as far as that says it. */
+const languageOf = (pathname: string): string => (/^\/console\/fr(\/|$)/.test(pathname) ? 'fr' : 'en');
 
 /** Gives back what nobody will ask for. */
 export function dropEarly(): void {

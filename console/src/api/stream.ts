@@ -1,4 +1,5 @@
 import { type Signal, signal } from '@preact/signals';
+import { lang } from '../i18n';
 import { unauthenticated, url, type RequestOptions } from './client';
 import { takeEarly } from './early';
 import { problemOf } from './problem';
@@ -116,14 +117,14 @@ class Follower implements Stream {
   }
 
   private async open(): Promise<Response> {
-    const early = takeEarly(this.target);
+    const early = takeEarly(this.target, lang.value);
     if (early) {
       this.abort = early.abort;
       const response = await within(SILENCE_MS, early.answer);
       if (response.ok) return response;
       this.abort = new AbortController();
     }
-    const headers = { Accept: 'text/event-stream' };
+    const headers = { Accept: 'text/event-stream', 'Accept-Language': lang.value };
     const request = { headers, cache: 'no-store', credentials: 'same-origin', signal: this.abort.signal } as const;
     return within(SILENCE_MS, fetch(this.target, request));
   }

@@ -1,4 +1,5 @@
-import { computed, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
+import { lang } from '../i18n';
 import { api } from '../api/api';
 import { dropEarly } from '../api/early';
 import { follow, type Connection, type Stream } from '../api/stream';
@@ -86,6 +87,18 @@ export function startCluster(): void {
     },
   });
 }
+
+// The servers tell why in the language of the page.
+let told = lang.peek();
+effect(() => {
+  if (lang.value === told) return;
+  told = lang.value;
+  const before = stream.peek();
+  if (!before) return;
+  before.close();
+  stream.value = null;
+  startCluster();
+});
 
 export function stopCluster(): void {
   dropEarly();

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { lang } from '../../src/i18n';
 import { json, path, request, setCsrf, transfer, url, whenUnauthenticated } from '../../src/api/client';
 import { Problem } from '../../src/api/problem';
 
@@ -23,6 +24,14 @@ test('addresses: through a node or not, every part escaped', () => {
   expect(url('/modules')).toBe('/api/v1/modules');
   expect(url('/log', { node: 'a/b', query: { count: 3, all: true, lang: null, before: undefined } })).toBe('/api/v1/nodes/a%2Fb/log?count=3&all=true');
   expect(path`/modules/${'../x'}/resources/${'ip.fe80::1/64'}/history`).toBe('/modules/..%2Fx/resources/ip.fe80%3A%3A1%2F64/history');
+});
+
+test('servers learn the language of the page', async () => {
+  await json('/modules');
+  lang.value = 'fr';
+  await json('/modules');
+  lang.value = 'en';
+  expect(sent.map((s) => new Headers(s.init.headers).get('Accept-Language'))).toEqual(['en', 'fr']);
 });
 
 test('what changes something carries the token, what only reads does not', async () => {

@@ -77,5 +77,13 @@ test('what nobody took is given back', async () => {
   noteSession(true);
   askEarly();
   dropEarly();
-  expect(takeEarly('/api/v1/events')).toBeNull();
+  expect(takeEarly('/api/v1/events', 'en')).toBeNull();
+});
+
+test('what was asked in another language is asked again', () => {
+  askEarly();
+  expect(takeEarly('/api/v1/session', 'fr')).toBeNull();
+  vi.stubGlobal('location', { pathname: '/console/fr/monitoring' });
+  askEarly();
+  expect(takeEarly('/api/v1/session', 'fr')).not.toBeNull();
 });

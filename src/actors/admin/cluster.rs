@@ -15,6 +15,7 @@ use crate::node::check::{self, CheckInputs};
 use crate::node::cluster::{self, ClusterError, ClusterInfo, Lock, Source};
 use crate::node::identity::{self, Machine};
 use crate::node::{cluster_zip, keys};
+use crate::told::{Tell, told};
 use std::sync::Arc;
 
 /// This node in its cluster, as the files say. Blocks, may ask the resolver.
@@ -75,8 +76,12 @@ fn named(source: ClusterSource, lock: Option<Lock>, bytes: &[u8]) -> Result<Sour
 }
 
 fn text_of(bytes: &[u8]) -> Result<&str, AdminError> {
-    std::str::from_utf8(bytes)
-        .map_err(|_| AdminError::NoPlace("cluster.xml is not UTF-8 text: correct the file".to_owned()))
+    std::str::from_utf8(bytes).map_err(|_| {
+        AdminError::NoPlace(told!(
+            "cluster.xml is not UTF-8 text: correct the file",
+            "cluster.xml n'est pas un texte UTF-8 : corrigez le fichier"
+        ))
+    })
 }
 
 impl Admin {
@@ -88,10 +93,10 @@ impl Admin {
         *self.0.cluster_info.borrow_mut() = info;
         let (place, setup) = match read {
             Ok((place, setup)) => (Ok(Arc::new(place)), Some(setup)),
-            Err(error) => (Err(error.to_string()), None),
+            Err(error) => (Err(error.told()), None),
         };
         if let Err(why) = &place {
-            tracing::warn!(why, "this node takes part in no cluster");
+            tracing::warn!(%why, "this node takes part in no cluster");
         }
         *self.0.place.borrow_mut() = place;
         let told = self.0.cluster.send(Reconfigure(setup));
@@ -140,13 +145,24 @@ impl Admin {
         .await??;
         self.after_cluster_change().await?;
         let text = match self.place() {
-            Ok(place) => format!(
-                "the cluster is configured, this node is {}; every node must get the same (safekit -H \"*\" -G)",
-                place.me
-            ),
-            Err(why) => format!("the cluster is configured, but this node takes no part in it: {why}"),
+            Ok(place) => {
+                let me = &place.me;
+                told!(
+                    "the cluster is configured, this node is {me}; every node must get the same (safekit -H \"*\" -G)",
+                    "le cluster est configuré, ce nœud est {me} ; chaque nœud doit recevoir la même configuration \
+                     (safekit -H \"*\" -G)"
+                )
+            }
+            Err(why) => {
+                let mut text = told!(
+                    "the cluster is configured, but this node takes no part in it: ",
+                    "le cluster est configuré, mais ce nœud n'y participe pas : "
+                );
+                text += why.told();
+                text
+            }
         };
-        self.say(call, Reply::Text(text)).await;
+        self.tell(call, text).await;
         Ok(0)
     }
 
@@ -159,11 +175,16 @@ impl Admin {
 
     pub(super) async fn cluster_confcheck(&self, call: &Call) -> Result<i32, AdminError> {
         let checked = cluster::confcheck(text_of(&call.attachment)?, "cluster.xml");
-        let faults = checked.as_ref().err().map(|errors| Fault::all(&errors.0, &[])).unwrap_or_default();
+        let faults = checked
+            .as_ref()
+            .err()
+            .map(|errors| Fault::all(&errors.0, &[], call.caller.lang))
+            .unwrap_or_default();
         self.say(call, Reply::Faults(faults)).await;
         let config = checked?;
         let nodes: Vec<String> = config.nodes().iter().map(ToString::to_string).collect();
-        self.say(call, Reply::Text(format!("cluster.xml is valid: {}", nodes.join(", ")))).await;
+        let nodes = nodes.join(", ");
+        self.tell(call, told!("cluster.xml is valid: {nodes}", "cluster.xml est valide : {nodes}")).await;
         Ok(0)
     }
 
@@ -176,8 +197,11 @@ impl Admin {
         let paths = self.0.paths.clone();
         let there = off(move || cluster::deconfig(&paths)).await??;
         self.after_cluster_change().await?;
-        let text = if there { "the cluster is deconfigured" } else { "the cluster was not configured" };
-        self.say(call, Reply::Text(text.to_owned())).await;
+        let text = match there {
+            true => told!("the cluster is deconfigured", "le cluster est déconfiguré"),
+            false => told!("the cluster was not configured", "le cluster n'était pas configuré"),
+        };
+        self.tell(call, text).await;
         Ok(0)
     }
 

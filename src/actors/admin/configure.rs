@@ -14,6 +14,7 @@ use crate::fsm::state::{Readiness, Role};
 use crate::ids::{ModuleId, ModuleName};
 use crate::node::configure::{self, ConfigureError, Configured, ModuleSituation};
 use crate::node::modules::Elsewhere;
+use crate::told::{Tell, Told, told};
 use std::sync::Arc;
 
 /// What the rest of the node adds to the check of a configuration.
@@ -35,19 +36,19 @@ impl Extra {
             .err()
             .unwrap_or_default()
             .into_iter()
-            .map(|e| fault(e.at.line, "failover", format!("column {}: {}", e.at.column, e.problem)))
+            .map(|e| fault(e.at.line, "failover", format!("column {}: {}", e.at.column, e.problem).into()))
             .collect();
         faults.extend(self.taken(config));
         if let (Some(place), Some(farm)) = (&self.place, &config.farm)
             && let Err(error) = farm::lans(farm, &place.config, &place.me)
         {
-            faults.push(fault(1, "farm", error.to_string()));
+            faults.push(fault(1, "farm", error.told()));
         }
         if config.service.mode == Mode::Mirror
             && let (Some(place), Some((module, id))) = (&self.place, &self.module)
             && let Err(error) = find_pair(&self.paths, module, *id, config, place, &self.elsewhere)
         {
-            faults.push(fault(1, "heart", error.to_string()));
+            faults.push(fault(1, "heart", error.told()));
         }
         faults
     }
@@ -65,7 +66,10 @@ impl Extra {
                     tag: "virtual_addr".to_owned(),
                     attribute: Some("addr".to_owned()),
                     value: Some(mine.addr.to_string()),
-                    what: format!("module {module} has this virtual address: choose another one"),
+                    what: told!(
+                        "module {module} has this virtual address: choose another one",
+                        "le module {module} a cette adresse virtuelle : choisissez-en une autre"
+                    ),
                 });
             }
         }
@@ -73,7 +77,7 @@ impl Extra {
     }
 }
 
-fn fault(line: u32, tag: &str, what: String) -> ConfigError {
+fn fault(line: u32, tag: &str, what: Told) -> ConfigError {
     ConfigError {
         file: "userconfig.xml".to_owned(),
         line,
@@ -141,16 +145,25 @@ impl Admin {
         self.tell_checked(call, &configured).await;
         let trouble = self.slot(module, |s| s.instance.as_ref().err().cloned())?;
         let text = match trouble {
-            None => format!("module {module} is configured"),
-            Some(why) => format!("module {module} is configured, but cannot run yet: {why}"),
+            None => told!("module {module} is configured", "le module {module} est configuré"),
+            Some(why) => {
+                let mut text = told!(
+                    "module {module} is configured, but cannot run yet: ",
+                    "le module {module} est configuré, mais ne peut pas encore s'exécuter : "
+                );
+                text += why;
+                text
+            }
         };
-        self.say(call, Reply::Text(text)).await;
+        self.tell(call, text).await;
         Ok(0)
     }
 
     async fn tell_checked(&self, call: &Call, checked: &Configured) {
         for warning in &checked.warnings {
-            self.say(call, Reply::Text(format!("warning: {warning}"))).await;
+            let mut text = told!("warning: ", "avertissement : ");
+            text += warning.told();
+            self.tell(call, text).await;
         }
         if let Some(output) = checked.output.as_ref().filter(|o| !o.is_empty()) {
             self.say(call, Reply::Text(output.clone())).await;
@@ -163,7 +176,11 @@ impl Admin {
         let checked =
             off(move || configure::confcheck(&paths, &name, &|config| extra.check(config))).await??;
         self.tell_checked(call, &checked).await;
-        self.say(call, Reply::Text(format!("the configuration of module {module} is valid"))).await;
+        let text = told!(
+            "the configuration of module {module} is valid",
+            "la configuration du module {module} est valide"
+        );
+        self.tell(call, text).await;
         Ok(0)
     }
 
@@ -181,16 +198,21 @@ impl Admin {
                 let before = attachment.get(..e.valid_up_to()).unwrap_or_default();
                 let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
                 let line = u32::try_from(line).unwrap_or(u32::MAX);
-                ConfigureError::Config(ConfigErrors(vec![fault(line, "", "not UTF-8 text".to_owned())]))
+                ConfigureError::Config(ConfigErrors(vec![fault(
+                    line,
+                    "",
+                    told!("not UTF-8 text", "ce n'est pas un texte UTF-8"),
+                )]))
             })?;
             configure::check_text(&paths, name.as_ref(), text, &|config| extra.check(config))
         })
         .await?;
+        let lang = call.caller.lang;
         let (code, faults) = match checked {
-            Ok(warnings) => (0, Fault::all(&[], &warnings)),
-            Err(ConfigureError::Config(errors)) => (1, Fault::all(&errors.0, &[])),
+            Ok(warnings) => (0, Fault::all(&[], &warnings, lang)),
+            Err(ConfigureError::Config(errors)) => (1, Fault::all(&errors.0, &[], lang)),
             Err(ConfigureError::Replicated(error)) => {
-                (1, Fault::all(&[fault(1, "rfs", error.to_string())], &[]))
+                (1, Fault::all(&[fault(1, "rfs", error.to_string().into())], &[], lang))
             }
             Err(other) => return Err(other.into()),
         };

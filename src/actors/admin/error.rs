@@ -22,6 +22,7 @@ use crate::node::record::RecordError;
 use crate::node::webserver::WebserverError;
 use crate::rfs::rescue::RescueError;
 use crate::store::StoreError;
+use crate::told::Told;
 
 /// Seconds in which a module must answer.
 pub const ANSWER_S: u64 = 10;
@@ -39,7 +40,7 @@ pub enum AdminError {
     NotConfigured(ModuleName),
     /// Configured, but it cannot be launched.
     #[error("module {0} cannot run: {1}")]
-    NotLaunched(ModuleName, String),
+    NotLaunched(ModuleName, Told),
     /// Its actor is stuck or gone.
     #[error(
         "module {0} does not answer within {ANSWER_S} s: see the journal of safeadmin (journalctl -u safeadmin)"
@@ -74,7 +75,7 @@ pub enum AdminError {
     Stopping,
     /// This node takes part in no cluster.
     #[error("{0}")]
-    NoPlace(String),
+    NoPlace(Told),
     /// No `<rfs>`.
     #[error("module {0} has no replicated directories: it is configured without <rfs>")]
     NoRfs(ModuleName),

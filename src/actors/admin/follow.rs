@@ -10,6 +10,7 @@ use crate::fsm::state::{Readiness, Role};
 use crate::ids::ModuleName;
 use crate::log::Lang;
 use crate::store::{Entry, ModuleStore};
+use crate::told::told;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
@@ -97,8 +98,11 @@ impl Admin {
             };
             if let Some(code) = reached(until, role, readiness) {
                 if code != 0 {
-                    let text = format!("module {module} has not started: safekit explain -m {module}");
-                    self.say(call, Reply::error(FailureKind::Refused, text)).await;
+                    let text = told!(
+                        "module {module} has not started: safekit explain -m {module}",
+                        "le module {module} n'a pas démarré : safekit explain -m {module}"
+                    );
+                    self.say(call, Reply::error(FailureKind::Refused, text.into(call.caller.lang))).await;
                 }
                 return Ok(code);
             }

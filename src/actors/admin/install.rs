@@ -11,6 +11,7 @@ use crate::ids::{ModuleId, ModuleName};
 use crate::node::configure::{self, ConfigureError};
 use crate::node::modules::{self, ModuleError};
 use crate::node::{keys, lastconfig};
+use crate::told::told;
 use jiff::Timestamp;
 
 /// The bytes of a key.
@@ -120,7 +121,12 @@ impl Admin {
         if present.is_none_or(|(_, role)| role == Role::Stop) {
             self.launch(module).await?;
         }
-        self.say(call, Reply::Text(format!("module {module} is installed with id {id}{key}"))).await;
+        let mut text = told!(
+            "module {module} is installed with id {id}",
+            "le module {module} est installé avec l'identifiant {id}"
+        );
+        text += key.into();
+        self.tell(call, text).await;
         Ok(0)
     }
 
@@ -190,7 +196,7 @@ impl Admin {
         drop(mark);
         self.changed();
         done?;
-        self.say(call, Reply::Text(format!("module {module} is uninstalled"))).await;
+        self.tell(call, told!("module {module} is uninstalled", "le module {module} est désinstallé")).await;
         Ok(0)
     }
 
@@ -243,10 +249,11 @@ impl Admin {
         let _turn = self.turn().await?;
         let (paths, name) = (self.0.paths.clone(), module.clone());
         off(move || keys::generate_module_key(&paths, &name)).await??;
-        let text = format!(
-            "module {module} has a new key: deploy it to the other node (safekit -E {module}), it is used from the next configuration on"
+        let text = told!(
+            "module {module} has a new key: deploy it to the other node (safekit -E {module}), it is used from the next configuration on",
+            "le module {module} a une nouvelle clé : déployez-la sur l'autre nœud (safekit -E {module}), elle servira à partir de la prochaine configuration"
         );
-        self.say(call, Reply::Text(text)).await;
+        self.tell(call, text).await;
         Ok(0)
     }
 
@@ -254,10 +261,13 @@ impl Admin {
         let _turn = self.turn().await?;
         let (paths, name) = (self.0.paths.clone(), module.clone());
         let text = match off(move || keys::delete_module_key(&paths, &name)).await?? {
-            true => format!("module {module} has no key any more from the next configuration on"),
-            false => format!("module {module} had no key"),
+            true => told!(
+                "module {module} has no key any more from the next configuration on",
+                "le module {module} n'a plus de clé à partir de la prochaine configuration"
+            ),
+            false => told!("module {module} had no key", "le module {module} n'avait pas de clé"),
         };
-        self.say(call, Reply::Text(text)).await;
+        self.tell(call, text).await;
         Ok(0)
     }
 }

@@ -14,6 +14,7 @@ use crate::node::identity::Machine;
 use crate::node::modules::Elsewhere;
 use crate::node::{boot, configure, keys, modules, record, rfssync};
 use crate::store::Store;
+use crate::told::{Tell, Told, told};
 use actix::{ArbiterHandle, System};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ struct Order {
     guard: GuardHandle,
     hearts: ArbiterHandle,
     heard: Heard,
-    place: Result<Arc<Place>, String>,
+    place: Result<Arc<Place>, Told>,
     elsewhere: Vec<Elsewhere>,
     system: System,
 }
@@ -93,7 +94,7 @@ impl Admin {
     pub(super) async fn close(&self, module: &ModuleName) {
         let instance = {
             let mut slots = self.0.slots.borrow_mut();
-            let gone = Err("it is being launched again".to_owned());
+            let gone = Err(told!("it is being launched again", "il est en cours de relance"));
             slots.get_mut(module).map(|slot| {
                 slot.between = slot.instance.as_ref().ok().map(|i| i.handle.shown.borrow().clone());
                 std::mem::replace(&mut slot.instance, gone)
@@ -200,16 +201,16 @@ impl Order {
         let module = self.module.clone();
         let id = modules::id(&self.paths, &self.module)?;
         let applied = configure::applied(&self.paths, &self.module)?;
-        let read = configure::active(&self.paths, &self.module).map_err(|e| e.to_string());
+        let read = configure::active(&self.paths, &self.module).map_err(|e| e.told());
         let config = read.clone().ok().flatten().map(Arc::new);
         let encrypted = keys::active_module_key(&self.paths, &self.module).is_ok_and(|key| key.is_some());
         let instance = match (read, &config) {
             (Err(why), _) => Err(why),
-            (Ok(_), None) => Err("it is not configured".to_owned()),
-            (Ok(_), Some(config)) => self.instance(id, config.clone()).map_err(|e| e.to_string()),
+            (Ok(_), None) => Err(told!("it is not configured", "il n'est pas configuré")),
+            (Ok(_), Some(config)) => self.instance(id, config.clone()).map_err(|e| e.told()),
         };
         if let (Err(why), true) = (&instance, applied.is_some()) {
-            tracing::warn!(%module, why, "the module is not launched");
+            tracing::warn!(%module, %why, "the module is not launched");
         }
         Ok(Slot { id, config, applied, instance, between: None, encrypted, busy: false })
     }

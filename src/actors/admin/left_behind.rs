@@ -8,11 +8,11 @@ use super::{Admin, AdminError, Instance, ask, off};
 use crate::actors::module::Control;
 use crate::config::cluster::ClusterConfig;
 use crate::config::paths::Paths;
-use crate::control::Reply;
 use crate::control::server::Call;
 use crate::fsm::command::Command;
 use crate::fsm::state::Role;
 use crate::ids::ModuleName;
+use crate::told::told;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -59,8 +59,11 @@ impl Admin {
         let end = Instant::now() + self.longest_stop();
         let caller = call.caller.label(None, None);
         for (module, why) in &left {
-            let text = format!("module {module} cannot go on in this cluster and is stopped: {why}");
-            self.say(call, Reply::Text(text)).await;
+            let text = told!(
+                "module {module} cannot go on in this cluster and is stopped: {why}",
+                "le module {module} ne peut pas continuer dans ce cluster, il est arrêté : {why}"
+            );
+            self.tell(call, text).await;
             let instance = self.instance(module)?;
             ask(&instance.handle, Control { command: Command::Stop, caller: caller.clone() }).await??;
         }

@@ -10,6 +10,7 @@ mod dispatch;
 mod error;
 mod farm;
 mod follow;
+mod french;
 mod install;
 mod launch;
 mod left_behind;
@@ -44,6 +45,7 @@ use crate::node::cluster::ClusterInfo;
 use crate::node::configure::ConfInfo;
 use crate::node::modules::Elsewhere;
 use crate::store::Store;
+use crate::told::{Tell, Told};
 use actix::{Addr, ArbiterHandle, Handler, MailboxError, Message};
 use error::{ANSWER_S, TURN_S};
 use jiff::Timestamp;
@@ -69,7 +71,7 @@ struct Inner {
     cluster: Addr<Cluster>,
     heard: Heard,
     /// The cluster, or why this node is in none.
-    place: RefCell<Result<Arc<Place>, String>>,
+    place: RefCell<Result<Arc<Place>, Told>>,
     slots: RefCell<BTreeMap<ModuleName, Slot>>,
     /// The cluster configuration, if there is one, whether this node is in it or not.
     cluster_info: RefCell<Option<ClusterInfo>>,
@@ -120,7 +122,7 @@ struct Slot {
     /// Signature and date of it.
     applied: Option<ConfInfo>,
     /// Its instance, or why there is none.
-    instance: Result<Instance, String>,
+    instance: Result<Instance, Told>,
     /// What it showed last, while it is launched again.
     between: Option<Shown>,
     /// The active configuration has a key.
@@ -300,6 +302,11 @@ impl Admin {
         BEYOND_PROCESSES + before
     }
 
+    /// Sends a text in the language of the user.
+    async fn tell(&self, call: &Call, text: Told) {
+        self.say(call, Reply::Text(text.into(call.caller.lang))).await;
+    }
+
     /// Sends a piece of the answer; a user who has gone away misses it.
     async fn say(&self, call: &Call, reply: Reply) {
         let _gone = call.sink.send(reply).await;
@@ -309,6 +316,7 @@ impl Admin {
 impl Backend for Admin {
     async fn handle(&self, call: Call) -> i32 {
         let commands = self.0.store.commands();
+        let lang = call.caller.lang;
         let logged = call.request.logged(call.caller.remote.as_deref()).map(|line| {
             let (module, number) = (call.request.module().map(ModuleName::as_str), self.number(&call.caller));
             commands.start(Timestamp::now(), module, number, &line);
@@ -320,7 +328,7 @@ impl Backend for Admin {
         let code = match self.answer(&call).await {
             Ok(code) => code,
             Err(error) => {
-                self.say(&call, Reply::error(error.kind(), error.to_string())).await;
+                self.say(&call, Reply::error(error.kind(), error.told().into(lang))).await;
                 1
             }
         };

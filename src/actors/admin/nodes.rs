@@ -31,7 +31,7 @@ impl Admin {
             lock: info.is_some_and(|i| i.locked),
             node: place.as_ref().ok().map(|place| place.me.clone()),
             nodes: place.as_ref().map(|place| place.config.nodes()).unwrap_or_default(),
-            trouble: place.err().filter(|_| xml.is_some()),
+            trouble: place.err().filter(|_| xml.is_some()).map(|why| why.into(call.caller.lang)),
         };
         self.say(call, Reply::Cluster(report)).await;
         if let (Some(xml), Access::Admin) = (xml, call.caller.access) {

@@ -7,9 +7,11 @@ use crate::control::{CommandRow, ExplainReport, LevelReport, Reply, ResourceRow,
 use crate::fsm::resource::ResourceName;
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::ModuleName;
+use crate::log::Lang;
 use crate::node::configure;
 use crate::node::level::Level;
 use crate::store::CommandEntry;
+use crate::told::{Told, told};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -52,7 +54,7 @@ impl Admin {
             host: level.host,
             os: level.os,
             safekit: level.safekit,
-            license: "none required".to_owned(),
+            license: told!("none required", "aucune n'est nécessaire").into(call.caller.lang),
             module: output?.flatten(),
         };
         self.say(call, Reply::Level(report)).await;
@@ -67,11 +69,11 @@ impl Admin {
     ) -> Result<i32, AdminError> {
         let mut reports = Vec::new();
         match module {
-            Some(module) => reports.push(self.report(module, verbose).await?),
+            Some(module) => reports.push(self.report(module, verbose, call.caller.lang).await?),
             None => {
                 for module in self.names() {
                     if self.slot(&module, |s| s.applied.is_some()).unwrap_or(false) {
-                        reports.push(self.report(&module, verbose).await?);
+                        reports.push(self.report(&module, verbose, call.caller.lang).await?);
                     }
                 }
             }
@@ -80,8 +82,13 @@ impl Admin {
         Ok(0)
     }
 
-    async fn report(&self, module: &ModuleName, verbose: bool) -> Result<StateReport, AdminError> {
-        let mut report = self.resources(module, verbose).await?;
+    async fn report(
+        &self,
+        module: &ModuleName,
+        verbose: bool,
+        lang: Lang,
+    ) -> Result<StateReport, AdminError> {
+        let mut report = self.resources(module, verbose, lang).await?;
         if verbose {
             report.script = self.state_script(module).await;
         }
@@ -122,6 +129,7 @@ impl Admin {
         &self,
         module: &ModuleName,
         verbose: bool,
+        lang: Lang,
     ) -> Result<StateReport, AdminError> {
         let (mode, applied, instance) =
             self.slot(module, |s| (super::view::mode(s), s.applied.clone(), s.instance.clone()))?;
@@ -134,7 +142,7 @@ impl Admin {
             readiness: Readiness::NotReady,
             remote: None,
             since: date(Timestamp::from_second(seconds).unwrap_or_default()),
-            reason: instance.as_ref().err().cloned(),
+            reason: instance.as_ref().err().map(|why| why.of(lang).to_owned()),
             resources: Vec::new(),
             script: None,
         };
@@ -143,13 +151,13 @@ impl Admin {
             (report.role, report.readiness) = (shown.role, shown.readiness);
             report.remote = shown.remote;
             report.since = date(shown.since);
-            report.reason = Some(shown.reason).filter(|_| shown.readiness != Readiness::Ready);
+            report.reason = Some(shown.reason.into(lang)).filter(|_| shown.readiness != Readiness::Ready);
             if verbose {
                 let rows = ask(&instance.handle, GetResources).await?;
                 report.resources = rows
                     .into_iter()
                     .map(|(resource, value, time)| ResourceRow {
-                        label: label(&resource).to_owned(),
+                        label: label(&resource).into(lang),
                         resource,
                         value,
                         date: Some(date(time)),
@@ -161,14 +169,21 @@ impl Admin {
     }
 
     pub(super) async fn explain(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
+        let lang = call.caller.lang;
         let instance = match self.instance(module) {
             Err(AdminError::NotLaunched(_, why)) => {
+                let mut reason = told!("the module cannot run: ", "le module ne peut pas s'exécuter : ");
+                reason += why;
+                let advice = told!(
+                    "correct that, then run safekit config -m {module}",
+                    "corrigez cela, puis exécutez safekit config -m {module}"
+                );
                 let report = ExplainReport {
                     module: module.clone(),
                     state: format!("{} {}", Role::Stop, Readiness::NotReady),
                     since: String::new(),
-                    reasons: vec![format!("the module cannot run: {why}")],
-                    advice: vec![format!("correct that, then run safekit config -m {module}")],
+                    reasons: vec![reason.into(lang)],
+                    advice: vec![advice.into(lang)],
                 };
                 self.say(call, Reply::Explain(report)).await;
                 return Ok(0);
@@ -180,17 +195,18 @@ impl Admin {
         let mut advice = explanation.advice;
         advice.extend(self.unread_rescues(module).await);
         if instance.stale {
-            advice.push(
-                "the cluster has changed since the module started: it uses the new addresses after a stop and a start"
-                    .to_owned(),
-            );
+            advice.push(told!(
+                "the cluster has changed since the module started: it uses the new addresses after a stop and a start",
+                "le cluster a changé depuis le démarrage du module : il utilisera les nouvelles adresses après un \
+                 arrêt et un démarrage"
+            ));
         }
         let report = ExplainReport {
             module: module.clone(),
             state: format!("{} {}", shown.role, shown.readiness),
             since: date(shown.since),
-            reasons: explanation.reasons,
-            advice,
+            reasons: explanation.reasons.into_iter().map(|told| told.into(lang)).collect(),
+            advice: advice.into_iter().map(|told| told.into(lang)).collect(),
         };
         self.say(call, Reply::Explain(report)).await;
         Ok(0)
@@ -239,30 +255,33 @@ fn command_row(entry: &CommandEntry) -> CommandRow {
 }
 
 /// Name of a resource for people (column Label of the table of resources).
-fn label(resource: &ResourceName) -> &'static str {
-    match (resource.class.as_str(), resource.id.as_str()) {
-        ("state", "local") => "Local state",
-        ("state", "remote") => "Remote state",
-        ("usersetting", "boot") => "Module start at boot",
-        ("usersetting", "checker") => "Monitoring by checkers",
-        ("usersetting", "encryption") => "Encrypted communication",
-        ("usersetting", "errd") => "Processes/Services monitoring",
-        ("usersetting", "failover") => "Automatic failover",
-        ("heart", "maxloop") => "Stop on maxloop",
-        ("heartbeat", _) => "Heartbeat link",
-        ("heartbeatlocaladdr", _) => "Heartbeat interface",
-        ("intf", _) => "Interface checker",
-        ("ip", _) => "IP checker",
-        ("ping", _) => "Ping checker",
-        ("tcp", _) => "TCP checker",
-        ("custom", _) => "Custom checker",
-        ("module", _) => "Module checker",
-        ("proc", _) => "Process/service monitoring",
-        ("rfs", "uptodate") => "Uptodate replicated data",
-        ("rfs", "degraded") => "Degraded mode for replication",
-        ("rfs", "reintegre_failed") => "Last synchronization status",
-        _ => "",
-    }
+fn label(resource: &ResourceName) -> Told {
+    let (en, fr) = match (resource.class.as_str(), resource.id.as_str()) {
+        ("state", "local") => ("Local state", "État local"),
+        ("state", "remote") => ("Remote state", "État distant"),
+        ("usersetting", "boot") => ("Module start at boot", "Démarrage du module au boot"),
+        ("usersetting", "checker") => ("Monitoring by checkers", "Surveillance par les checkers"),
+        ("usersetting", "encryption") => ("Encrypted communication", "Communication chiffrée"),
+        ("usersetting", "errd") => {
+            ("Processes/Services monitoring", "Surveillance des processus et services")
+        }
+        ("usersetting", "failover") => ("Automatic failover", "Reprise automatique"),
+        ("heart", "maxloop") => ("Stop on maxloop", "Arrêt sur maxloop"),
+        ("heartbeat", _) => ("Heartbeat link", "Lien de heartbeat"),
+        ("heartbeatlocaladdr", _) => ("Heartbeat interface", "Interface de heartbeat"),
+        ("intf", _) => ("Interface checker", "Checker d'interface"),
+        ("ip", _) => ("IP checker", "Checker d'adresse IP"),
+        ("ping", _) => ("Ping checker", "Checker ping"),
+        ("tcp", _) => ("TCP checker", "Checker TCP"),
+        ("custom", _) => ("Custom checker", "Checker personnalisé"),
+        ("module", _) => ("Module checker", "Checker de module"),
+        ("proc", _) => ("Process/service monitoring", "Surveillance de processus ou service"),
+        ("rfs", "uptodate") => ("Uptodate replicated data", "Données répliquées à jour"),
+        ("rfs", "degraded") => ("Degraded mode for replication", "Mode dégradé de la réplication"),
+        ("rfs", "reintegre_failed") => ("Last synchronization status", "État de la dernière synchronisation"),
+        _ => return Told::default(),
+    };
+    Told::new(en.to_owned(), fr.to_owned())
 }
 
 #[cfg(test)]
@@ -271,7 +290,7 @@ mod tests {
 
     #[test]
     fn resources_of_the_table_have_their_labels() {
-        let of = |name: &str| label(&name.parse().unwrap());
+        let of = |name: &str| label(&name.parse().unwrap()).to_string();
         assert_eq!(of("state.local"), "Local state");
         assert_eq!(of("ip.192.168.1.99"), "IP checker");
         assert_eq!(of("rfs.uptodate"), "Uptodate replicated data");

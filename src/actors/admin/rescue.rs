@@ -6,6 +6,7 @@ use crate::control::{Reply, RescueReport, RescueRequest};
 use crate::fsm::state::Role;
 use crate::ids::ModuleName;
 use crate::rfs::rescue::{self, Compared, RescueError, Target};
+use crate::told::{Told, told};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
@@ -95,18 +96,25 @@ impl Admin {
     }
 
     /// What `explain` says of archives that nobody has looked into.
-    pub(super) async fn unread_rescues(&self, module: &ModuleName) -> Option<String> {
+    pub(super) async fn unread_rescues(&self, module: &ModuleName) -> Option<Told> {
         let root = rescue::dir(&self.0.paths.uservar(module));
         match off(move || rescue::unread(&root)).await {
             Ok(Ok(names)) if names.is_empty() => None,
-            Ok(Ok(names)) => Some(format!(
-                "files of this node were rescued before they were overwritten ({}): safekit rescue diff -m {module}",
-                names.join(", ")
-            )),
-            Ok(Err(error)) => Some(format!("rescue archives cannot be read: {error}")),
-            Err(error) => Some(format!("rescue archives cannot be read: {error}")),
+            Ok(Ok(names)) => {
+                let names = names.join(", ");
+                Some(told!(
+                    "files of this node were rescued before they were overwritten ({names}): safekit rescue diff -m {module}",
+                    "des fichiers de ce nœud ont été sauvés avant d'être remplacés ({names}) : safekit rescue diff -m {module}"
+                ))
+            }
+            Ok(Err(error)) => Some(unreadable(&error.to_string())),
+            Err(error) => Some(unreadable(&error.to_string())),
         }
     }
+}
+
+fn unreadable(error: &str) -> Told {
+    told!("rescue archives cannot be read: {error}", "les archives de secours sont illisibles : {error}")
 }
 
 fn restore(

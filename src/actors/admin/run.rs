@@ -16,6 +16,7 @@ use crate::node::boot::{self, BOOT_ID_VARIABLE, Beginning};
 use crate::node::record::RecordError;
 use crate::node::{configure, modules};
 use crate::store::{Retention, Store, StoreError};
+use crate::told::told;
 use actix::{Actor, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, System, WrapFuture};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -122,7 +123,7 @@ fn begin(paths: Paths) -> Result<(Admin, mpsc::Receiver<ClusterEvent>), StartErr
         hearts: hearts.handle(),
         cluster,
         heard,
-        place: RefCell::new(Err("the cluster is not read yet".to_owned())),
+        place: RefCell::new(Err(told!("the cluster is not read yet", "le cluster n'est pas encore lu"))),
         cluster_info: RefCell::new(None),
         slots: RefCell::new(BTreeMap::new()),
         seen: RefCell::default(),

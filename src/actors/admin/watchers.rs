@@ -8,8 +8,10 @@ use crate::control::server::Call;
 use crate::control::{ClusterOverview, ModuleOverview, Overview, ProgressReport, Reply, Stamp};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::ModuleName;
+use crate::log::Lang;
 use crate::node::level;
 use crate::rfs::control::Measure;
+use crate::told::Told;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,7 +48,7 @@ impl Drop for Watching {
 /// What a report of a module is made from: while it is the same, there is nothing to tell.
 #[derive(PartialEq)]
 struct Ground {
-    instance: Result<(ModuleAddr, Shown), String>,
+    instance: Result<(ModuleAddr, Shown), Told>,
     configured: bool,
 }
 
@@ -65,7 +67,7 @@ impl Admin {
         loop {
             stirred.borrow_and_update();
             let on_disk = disk.borrow_and_update().clone();
-            let now = self.overview(&on_disk);
+            let now = self.overview(&on_disk, call.caller.lang);
             if last.as_ref().is_none_or(|last| !last.shows_same(&now)) {
                 if call.sink.send(Reply::Overview(now.clone())).await.is_err() {
                     return Ok(0);
@@ -93,7 +95,7 @@ impl Admin {
             // Between two instances it goes on as it was told last.
             let launching = self.slot(module, |slot| slot.between.is_some())?;
             if !launching && last.as_ref() != Some(&ground) {
-                match self.watched(module, &ground).await? {
+                match self.watched(module, &ground, call.caller.lang).await? {
                     Some(reports) => {
                         if call.sink.send(Reply::State(reports)).await.is_err() {
                             return Ok(0);
@@ -118,11 +120,12 @@ impl Admin {
         &self,
         module: &ModuleName,
         ground: &Ground,
+        lang: Lang,
     ) -> Result<Option<Vec<crate::control::StateReport>>, AdminError> {
         if !ground.configured {
             return Ok(Some(Vec::new()));
         }
-        match self.resources(module, true).await {
+        match self.resources(module, true, lang).await {
             Ok(report) => Ok(Some(vec![report])),
             Err(AdminError::NoAnswer(_)) => Ok(None),
             Err(AdminError::NotConfigured(_)) => Ok(Some(Vec::new())),
@@ -131,11 +134,11 @@ impl Admin {
     }
 
     /// The node as it is now.
-    fn overview(&self, on_disk: &BTreeMap<ModuleName, OnDisk>) -> Overview {
+    fn overview(&self, on_disk: &BTreeMap<ModuleName, OnDisk>, lang: Lang) -> Overview {
         let place = self.0.place.borrow();
         let cluster = self.0.cluster_info.borrow();
         let modules = self.0.slots.borrow();
-        let modules = modules.iter().map(|(name, slot)| module(name, slot, on_disk.get(name)));
+        let modules = modules.iter().map(|(name, slot)| module(name, slot, on_disk.get(name), lang));
         Overview {
             node: place.as_ref().ok().map(|place| place.me.clone()),
             host: level::hostname(),
@@ -145,7 +148,7 @@ impl Admin {
                 signature: info.signature.clone(),
                 date: info.date.clone(),
                 lock: info.locked,
-                trouble: place.as_ref().err().cloned(),
+                trouble: place.as_ref().err().map(|why| why.of(lang).to_owned()),
             }),
             modules: modules.collect(),
         }
@@ -177,7 +180,7 @@ async fn changed(shown: &mut Option<watch::Receiver<Shown>>) {
 }
 
 /// A module as it is now.
-fn module(name: &ModuleName, slot: &Slot, on_disk: Option<&OnDisk>) -> ModuleOverview {
+fn module(name: &ModuleName, slot: &Slot, on_disk: Option<&OnDisk>, lang: Lang) -> ModuleOverview {
     let unread = Stamp { signature: String::new(), date: 0 };
     let configured = slot.applied.is_some();
     let mut row = ModuleOverview {
@@ -191,7 +194,7 @@ fn module(name: &ModuleName, slot: &Slot, on_disk: Option<&OnDisk>) -> ModuleOve
         readiness: Readiness::NotReady,
         remote: None,
         since: slot.applied.as_ref().map(|a| super::observe::date(seconds(a.date))).unwrap_or_default(),
-        reason: slot.instance.as_ref().err().filter(|_| configured).cloned(),
+        reason: slot.instance.as_ref().err().filter(|_| configured).map(|why| why.of(lang).to_owned()),
         uptodate: None,
         degraded: false,
         shares: Vec::new(),
@@ -210,15 +213,15 @@ fn module(name: &ModuleName, slot: &Slot, on_disk: Option<&OnDisk>) -> ModuleOve
         Err(_) => slot.between.clone(),
     };
     if let Some(shown) = shown {
-        show(&mut row, shown);
+        show(&mut row, shown, lang);
     }
     row
 }
 
-fn show(row: &mut ModuleOverview, shown: Shown) {
+fn show(row: &mut ModuleOverview, shown: Shown, lang: Lang) {
     (row.role, row.readiness, row.remote) = (shown.role, shown.readiness, shown.remote);
     row.since = super::observe::date(shown.since);
-    row.reason = Some(shown.reason).filter(|reason| !reason.is_empty());
+    row.reason = Some(shown.reason.into(lang)).filter(|reason| !reason.is_empty());
     (row.uptodate, row.degraded, row.shares) = (shown.uptodate, shown.degraded, shown.shares);
     row.progress = shown.progress.as_ref().map(progress);
     row.commands = shown.commands.into_iter().map(|command| command.known().name.to_owned()).collect();
@@ -271,7 +274,7 @@ mod tests {
             id: 3,
             config: None,
             applied: None,
-            instance: Err("it is not configured".to_owned()),
+            instance: Err("it is not configured".into()),
             between: None,
             encrypted: false,
             busy: false,
@@ -279,22 +282,24 @@ mod tests {
         let current = Stamp { signature: "aa".to_owned(), date: 7 };
         let (mode, key) = (Some("light".to_owned()), SavedKey::New);
         let on_disk = OnDisk { current: current.clone(), mode, boot: true, key };
-        let row = module(&name, &slot, Some(&on_disk));
+        let row = module(&name, &slot, Some(&on_disk), Lang::En);
         assert_eq!((row.mode.as_deref(), row.boot.as_str(), &row.current), (Some("light"), "on", &current));
         assert_eq!((row.configured, row.reason, row.since.as_str()), (false, None, ""));
         assert_eq!((row.encrypted, row.saved_key), (false, SavedKey::New));
-        assert_eq!(module(&name, &slot, None).current.signature, "");
+        assert_eq!(module(&name, &slot, None, Lang::En).current.signature, "");
 
         // Why it cannot run is told; between two instances it goes on as it was.
         slot.applied = Some(crate::node::configure::ConfInfo { signature: "aa".to_owned(), date: 7 });
-        slot.instance = Err("no cluster".to_owned());
-        assert_eq!(module(&name, &slot, None).reason.as_deref(), Some("no cluster"));
+        slot.instance = Err(crate::told::told!("no cluster", "pas de cluster"));
+        for (lang, reason) in [(Lang::En, "no cluster"), (Lang::Fr, "pas de cluster")] {
+            assert_eq!(module(&name, &slot, None, lang).reason.as_deref(), Some(reason));
+        }
         slot.between = Some(Shown {
             role: Role::Up,
             readiness: Readiness::Ready,
             remote: None,
             since: Timestamp::UNIX_EPOCH,
-            reason: "the application runs".to_owned(),
+            reason: "the application runs".into(),
             progress: None,
             uptodate: None,
             degraded: false,
@@ -304,7 +309,7 @@ mod tests {
             changes: 0,
             evaluations: 0,
         });
-        let row = module(&name, &slot, None);
+        let row = module(&name, &slot, None, Lang::En);
         assert_eq!((row.role, row.starts, row.commands), (Role::Up, 9, vec!["checker off".to_owned()]));
         assert_eq!(row.reason.as_deref(), Some("the application runs"));
     }

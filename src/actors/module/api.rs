@@ -14,6 +14,7 @@ use crate::node::keys::SecretKey;
 use crate::node::rfssync::Policy;
 use crate::rfs::control::Measure;
 use crate::store::ModuleStore;
+use crate::told::Told;
 use actix::{Addr, Handler, MailboxError, Message};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -114,7 +115,7 @@ pub struct Shown {
     /// Time of the last change of state.
     pub since: Timestamp,
     /// First line of `explain`.
-    pub reason: String,
+    pub reason: Told,
     /// Of a mirror with replicated directories: its data are up to date.
     pub uptodate: Option<bool>,
     /// It goes on without replication.

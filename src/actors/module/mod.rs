@@ -37,6 +37,7 @@ use crate::fsm::resource::{ResourceName, Resources, Value};
 use crate::fsm::rules::machine::Machine;
 use crate::fsm::state::{Readiness, Role};
 use crate::log::Message as LogMessage;
+use crate::told::{Told, told};
 use actix::prelude::*;
 use groups::Groups;
 use jiff::Timestamp;
@@ -142,7 +143,7 @@ pub struct Module<K: Kind> {
     machine: Machine,
     checkers_on: bool,
     /// The resources that make the rule true which holds the module in WAIT, as `explain` says it.
-    blocking: String,
+    blocking: Told,
     loops: Loops,
     windows: Windows,
     /// Where the virtual addresses are set, for the guard.
@@ -251,19 +252,23 @@ impl<K: Kind> Module<K> {
     fn explanation(&self) -> Explanation {
         let mut e = K::explain(self);
         if let (Some(_), Some(first)) = (&e.rule, e.reasons.first_mut()) {
-            *first += &self.blocking;
+            *first += self.blocking.clone();
         }
         if let Some(Running { name: script, since, .. }) = &self.script {
             let seconds = Timestamp::now().duration_since(*since).as_secs();
             e.reasons.insert(
                 1.min(e.reasons.len()),
-                format!("the script {script} has been running for {seconds} s"),
+                told!(
+                    "the script {script} has been running for {seconds} s",
+                    "le script {script} s'exécute depuis {seconds} s"
+                ),
             );
         }
         if let Some(p) = self.machine.pending(super::cluster::now_ms()) {
-            e.reasons.push(format!(
-                "the failover rule {} does {} in {} ms if nothing changes",
-                p.rule, p.command, p.remaining_ms
+            let (rule, command, ms) = (p.rule, p.command, p.remaining_ms);
+            e.reasons.push(told!(
+                "the failover rule {rule} does {command} in {ms} ms if nothing changes",
+                "la règle de failover {rule} fait {command} dans {ms} ms si rien ne change"
             ));
         }
         e

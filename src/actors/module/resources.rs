@@ -13,6 +13,7 @@ use crate::fsm::rules::machine::{Verdict, View, WaitVerdict};
 use crate::fsm::state::Role;
 use crate::log::Message as LogMessage;
 use crate::node::boot;
+use crate::told::{Told, told};
 use actix::prelude::*;
 use jiff::Timestamp;
 
@@ -98,11 +99,15 @@ impl<K: Kind> Module<K> {
     }
 
     /// What makes the rule true that holds the module in WAIT, e.g. `: custom.disk is down`.
-    fn blocking(&self, wait: &WaitVerdict) -> String {
-        let WaitVerdict::Blocked { resources, .. } = wait else { return String::new() };
-        let is = |name: &ResourceName| self.values.get(name).map(|(value, _)| format!("{name} is {value}"));
-        let said: Vec<String> = resources.iter().filter_map(is).take(BLOCKING).collect();
-        if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) }
+    fn blocking(&self, wait: &WaitVerdict) -> Told {
+        let mut said = Told::default();
+        let WaitVerdict::Blocked { resources, .. } = wait else { return said };
+        let known = |name| self.values.get(name).map(|(value, _)| (name, value));
+        for (name, value) in resources.iter().filter_map(known).take(BLOCKING) {
+            said += if said.is_empty() { told!(": ", " : ") } else { ", ".into() };
+            said += told!("{name} is {value}", "{name} est {value}");
+        }
+        said
     }
 
     /// A command on its way to the automaton, past the loop counter.

@@ -7,6 +7,7 @@ use crate::config::extract::Tag;
 use crate::config::units;
 use crate::config::xml::Element;
 use crate::ids::NodeName;
+use crate::told::{Told, told};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -77,10 +78,13 @@ pub(super) fn read<'a>(
 ) -> Vec<Group> {
     let tag = parent.open(element, &[], &["group"]);
     if context.mode != Mode::Farm {
-        tag.fault("load balancing is for mode farm");
+        tag.fault(told!("load balancing is for mode farm", "la répartition de charge est pour le mode farm"));
     }
     if tag.all("group").count() > MOST_GROUPS {
-        tag.fault(format!("a farm has at most {MOST_GROUPS} groups"));
+        tag.fault(told!(
+            "a farm has at most {MOST_GROUPS} groups",
+            "une ferme a au plus {MOST_GROUPS} groupes"
+        ));
     }
     let (mut seen, mut matched) = (BTreeSet::new(), BTreeMap::new());
     tag.some("group", |e| {
@@ -105,13 +109,19 @@ fn read_hosts<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>)
         if let Some(name) = &name {
             host.unique("name", name.as_str(), &mut seen);
             if context.cluster.is_some_and(|c| !c.nodes().contains(name)) {
-                host.fault_of("name", "not a node of cluster.xml");
+                host.fault_of(
+                    "name",
+                    told!("not a node of cluster.xml", "ce n'est pas un nœud de cluster.xml"),
+                );
             }
         }
         Some(Host { name: name?, power: power? })
     });
     if !hosts.is_empty() && hosts.iter().all(|host| host.power == 0) {
-        tag.fault("no <host> has a power above 0: nobody would serve the clients of this group");
+        tag.fault(told!(
+            "no <host> has a power above 0: nobody would serve the clients of this group",
+            "aucun <host> n'a une puissance supérieure à 0 : personne ne servirait les clients de ce groupe"
+        ));
     }
     hosts
 }
@@ -133,39 +143,75 @@ fn read_rule<'a>(
         (tag.need("proto", units::one_of(&protos)), tag.need("filter", units::one_of(&filters)));
     match (proto, filter) {
         (Some(Proto::Tcp), Some(Filter::OnIpid)) => {
-            tag.fault_of("filter", "on_ipid is for udp only: write on_addr or on_port");
+            tag.fault_of(
+                "filter",
+                told!(
+                    "on_ipid is for udp only: write on_addr or on_port",
+                    "on_ipid est pour udp seulement : écrivez on_addr ou on_port"
+                ),
+            );
         }
         (Some(Proto::Arp), Some(Filter::OnPort | Filter::OnIpid)) => {
-            tag.fault_of("filter", "arp requests have no port: write on_addr");
+            tag.fault_of(
+                "filter",
+                told!(
+                    "arp requests have no port: write on_addr",
+                    "les requêtes arp n'ont pas de port : écrivez on_addr"
+                ),
+            );
         }
         _ => {}
     }
     let port = tag.or("port", None, any_or(units::port));
     if proto == Some(Proto::Arp) && port.is_some() {
-        tag.fault_of("port", "arp requests have no port: write * or nothing");
+        tag.fault_of(
+            "port",
+            told!(
+                "arp requests have no port: write * or nothing",
+                "les requêtes arp n'ont pas de port : écrivez * ou rien"
+            ),
+        );
     }
     let virtual_addr = tag.or("virtual_addr", None, any_or(units::parsed::<Address>));
     let known = |a: &Address| interfaces.iter().flat_map(|i| &i.addrs).any(|v| &v.addr == a);
     if virtual_addr.as_ref().is_some_and(|a| !known(a)) {
-        tag.fault_of("virtual_addr", "not a <virtual_addr> of this module: write one of them or *");
+        tag.fault_of(
+            "virtual_addr",
+            told!(
+                "not a <virtual_addr> of this module: write one of them or *",
+                "ce n'est pas un <virtual_addr> de ce module : écrivez l'un d'eux ou *"
+            ),
+        );
     }
     if filter == Some(Filter::OnIpid)
         && virtual_addr.as_ref().is_some_and(|a| matches!(a.ip(), Some(IpAddr::V6(_))))
     {
-        tag.fault_of("filter", "IPv6 packets have no identification: write on_addr or on_port");
+        tag.fault_of(
+            "filter",
+            told!(
+                "IPv6 packets have no identification: write on_addr or on_port",
+                "les paquets IPv6 n'ont pas d'identification : écrivez on_addr ou on_port"
+            ),
+        );
     }
     let rule = LbRule { virtual_addr, port, proto: proto?, filter: filter? };
     let same = (rule.virtual_addr.clone(), rule.port, rule.proto);
     if let Some(line) = matched.insert(same, element.line) {
-        tag.fault(format!("the rule in line {line} is for the same address, port and protocol: remove one"));
+        tag.fault(told!(
+            "the rule in line {line} is for the same address, port and protocol: remove one",
+            "la règle de la ligne {line} est pour les mêmes adresse, port et protocole : supprimez-en une"
+        ));
     }
     Some(rule)
 }
 
 /// `*` or a value.
-fn any_or<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Option<T>, String> {
+fn any_or<T>(parse: impl Fn(&str) -> Result<T, Told>) -> impl Fn(&str) -> Result<Option<T>, Told> {
     move |text| match text {
         "*" => Ok(None),
-        _ => parse(text).map(Some).map_err(|what| format!("{what}, or *")),
+        _ => parse(text).map(Some).map_err(|mut what| {
+            what += told!(", or *", ", ou *");
+            what
+        }),
     }
 }

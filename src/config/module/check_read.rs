@@ -8,6 +8,7 @@ use crate::config::extract::Tag;
 use crate::config::units::{self, Unit};
 use crate::config::xml::Element;
 use crate::ids::ModuleName;
+use crate::told::{Told, told};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
@@ -52,7 +53,14 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context
         if let Some(resource) = check.resource()
             && !seen.insert(resource.clone())
         {
-            tag.fault_in(e, "ident", format!("another checker already has the resource {resource}"));
+            tag.fault_in(
+                e,
+                "ident",
+                told!(
+                    "another checker already has the resource {resource}",
+                    "un autre checker a déjà la ressource {resource}"
+                ),
+            );
         }
         checks.push(check);
     }
@@ -72,7 +80,13 @@ fn only_pre(tag: &Tag<'_>) {
 fn when(tag: &Tag<'_>, mode: Mode) -> Option<When> {
     let when = tag.need("when", units::one_of(&WHENS));
     if mode != Mode::Mirror && matches!(when, Some(When::Prim | When::Second)) {
-        tag.fault_of("when", "prim and second are for mode mirror: write both, or pre");
+        tag.fault_of(
+            "when",
+            told!(
+                "prim and second are for mode mirror: write both, or pre",
+                "prim et second sont pour le mode mirror : écrivez both, ou pre"
+            ),
+        );
     }
     when
 }
@@ -108,7 +122,10 @@ fn intf<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<Check> {
     let (ident, intf) = (tag.need("ident", units::name), tag.get("intf", units::text));
     let to = tag.open(tag.one_needed("to")?, &["local_addr"], &[]);
     let local_addr = to.need("local_addr", |text| match text.parse()? {
-        Address::Name(_) => Err("write the IPv4 or IPv6 address of the interface".to_owned()),
+        Address::Name(_) => Err(told!(
+            "write the IPv4 or IPv6 address of the interface",
+            "écrivez l'adresse IPv4 ou IPv6 de l'interface"
+        )),
         address => Ok(address),
     });
     Some(Check::Intf { ident: Some(ident?), when: When::Pre, intf, local_addr: local_addr? })
@@ -134,7 +151,12 @@ fn custom<'a>(parent: &Tag<'a>, element: &'a Element, mode: Mode) -> Option<Chec
     let (ident, when) = (tag.need("ident", units::name), when(&tag, mode));
     let exec = tag.need("exec", units::text);
     let args = tag.get("arg", |text| {
-        shlex::split(text).ok_or_else(|| "a quote is not closed, or a \\ ends the text".to_owned())
+        shlex::split(text).ok_or_else(|| {
+            told!(
+                "a quote is not closed, or a \\ ends the text",
+                "un guillemet n'est pas fermé, ou un \\ termine le texte"
+            )
+        })
     });
     let (none, some) = (("noaction", None), |(word, action)| (word, Some(action)));
     let [stop, stopstart, restart, wait] = ACTIONS.map(some);
@@ -170,14 +192,18 @@ fn splitbrain<'a>(parent: &Tag<'a>, element: &'a Element, mode: Mode) -> Option<
     tag.unsupported();
     only_pre(&tag);
     if mode != Mode::Mirror {
-        tag.fault("<splitbrain> is for mode mirror");
+        tag.fault(told!("<splitbrain> is for mode mirror", "<splitbrain> est pour le mode mirror"));
     }
     tag.get("exec", units::one_of(&[("ping", ())]));
     let ident = tag.need("ident", units::name);
     let witnesses = tag.need("arg", |text| {
-        let all: Result<Vec<Address>, String> = text.split_ascii_whitespace().map(str::parse).collect();
+        let all: Result<Vec<Address>, Told> = text.split_ascii_whitespace().map(str::parse).collect();
         let all = all?;
-        if all.is_empty() { Err("write the address of a witness".to_owned()) } else { Ok(all) }
+        if all.is_empty() {
+            Err(told!("write the address of a witness", "écrivez l'adresse d'un témoin"))
+        } else {
+            Ok(all)
+        }
     });
     Some(Check::SplitBrain { ident: ident?, witnesses: witnesses? })
 }

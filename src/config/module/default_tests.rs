@@ -242,7 +242,7 @@ fn defaults_of_module_and_splitbrain() {
         Check::SplitBrain { ident: "witness".into(), witnesses: vec![ip("10.0.0.2"), ip("10.0.0.3")] },
     ];
     assert_eq!(c.checks, wanted);
-    let unsupported: Vec<String> = c.unsupported().into_iter().map(|e| e.what).collect();
+    let unsupported: Vec<String> = c.unsupported().into_iter().map(|e| e.what.to_string()).collect();
     let not = |tag: &str| format!("not supported yet: <{tag}>");
     assert_eq!(unsupported, [not("splitbrain")]);
 }
@@ -329,7 +329,7 @@ fn defaults_of_errd_vhost_and_farm() {
     assert_eq!((proc.atleast, proc.atmax, proc.start_after, proc.service), (Some(1), None, 0, false));
     assert_eq!(proc.action, ProcAction::StopStart);
     assert_eq!(c.vhost[0].when, VhostWhen::Prim);
-    let mut unsupported: Vec<String> = c.unsupported().into_iter().map(|e| e.what).collect();
+    let mut unsupported: Vec<String> = c.unsupported().into_iter().map(|e| e.what.to_string()).collect();
     unsupported.sort();
     let wanted = ["<errd>", "<vhost>"];
     assert_eq!(unsupported, wanted.map(|w| format!("not supported yet: {w}")));

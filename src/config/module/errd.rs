@@ -3,6 +3,7 @@
 use crate::config::extract::Tag;
 use crate::config::units::{self, Unit};
 use crate::config::xml::Element;
+use crate::told::{Told, told};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -82,7 +83,7 @@ fn read_proc<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<Proc> {
     let longest = if service || nameregex.is_some() { LONGEST_SERVICE } else { LONGEST_COMMAND };
     let name = tag.need("name", |text| match units::name(text) {
         Ok(name) if name.len() <= longest => Ok(name),
-        Ok(_) => Err(format!("write at most {longest} characters")),
+        Ok(_) => Err(told!("write at most {longest} characters", "écrivez au plus {longest} caractères")),
         Err(what) => Err(what),
     });
     let action = tag.or("action", ProcAction::StopStart, action);
@@ -90,7 +91,13 @@ fn read_proc<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<Proc> {
     if let (ProcAction::Handler(_), Some(class)) = (&action, &class)
         && STANDARD_CLASSES.contains(&class.as_str())
     {
-        tag.fault_of("class", "a process with a handler needs a class of its own");
+        tag.fault_of(
+            "class",
+            told!(
+                "a process with a handler needs a class of its own",
+                "un processus avec un handler a besoin d'une classe à lui"
+            ),
+        );
     }
     let argregex = tag.get("argregex", regex);
     let (atleast, atmax) = (tag.or("atleast", Some(1), count), tag.or("atmax", None, count));
@@ -99,29 +106,38 @@ fn read_proc<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<Proc> {
     Some(Proc { name, nameregex, service, argregex, atleast, atmax, action, class, start_after })
 }
 
-fn action(text: &str) -> Result<ProcAction, String> {
+fn action(text: &str) -> Result<ProcAction, Told> {
     match text {
         "restart" => Ok(ProcAction::Restart),
         "stopstart" => Ok(ProcAction::StopStart),
         "stop" => Ok(ProcAction::Stop),
         "noaction" => Ok(ProcAction::NoAction),
-        "" => Err("write restart, stopstart, stop, noaction or the path of a handler".into()),
+        "" => Err(told!(
+            "write restart, stopstart, stop, noaction or the path of a handler",
+            "écrivez restart, stopstart, stop, noaction ou le chemin d'un handler"
+        )),
         _ => Ok(ProcAction::Handler(text.to_owned())),
     }
 }
 
 /// -1 switches a limit off.
-fn count(text: &str) -> Result<Option<u32>, String> {
+fn count(text: &str) -> Result<Option<u32>, Told> {
     match text {
         "-1" => Ok(None),
-        _ => units::integer(0..=1_000_000)(text).map(Some).map_err(|e| format!("{e}, or -1")),
+        _ => units::integer(0..=1_000_000)(text).map(Some).map_err(|mut e| {
+            e += told!(", or -1", ", ou -1");
+            e
+        }),
     }
 }
 
 /// A regular expression that compiles.
-pub(super) fn regex(text: &str) -> Result<String, String> {
+pub(super) fn regex(text: &str) -> Result<String, Told> {
     match regex::Regex::new(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(e) => Err(format!("not a regular expression: {}", e.to_string().replace('\n', " "))),
+        Err(e) => {
+            let why = e.to_string().replace('\n', " ");
+            Err(told!("not a regular expression: {why}", "ce n'est pas une expression régulière : {why}"))
+        }
     }
 }

@@ -3,11 +3,15 @@
 use super::default_tests::{mirror, read};
 use super::load;
 use crate::config::cluster;
+use crate::log::Lang;
 use proptest::prelude::*;
 
-/// The faults without the file name.
+/// The faults without the file name; they are told in French too.
 fn faults(text: &str) -> Vec<String> {
     let errors = read(text).unwrap_err();
+    for error in errors.0.iter().filter(|_| text.starts_with("<safe>")) {
+        assert_ne!(error.what.of(Lang::En), error.what.of(Lang::Fr), "{error}");
+    }
     errors.to_string().lines().map(|l| l.strip_prefix("userconfig.xml:").unwrap().to_owned()).collect()
 }
 

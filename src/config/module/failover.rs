@@ -3,6 +3,7 @@
 use crate::config::extract::Tag;
 use crate::config::units::{self, Unit};
 use crate::config::xml::Element;
+use crate::told::told;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -58,11 +59,17 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element) -> FailoverConfig
         let (period, handle_time) = (config.period.as_millis(), config.handle_time.as_millis());
         tag.fault_of(
             "handle_time",
-            format!("handle_time ({handle_time} ms) must be a multiple of period ({period} ms)"),
+            told!(
+                "handle_time ({handle_time} ms) must be a multiple of period ({period} ms)",
+                "handle_time ({handle_time} ms) doit être un multiple de period ({period} ms)"
+            ),
         );
     }
     for lua in config.rules.iter().filter(|r| r.lua) {
-        tag.unsupported_at(lua.line, "not supported yet: Lua rules");
+        tag.unsupported_at(
+            lua.line,
+            told!("not supported yet: Lua rules", "pas encore pris en charge : règles Lua"),
+        );
     }
     config
 }

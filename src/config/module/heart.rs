@@ -5,6 +5,7 @@ use crate::config::address::Address;
 use crate::config::extract::Tag;
 use crate::config::units::{self, Unit};
 use crate::config::xml::Element;
+use crate::told::told;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -62,14 +63,23 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context
         heartbeats: Vec::new(),
     };
     if heart.timeout <= heart.pulse {
-        tag.fault_of("timeout", "timeout must be longer than pulse");
+        tag.fault_of(
+            "timeout",
+            told!("timeout must be longer than pulse", "timeout doit être plus long que pulse"),
+        );
     }
     let (mut idents, mut networks) = (BTreeSet::new(), BTreeSet::new());
     let heartbeats = tag.some("heartbeat", |e| {
         let (own, beat) = read_heartbeat(&tag, e, &heart, context)?;
         own.unique(if own.has("ident") { "ident" } else { "name" }, &beat.ident, &mut idents);
         if beat.legacy_addrs.is_empty() && !networks.insert((beat.name.clone(), beat.port)) {
-            own.fault_of("name", "this lan already carries a heartbeat on the same port");
+            own.fault_of(
+                "name",
+                told!(
+                    "this lan already carries a heartbeat on the same port",
+                    "ce lan porte déjà un heartbeat sur le même port"
+                ),
+            );
         }
         Some(beat)
     });
@@ -90,7 +100,10 @@ fn read_heartbeat<'a>(
     let pulse = tag.or("pulse", heart.pulse, units::duration(Unit::Ms, PULSES));
     let timeout = tag.or("timeout", heart.timeout, units::duration(Unit::Ms, TIMEOUTS));
     if timeout <= pulse && (tag.has("pulse") || tag.has("timeout")) {
-        tag.fault_of("timeout", "timeout must be longer than pulse");
+        tag.fault_of(
+            "timeout",
+            told!("timeout must be longer than pulse", "timeout doit être plus long que pulse"),
+        );
     }
     let name = match name {
         // Before 7.2 a heartbeat had no name; its place tells it from the others.
@@ -119,7 +132,10 @@ pub(super) fn read_servers(tag: &Tag<'_>, context: &Context<'_>) -> Vec<Address>
     }
     context.legacy(tag);
     if servers.len() != 2 {
-        tag.fault("the syntax before 7.2 needs two <server>");
+        tag.fault(told!(
+            "the syntax before 7.2 needs two <server>",
+            "la syntaxe d'avant 7.2 demande deux <server>"
+        ));
     }
     let mut seen = BTreeSet::new();
     let read = servers.into_iter().filter_map(|e| {

@@ -35,6 +35,7 @@ use crate::config::error::{ConfigError, ConfigErrors};
 use crate::config::extract::{Findings, Tag};
 use crate::config::xml::{self, Element};
 use crate::config::{macros, units};
+use crate::told::told;
 use std::cell::Cell;
 
 /// A checked userconfig.xml, every default filled in.
@@ -105,7 +106,14 @@ impl Context<'_> {
             && cluster.lan(name).is_none()
         {
             let lans: Vec<&str> = cluster.lans.iter().map(|l| l.name.as_str()).collect();
-            tag.fault_of("name", format!("not a <lan> of cluster.xml, which has {}", lans.join(", ")));
+            let lans = lans.join(", ");
+            tag.fault_of(
+                "name",
+                told!(
+                    "not a <lan> of cluster.xml, which has {lans}",
+                    "ce n'est pas un <lan> de cluster.xml, qui a {lans}"
+                ),
+            );
         }
         name
     }
@@ -117,9 +125,7 @@ impl Context<'_> {
 
     fn mixed(&self, tag: &Tag<'_>, mine: &Cell<Option<u32>>, other: &Cell<Option<u32>>) {
         if let Some(line) = other.get() {
-            tag.fault(format!(
-                "the syntaxes before and since 7.2 are mixed, see line {line}: use name= everywhere"
-            ));
+            tag.fault(told!("the syntaxes before and since 7.2 are mixed, see line {line}: use name= everywhere", "les syntaxes d'avant et depuis 7.2 sont mélangées, voir la ligne {line} : utilisez name= partout"));
         }
         mine.set(mine.get().or(Some(tag.element.line)));
     }
@@ -149,7 +155,14 @@ fn read_root<'a>(
     cluster: Option<&ClusterConfig>,
 ) -> Option<ModuleConfig> {
     if root.name != "safe" {
-        findings.fault(root, None, "the first tag of userconfig.xml is <safe>");
+        findings.fault(
+            root,
+            None,
+            told!(
+                "the first tag of userconfig.xml is <safe>",
+                "la première balise de userconfig.xml est <safe>"
+            ),
+        );
         return None;
     }
     let safe = findings.open(root, &[], &["macro", "service"]);
@@ -176,7 +189,13 @@ fn read_root<'a>(
         warnings: Vec::new(),
     };
     if config.errd.is_some() && config.user.is_none() {
-        tag.fault_in_child("errd", "<errd> needs <user>, whose scripts enable and disable it");
+        tag.fault_in_child(
+            "errd",
+            told!(
+                "<errd> needs <user>, whose scripts enable and disable it",
+                "<errd> a besoin de <user>, dont les scripts l'activent et le désactivent"
+            ),
+        );
     }
     Some(config)
 }
@@ -185,7 +204,10 @@ fn read_root<'a>(
 fn check_modes(tag: &Tag<'_>, mode: Mode) {
     for (name, of) in [("heart", Mode::Mirror), ("rfs", Mode::Mirror), ("farm", Mode::Farm)] {
         if mode != of {
-            tag.fault_in_child(name, format!("<{name}> is for mode {of} only"));
+            tag.fault_in_child(
+                name,
+                told!("<{name}> is for mode {of} only", "<{name}> est pour le mode {of} seulement"),
+            );
         }
     }
     let needed = match mode {
@@ -194,7 +216,7 @@ fn check_modes(tag: &Tag<'_>, mode: Mode) {
         Mode::Light => return,
     };
     if tag.all(needed).next().is_none() {
-        tag.fault(format!("<{needed}> is missing"));
+        tag.fault(told!("<{needed}> is missing", "<{needed}> manque"));
     }
 }
 
@@ -205,8 +227,10 @@ fn add_generated(tag: &Tag<'_>, vip: Option<&Vip>, checks: &mut Vec<Check>) {
         if let Some(resource) = new.resource()
             && checks.iter().any(|c| c.resource().as_ref() == Some(&resource))
         {
-            let what =
-                format!("a checker already has the resource {resource}, which <vip> makes: remove one");
+            let what = told!(
+                "a checker already has the resource {resource}, which <vip> makes: remove one",
+                "un checker a déjà la ressource {resource}, que <vip> crée : supprimez l'un des deux"
+            );
             tag.fault_in_child("vip", what);
         }
     }

@@ -8,6 +8,7 @@ use crate::config::extract::Tag;
 use crate::config::units::{self, Unit};
 use crate::config::xml::Element;
 use crate::fsm::synced;
+use crate::told::{Told, told};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::path::{Component, Path};
@@ -154,13 +155,22 @@ const ATTRIBUTES: &[&str] = &[
 pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context<'_>) -> Option<Rfs> {
     let tag = parent.open(element, ATTRIBUTES, &["flow", "replicated"]);
     for windows in ["iotimeout", "roflags", "allocthreshold", "nfsbox_options"] {
-        tag.ignored(windows, "ignored: for Windows only");
+        tag.ignored(windows, told!("ignored: for Windows only", "ignoré : pour Windows seulement"));
     }
     if tag.get("scripts", units::on_off) == Some(true) {
-        tag.unsupported_as("not supported yet: scripts=\"on\"");
+        tag.unsupported_as(told!(
+            "not supported yet: scripts=\"on\"",
+            "pas encore pris en charge : scripts=\"on\""
+        ));
     }
     if tag.get("nbremconn", units::integer(1..=64)).is_some_and(|n: u32| n != 1) {
-        tag.ignored("nbremconn", "one ordered stream is used, whatever is written here");
+        tag.ignored(
+            "nbremconn",
+            told!(
+                "one ordered stream is used, whatever is written here",
+                "un seul flux ordonné est utilisé, quoi qu'il soit écrit ici"
+            ),
+        );
     }
     let seconds =
         |name, default| tag.or(name, Duration::from_secs(default), units::duration(Unit::S, SECONDS));
@@ -201,12 +211,21 @@ fn read_sizes(tag: &Tag<'_>) -> (Option<u32>, u32, u32) {
     let packet = tag.get("packetsize", units::integer(SIZES));
     let rei = tag.or("reipacketsize", packet.map_or(PACKET, |p| p.min(PACKET)), units::integer(SIZES));
     if packet.is_some_and(|p| rei > p) {
-        tag.fault_of("reipacketsize", "reipacketsize must not be larger than packetsize");
+        tag.fault_of(
+            "reipacketsize",
+            told!(
+                "reipacketsize must not be larger than packetsize",
+                "reipacketsize ne doit pas être plus grand que packetsize"
+            ),
+        );
     }
     let default_zone = if tag.has("reipacketsize") { rei } else { PACKET };
     let zone = tag.or("ruzone_blocksize", default_zone, units::integer(SIZES));
     if !zone.is_multiple_of(rei) {
-        let what = format!("ruzone_blocksize ({zone}) must be a multiple of reipacketsize ({rei})");
+        let what = told!(
+            "ruzone_blocksize ({zone}) must be a multiple of reipacketsize ({rei})",
+            "ruzone_blocksize ({zone}) doit être un multiple de reipacketsize ({rei})"
+        );
         tag.fault_of("ruzone_blocksize", what);
     }
     (packet, rei, zone)
@@ -226,7 +245,13 @@ fn read_replicated(parent: &Tag<'_>) -> Vec<Replicated> {
         let dir = tag.need("dir", absolute);
         if let Some(dir) = &dir {
             if dirs.iter().any(|d| d.starts_with(dir) || dir.starts_with(d)) {
-                tag.fault_of("dir", "this directory, or one above or below it, is already replicated");
+                tag.fault_of(
+                    "dir",
+                    told!(
+                        "this directory, or one above or below it, is already replicated",
+                        "ce répertoire, ou un autre au-dessus ou au-dessous, est déjà répliqué"
+                    ),
+                );
             }
             dirs.push(dir.clone());
         }
@@ -241,16 +266,22 @@ fn read_replicated(parent: &Tag<'_>) -> Vec<Replicated> {
             regexpath.extend(not.get("regexpath", path_regex));
             regexpath.extend(not.get("regxpath", path_regex));
             if e.attributes.len() != 1 {
-                not.fault("either path or regexpath is needed");
+                not.fault(told!(
+                    "either path or regexpath is needed",
+                    "il faut path ou regexpath, l'un des deux"
+                ));
             }
         }
         Some(Replicated { dir: dir?, read_only, tocheck, notreplicated, regexpath })
     })
 }
 
-fn suffix(text: &str) -> Result<String, String> {
+fn suffix(text: &str) -> Result<String, Told> {
     if text.is_empty() || text.contains(['/', '\0']) {
-        Err("write a suffix for a directory name, without /".into())
+        Err(told!(
+            "write a suffix for a directory name, without /",
+            "écrivez un suffixe de nom de répertoire, sans /"
+        ))
     } else {
         Ok(text.to_owned())
     }
@@ -260,35 +291,44 @@ fn normal(path: &Path) -> bool {
     path.components().all(|c| matches!(c, Component::Normal(_) | Component::RootDir))
 }
 
-fn absolute(text: &str) -> Result<PathBuf, String> {
+fn absolute(text: &str) -> Result<PathBuf, Told> {
     let path = Path::new(text);
     if path.is_absolute() && normal(path) && path.parent().is_some() && !text.contains('\0') {
         Ok(path.components().collect())
     } else {
-        Err("write the absolute path of a directory other than /, without ..".into())
+        Err(told!(
+            "write the absolute path of a directory other than /, without ..",
+            "écrivez le chemin absolu d'un répertoire autre que /, sans .."
+        ))
     }
 }
 
-fn relative(text: &str) -> Result<PathBuf, String> {
+fn relative(text: &str) -> Result<PathBuf, Told> {
     let path = Path::new(text);
     if !text.is_empty() && !path.is_absolute() && normal(path) && !text.contains('\0') {
         Ok(path.to_path_buf())
     } else {
-        Err("write a path relative to the replicated directory, without ..".into())
+        Err(told!(
+            "write a path relative to the replicated directory, without ..",
+            "écrivez un chemin relatif au répertoire répliqué, sans .."
+        ))
     }
 }
 
-fn path_regex(text: &str) -> Result<String, String> {
+fn path_regex(text: &str) -> Result<String, Told> {
     regex(text.strip_prefix('!').unwrap_or(text)).map(|_| text.to_owned())
 }
 
 /// Five fields; what they mean is checked by whoever runs the schedule.
-fn crontab(text: &str) -> Result<String, String> {
+fn crontab(text: &str) -> Result<String, Told> {
     let field = |f: &str| f.chars().all(|c| c.is_ascii_alphanumeric() || "*,/-".contains(c));
     let fields: Vec<&str> = text.split_ascii_whitespace().collect();
     if fields.len() == 5 && fields.iter().all(|f| field(f)) {
         Ok(fields.join(" "))
     } else {
-        Err("write the five fields of crontab, such as 01 0 * * *".into())
+        Err(told!(
+            "write the five fields of crontab, such as 01 0 * * *",
+            "écrivez les cinq champs de crontab, par exemple 01 0 * * *"
+        ))
     }
 }

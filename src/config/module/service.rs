@@ -4,6 +4,7 @@ use crate::config::cluster::ClusterConfig;
 use crate::config::extract::Tag;
 use crate::config::units::{self, Unit};
 use crate::ids::NodeName;
+use crate::told::{Told, told};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -124,24 +125,38 @@ pub(super) fn read(tag: &Tag<'_>, cluster: Option<&ClusterConfig>) -> Option<Ser
             if let (DefaultPrim::Server(name), Some(cluster)) = (&service.defaultprim, cluster)
                 && !cluster.nodes().contains(name)
             {
-                tag.ignored("defaultprim", "not a node of cluster.xml: taken as the host name of one");
+                tag.ignored(
+                    "defaultprim",
+                    told!(
+                        "not a node of cluster.xml: taken as the host name of one",
+                        "ce n'est pas un nœud de cluster.xml : pris comme le nom de machine de l'un d'eux"
+                    ),
+                );
             }
         }
         Mode::Farm | Mode::Light => {
-            tag.ignored("failover", "ignored: for mode mirror only");
-            tag.ignored("defaultprim", "ignored: for mode mirror only");
+            tag.ignored(
+                "failover",
+                told!("ignored: for mode mirror only", "ignoré : pour le mode mirror seulement"),
+            );
+            tag.ignored(
+                "defaultprim",
+                told!("ignored: for mode mirror only", "ignoré : pour le mode mirror seulement"),
+            );
         }
     }
     Some(service)
 }
 
-fn default_prim(text: &str) -> Result<DefaultPrim, String> {
+fn default_prim(text: &str) -> Result<DefaultPrim, Told> {
     match text {
         "alone" => Ok(DefaultPrim::Alone),
         "lastprim" => Ok(DefaultPrim::LastPrim),
-        _ => text
-            .parse()
-            .map(DefaultPrim::Server)
-            .map_err(|_| "write alone, lastprim or the name of a node".to_owned()),
+        _ => text.parse().map(DefaultPrim::Server).map_err(|_| {
+            told!(
+                "write alone, lastprim or the name of a node",
+                "écrivez alone, lastprim ou le nom d'un nœud"
+            )
+        }),
     }
 }

@@ -3,6 +3,7 @@
 use crate::config::extract::Tag;
 use crate::config::units::{self, Unit};
 use crate::config::xml::Element;
+use crate::told::{Told, told};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -49,7 +50,10 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<User> {
         if let (Some(name), Some(value)) = (name, value)
             && vars.insert(name, value).is_some()
         {
-            var.fault_of("name", "this variable is given twice");
+            var.fault_of(
+                "name",
+                told!("this variable is given twice", "cette variable est donnée deux fois"),
+            );
         }
     }
     Some(User {
@@ -61,11 +65,14 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element) -> Option<User> {
     })
 }
 
-fn variable(text: &str) -> Result<String, String> {
+fn variable(text: &str) -> Result<String, Told> {
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(good) {
         Ok(text.to_owned())
     } else {
-        Err("write letters, digits and _, not beginning with a digit".into())
+        Err(told!(
+            "write letters, digits and _, not beginning with a digit",
+            "écrivez des lettres, des chiffres et _, sans commencer par un chiffre"
+        ))
     }
 }

@@ -4,6 +4,7 @@ use crate::config::address::Address;
 use crate::config::extract::Tag;
 use crate::config::units;
 use crate::config::xml::Element;
+use crate::told::told;
 use std::path::PathBuf;
 
 /// When the virtual name is returned (CFG-VH-03).
@@ -37,7 +38,7 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element) -> Vec<VirtualHos
         let tag = vhost.open(e, &["name", "envfile", "when"], &[]);
         let name = tag.need("name", |text| match text.parse() {
             Ok(Address::Name(name)) => Ok(name),
-            _ => Err("write a host name".to_owned()),
+            _ => Err(told!("write a host name", "écrivez un nom de machine")),
         });
         let envfile = tag.need("envfile", units::text);
         let when = tag.or("when", VhostWhen::Prim, units::one_of(&whens));

@@ -8,6 +8,7 @@ use crate::config::extract::Tag;
 use crate::config::units::{self, Unit};
 use crate::config::xml::Element;
 use crate::ids::NodeName;
+use crate::told::{Told, told};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -134,7 +135,7 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context
     let attributes = ["tcpreset", "keepconnections"];
     let tag = parent.open(element, &attributes, &["interface_list", "loadbalancing_list"]);
     if context.mode == Mode::Light {
-        tag.fault("<vip> is for the modes mirror and farm");
+        tag.fault(told!("<vip> is for the modes mirror and farm", "<vip> est pour les modes mirror et farm"));
     }
     let mut seen = BTreeSet::new();
     let interfaces = match tag.one_needed("interface_list") {
@@ -149,7 +150,13 @@ pub(super) fn read<'a>(parent: &Tag<'a>, element: &'a Element, context: &Context
         None => Vec::new(),
     };
     if tag.has("keepconnections") && context.mode != Mode::Farm {
-        tag.fault_of("keepconnections", "for mode farm only: a mirror has one node that answers");
+        tag.fault_of(
+            "keepconnections",
+            told!(
+                "for mode farm only: a mirror has one node that answers",
+                "pour le mode farm seulement : dans un miroir un seul nœud répond"
+            ),
+        );
     }
     Some(Vip {
         tcpreset: tag.or("tcpreset", true, units::on_off),
@@ -174,18 +181,23 @@ fn read_interface<'a>(
             (Some(virtual_kind(&list)), Some(list))
         }
         _ => {
-            tag.fault("one <real_interface> or one <virtual_interface> is needed");
+            tag.fault(told!(
+                "one <real_interface> or one <virtual_interface> is needed",
+                "il faut un <real_interface> ou un <virtual_interface>"
+            ));
             (None, None)
         }
     };
     match (kind, context.mode) {
         (Some(InterfaceKind::Real), Mode::Farm) => {
-            tag.fault("<real_interface> is for mode mirror: use <virtual_interface> in a farm");
+            tag.fault(told!("<real_interface> is for mode mirror: use <virtual_interface> in a farm", "<real_interface> est pour le mode mirror : utilisez <virtual_interface> dans une ferme"));
         }
-        (Some(InterfaceKind::VmacDirected), Mode::Mirror) => tag.fault(
+        (Some(InterfaceKind::VmacDirected), Mode::Mirror) => tag.fault(told!(
             "in mode mirror one node answers: write <virtual_interface type=\"vmac_invisible\">, or <real_interface> \
              for its own MAC address",
-        ),
+            "en mode mirror un seul nœud répond : écrivez <virtual_interface type=\"vmac_invisible\">, ou \
+             <real_interface> pour sa propre adresse MAC"
+        )),
         _ => {}
     }
     let addrs = list.map(|l| l.some("virtual_addr", |e| read_addr(&l, e, context, seen))).unwrap_or_default();
@@ -221,12 +233,18 @@ fn read_addr<'a>(
     if let Some(addr) = &addr {
         tag.unique("addr", &addr.to_string(), seen);
         if addr.ip().is_some_and(|ip| ip.is_unspecified() || ip.is_loopback() || ip.is_multicast()) {
-            tag.fault_of("addr", "a virtual address is a unicast address of a network");
+            tag.fault_of(
+                "addr",
+                told!(
+                    "a virtual address is a unicast address of a network",
+                    "une adresse virtuelle est une adresse unicast d'un réseau"
+                ),
+            );
         }
         if let Some(node) = context.cluster.and_then(|c| holder(c, addr)) {
             tag.fault_of(
                 "addr",
-                format!("the address of {node} in cluster.xml: a virtual address is no node's own"),
+                told!("the address of {node} in cluster.xml: a virtual address is no node's own", "c'est l'adresse de {node} dans cluster.xml : une adresse virtuelle n'est celle d'aucun nœud"),
             );
         }
     }
@@ -237,7 +255,10 @@ fn read_addr<'a>(
     let where_ = tag.or("where", only, units::one_of(&[(word, only)]));
     let netmask = tag.get("netmask", netmask);
     if netmask.is_some() && addr.as_ref().is_some_and(|a| matches!(a.ip(), Some(IpAddr::V6(_)))) {
-        tag.fault_of("netmask", "a netmask is for IPv4 only");
+        tag.fault_of(
+            "netmask",
+            told!("a netmask is for IPv4 only", "un masque de réseau est pour IPv4 seulement"),
+        );
     }
     let check = tag.or("check", true, units::on_off);
     let connections = tag.or("connections", false, units::on_off);
@@ -250,28 +271,41 @@ fn holder<'a>(cluster: &'a ClusterConfig, addr: &Address) -> Option<&'a NodeName
     cluster.lans.iter().flat_map(|lan| &lan.nodes).find(own).map(|node| &node.name)
 }
 
-fn interface_name(text: &str) -> Result<String, String> {
+fn interface_name(text: &str) -> Result<String, Told> {
     let good = |c: char| c.is_ascii_graphic() && c != '/';
     if (1..=LONGEST_INTERFACE).contains(&text.len()) && text.chars().all(good) {
         Ok(text.to_owned())
     } else {
-        Err("write the name of a network interface, such as eth0 or bond0".into())
+        Err(told!(
+            "write the name of a network interface, such as eth0 or bond0",
+            "écrivez le nom d'une interface réseau, par exemple eth0 ou bond0"
+        ))
     }
 }
 
-fn netmask(text: &str) -> Result<Ipv4Addr, String> {
+fn netmask(text: &str) -> Result<Ipv4Addr, Told> {
     let mask = text.parse::<Ipv4Addr>().ok().filter(|m| {
         let bits = m.to_bits();
         bits != 0 && bits.leading_ones() == bits.count_ones()
     });
-    mask.ok_or_else(|| "write an IPv4 netmask, such as 255.255.255.0".into())
+    mask.ok_or_else(|| {
+        told!(
+            "write an IPv4 netmask, such as 255.255.255.0",
+            "écrivez un masque de réseau IPv4, par exemple 255.255.255.0"
+        )
+    })
 }
 
-fn unicast_mac(text: &str) -> Result<[u8; 6], String> {
+fn unicast_mac(text: &str) -> Result<[u8; 6], Told> {
     let bytes: Option<Vec<u8>> = text
         .split([':', '-'])
         .map(|b| if b.len() == 2 { u8::from_str_radix(b, 16).ok() } else { None })
         .collect();
     let mac = bytes.and_then(|b| <[u8; 6]>::try_from(b).ok()).filter(|m| m[0] & 1 == 0);
-    mac.ok_or_else(|| "write a unicast MAC address, such as 5a:fe:c0:a8:01:63".into())
+    mac.ok_or_else(|| {
+        told!(
+            "write a unicast MAC address, such as 5a:fe:c0:a8:01:63",
+            "écrivez une adresse MAC unicast, par exemple 5a:fe:c0:a8:01:63"
+        )
+    })
 }

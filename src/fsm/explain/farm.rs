@@ -2,6 +2,7 @@
 
 use super::Explanation;
 use crate::fsm::farm::{At, Config, Move, Moving, State, Waits};
+use crate::told::told;
 
 /// Explains a state; `module` is its name for the texts.
 pub fn explain(cfg: &Config, s: &State, module: &str) -> Explanation {
@@ -11,37 +12,41 @@ pub fn explain(cfg: &Config, s: &State, module: &str) -> Explanation {
         At::Waiting => {
             super::rules(&mut e, &s.waits, module);
             if s.waits == Waits::Clear {
-                e.because("no failover rule holds it: the application starts");
+                e.because(told!(
+                    "no failover rule holds it: the application starts",
+                    "aucune règle de failover ne le retient : l'application démarre"
+                ));
             }
         }
         At::Up if cfg.farm => {
-            e.because("the application runs and serves its share of the clients");
+            e.because(told!(
+                "the application runs and serves its share of the clients",
+                "l'application s'exécute et sert sa part des clients"
+            ));
         }
         At::Up => {
-            e.because("the application runs");
+            e.because(told!("the application runs", "l'application s'exécute"));
         }
         At::Moving(m) => {
             moving(&mut e, cfg, s, m);
-            e.advise(format!("safekit logview -A -m {module} shows each step"));
-            e.advise("forcestop kills the script that runs");
+            super::watch_steps(&mut e, module);
         }
     }
     e
 }
 
 fn moving(e: &mut Explanation, cfg: &Config, s: &State, m: &Moving) {
-    let steps = m.todo(cfg.farm).len().max(1);
     match m.mv {
         Move::Join | Move::Resume => {
-            e.because("the application runs, but no clients are sent to this node: it joins its group")
+            e.because(told!(
+                "the application runs, but no clients are sent to this node: it joins its group",
+                "l'application s'exécute, mais aucun client n'est envoyé à ce nœud : il rejoint son groupe"
+            ));
         }
-        _ => e.because(format!("on its way to {}: step {} of {steps}", m.to, m.at + 1)),
-    };
+        _ => super::on_its_way(e, m.to, m.at + 1, m.todo(cfg.farm).len()),
+    }
     if let Some(why) = &m.failure {
-        e.because(format!("{why}; it is tried again"));
+        e.because(told!("{why}; it is tried again", "{why} ; nouvel essai en cours"));
     }
-    if let Some((command, _)) = &s.pending {
-        let (role, _) = m.shown();
-        e.because(format!("\"{command}\" follows when {role} is reached"));
-    }
+    super::follows(e, s.pending.as_ref(), m.shown().0);
 }

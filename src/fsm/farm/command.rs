@@ -7,6 +7,7 @@ use crate::fsm::command::{Caller, Command};
 use crate::fsm::scripts::Action;
 use crate::fsm::state::Role;
 use crate::log::Message;
+use crate::told::{Told, told};
 
 impl Run<'_> {
     /// A command: refused with a reason, kept until the move in progress ends, or applied.
@@ -26,17 +27,29 @@ impl Run<'_> {
             | Command::Failover(_) => return Err(self.refuse_mode(command)),
             // The actor runs the checkers; the automaton only says where it is allowed (CLI-066).
             Command::Checker(_) if moving || self.s.at == At::Stopped => {
-                return Err(self.refuse(command, "wait until the module is stable and not in STOP"));
+                return Err(self.refuse(
+                    command,
+                    told!(
+                        "wait until the module is stable and not in STOP",
+                        "attendez que le module soit stable et hors de STOP"
+                    ),
+                ));
             }
             Command::Checker(_) => return Ok(Outcome::Taken),
             Command::Start if self.s.at != At::Stopped => {
-                return Err(self.refuse(command, "stop the module first"));
+                return Err(self.refuse(command, told!("stop the module first", "arrêtez d'abord le module")));
             }
             Command::StopStart if self.s.at == At::Stopped => {
-                return Err(self.refuse(command, "start the module"));
+                return Err(self.refuse(command, told!("start the module", "démarrez le module")));
             }
             Command::Restart if self.s.at != At::Up => {
-                return Err(self.refuse(command, "it restarts the application of a module that is UP Ready"));
+                return Err(self.refuse(
+                    command,
+                    told!(
+                        "it restarts the application of a module that is UP Ready",
+                        "il redémarre l'application d'un module UP Ready"
+                    ),
+                ));
             }
             _ => {}
         }
@@ -129,22 +142,24 @@ impl Run<'_> {
         goal.is_some()
     }
 
-    fn refuse(&self, command: Command, advice: &str) -> Refused {
+    fn refuse(&self, command: Command, advice: Told) -> Refused {
         let (role, readiness) = self.s.shown();
-        Refused::State {
-            command: command.to_string(),
-            state: format!("{role} {readiness}"),
-            advice: advice.to_owned(),
-        }
+        Refused::State { command: command.to_string(), state: format!("{role} {readiness}"), advice }
     }
 
     fn refuse_mode(&self, command: Command) -> Refused {
         let mode = if self.cfg.farm { "farm" } else { "light" };
         let advice = match command {
-            Command::Swap { .. } if self.cfg.farm => "every node that is UP serves its share of the clients",
-            Command::Swap { .. } | Command::Failover(_) => "a mirror module has a second node to go to",
-            _ => "use start",
+            Command::Swap { .. } if self.cfg.farm => told!(
+                "every node that is UP serves its share of the clients",
+                "chaque nœud UP sert sa part des clients"
+            ),
+            Command::Swap { .. } | Command::Failover(_) => told!(
+                "a mirror module has a second node to go to",
+                "un module miroir a un second nœud où aller"
+            ),
+            _ => told!("use start", "utilisez start"),
         };
-        Refused::Mode { command: command.to_string(), mode: mode.to_owned(), advice: advice.to_owned() }
+        Refused::Mode { command: command.to_string(), mode: mode.to_owned(), advice }
     }
 }

@@ -1,5 +1,6 @@
 //! What both nodes must have configured alike to replicate.
 
+use crate::told::{Told, told};
 use serde::{Deserialize, Serialize};
 
 /// The part of `<rfs>` that must be the same on both nodes.
@@ -16,14 +17,20 @@ pub struct Alike {
 }
 
 /// What differs, as an operator finds it in userconfig.xml; none: nothing does.
-pub fn difference(one: Option<Alike>, other: Option<Alike>) -> Option<&'static str> {
+pub fn difference(one: Option<Alike>, other: Option<Alike>) -> Option<Told> {
     match (one, other) {
-        (Some(a), Some(b)) if a.directories != b.directories => Some("the <replicated> directories"),
-        (Some(a), Some(b)) if a.acl != b.acl => Some("acl of <rfs>"),
-        (Some(a), Some(b)) if a.zone != b.zone => Some("ruzone_blocksize of <rfs>"),
-        (Some(a), Some(b)) if a.after_disk != b.after_disk => Some("async of <rfs>"),
+        (Some(a), Some(b)) if a.directories != b.directories => {
+            Some(told!("the <replicated> directories", "les répertoires <replicated>"))
+        }
+        (Some(a), Some(b)) if a.acl != b.acl => Some(told!("acl of <rfs>", "acl de <rfs>")),
+        (Some(a), Some(b)) if a.zone != b.zone => {
+            Some(told!("ruzone_blocksize of <rfs>", "ruzone_blocksize de <rfs>"))
+        }
+        (Some(a), Some(b)) if a.after_disk != b.after_disk => Some(told!("async of <rfs>", "async de <rfs>")),
         (None, None) | (Some(_), Some(_)) => None,
-        (None, Some(_)) | (Some(_), None) => Some("<rfs>, which one of them does not have"),
+        (None, Some(_)) | (Some(_), None) => {
+            Some(told!("<rfs>, which one of them does not have", "<rfs>, que l'un des deux n'a pas"))
+        }
     }
 }
 
@@ -41,9 +48,9 @@ mod tests {
             (Alike { after_disk: true, ..a }, "async"),
         ];
         for (b, word) in cases {
-            assert!(difference(Some(a), Some(b)).is_some_and(|d| d.contains(word)), "{word}");
+            assert!(difference(Some(a), Some(b)).is_some_and(|d| d.to_string().contains(word)), "{word}");
         }
-        assert!(difference(None, Some(a)).is_some_and(|d| d.contains("<rfs>")));
+        assert!(difference(None, Some(a)).is_some_and(|d| d.to_string().contains("<rfs>")));
         assert_eq!((difference(Some(a), Some(a)), difference(None, None)), (None, None));
     }
 }

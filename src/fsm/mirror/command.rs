@@ -8,6 +8,7 @@ use crate::fsm::generation::Flag;
 use crate::fsm::scripts::Action;
 use crate::fsm::state::Role;
 use crate::log::Message;
+use crate::told::{Told, told};
 
 impl Run<'_> {
     /// A command: refused with a reason, kept until the move in progress ends, or applied.
@@ -23,13 +24,25 @@ impl Run<'_> {
             Command::Failover(on) => return self.failover(on, command, caller),
             // The actor runs the checkers; the automaton only says where it is allowed (CLI-066).
             Command::Checker(_) if moving || self.s.at == At::Stopped => {
-                return Err(self.refuse(command, "wait until the module is stable and not in STOP"));
+                return Err(self.refuse(
+                    command,
+                    told!(
+                        "wait until the module is stable and not in STOP",
+                        "attendez que le module soit stable et hors de STOP"
+                    ),
+                ));
             }
             Command::Checker(_) => return Ok(Outcome::Taken),
             _ if command.begins() => self.may_start(command, &caller)?,
             Command::Swap { .. } => self.may_swap(command)?,
             Command::Restart if !self.settled_in_role() => {
-                return Err(self.refuse(command, "it restarts the application of a node that is Ready"));
+                return Err(self.refuse(
+                    command,
+                    told!(
+                        "it restarts the application of a node that is Ready",
+                        "il redémarre l'application d'un nœud Ready"
+                    ),
+                ));
             }
             _ => {}
         }
@@ -166,10 +179,16 @@ impl Run<'_> {
         // A claim of the peer is being stored in STOP: that is no move of the operator.
         let yielding = matches!(&self.s.at, At::Moving(m) if m.mv == Move::Yield && m.from == Role::Stop);
         if self.s.at != At::Stopped && !yielding {
-            return Err(self.refuse(command, "stop the module first"));
+            return Err(self.refuse(command, told!("stop the module first", "arrêtez d'abord le module")));
         }
         if matches!(command, Command::SecondForce { .. }) && !self.cfg.data {
-            return Err(self.refuse(command, "this module has no replicated directories: safekit second"));
+            return Err(self.refuse(
+                command,
+                told!(
+                    "this module has no replicated directories: safekit second",
+                    "ce module n'a pas de répertoires répliqués : safekit second"
+                ),
+            ));
         }
         let prim = matches!(command, Command::Prim { .. } | Command::PrimForce);
         let running = matches!(&self.s.peer, Peer::Heard { face, .. } if face.posture == Posture::Running);
@@ -204,7 +223,13 @@ impl Run<'_> {
         if pair {
             Ok(())
         } else {
-            Err(self.refuse(command, "it exchanges the roles of PRIM Ready and SECOND Ready"))
+            Err(self.refuse(
+                command,
+                told!(
+                    "it exchanges the roles of PRIM Ready and SECOND Ready",
+                    "il échange les rôles de PRIM Ready et SECOND Ready"
+                ),
+            ))
         }
     }
 
@@ -222,7 +247,13 @@ impl Run<'_> {
     /// ST-53, CLI-067.
     fn failover(&mut self, on: bool, command: Command, caller: Caller) -> Result<Outcome, Refused> {
         if matches!(self.s.at, At::Moving(_) | At::Stopped | At::Leaving(_)) {
-            return Err(self.refuse(command, "wait until the module is stable and not in STOP"));
+            return Err(self.refuse(
+                command,
+                told!(
+                    "wait until the module is stable and not in STOP",
+                    "attendez que le module soit stable et hors de STOP"
+                ),
+            ));
         }
         self.log(Message::Action(command, caller));
         self.s.failover = on;
@@ -233,13 +264,9 @@ impl Run<'_> {
         Ok(Outcome::Taken)
     }
 
-    fn refuse(&self, command: Command, advice: &str) -> Refused {
+    fn refuse(&self, command: Command, advice: Told) -> Refused {
         let (role, readiness) = self.s.shown();
-        Refused::State {
-            command: command.to_string(),
-            state: format!("{role} {readiness}"),
-            advice: advice.to_owned(),
-        }
+        Refused::State { command: command.to_string(), state: format!("{role} {readiness}"), advice }
     }
 }
 

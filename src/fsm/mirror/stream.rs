@@ -190,7 +190,7 @@ impl Run<'_> {
     /// What an operator has to make equal before there is a secondary.
     pub(super) fn say_differs(&mut self) {
         let theirs = self.peer().and_then(|f| f.alike);
-        let what = difference(self.s.alike, theirs).unwrap_or("<rfs>");
+        let what = difference(self.s.alike, theirs).unwrap_or_else(|| "<rfs>".into());
         self.log(Message::Error(format!(
             "the reintegration is refused: the other node has another configuration, {what}"
         )));

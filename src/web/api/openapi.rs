@@ -18,7 +18,7 @@ use utoipa_swagger_ui::SwaggerUi;
 #[openapi(
     info(
         title = "SafeKit",
-        description = "High availability modules of a cluster. Every path below /api/v1 asks this node; with /api/v1/nodes/{node} before the rest it asks another node of the cluster through this one. Errors are problem documents (RFC 9457).\n\nTo try it out, log in to the [console](/console/) in this browser: the page then acts as that user, and adds the header X-SafeKit-CSRF itself. Or press Authorize and give a token, or a name and password."
+        description = "High availability modules of a cluster. Every path below /api/v1 asks this node; with /api/v1/nodes/{node} before the rest it asks another node of the cluster through this one. Errors are problem documents (RFC 9457). Texts for people are in English or French, as the header Accept-Language asks.\n\nTo try it out, log in to the [console](/console/) in this browser: the page then acts as that user, and adds the header X-SafeKit-CSRF itself. Or press Authorize and give a token, or a name and password."
     ),
     tags(
         (name = "session", description = "Logging in and out"),

@@ -4,6 +4,7 @@ use super::{ENDPOINTS, Endpoint, NODE, ROOT, document};
 use crate::config::paths::Paths;
 use crate::control::server::{self, Backend, Call};
 use crate::control::{Access, FailureKind, Reply};
+use crate::log::Lang;
 use crate::web::principal::CSRF;
 use crate::web::session::COOKIE;
 use crate::web::settings::Settings;
@@ -21,12 +22,13 @@ use std::time::Instant;
 
 /// Refuses everything, and remembers what was asked and in which role.
 #[derive(Default)]
-struct Double(RefCell<Vec<(Access, Access, String)>>, Cell<Option<FailureKind>>);
+struct Double(RefCell<Vec<(Access, Access, String)>>, Cell<Option<FailureKind>>, Cell<Lang>);
 
 impl Backend for Double {
     async fn handle(&self, call: Call) -> i32 {
         let line = (call.request.needs(), call.caller.access, call.request.name());
         self.0.borrow_mut().push(line);
+        self.2.set(call.caller.lang);
         let kind = self.1.get().unwrap_or(FailureKind::Refused);
         let _gone = call.sink.send(Reply::error(kind, "refused by the double")).await;
         1
@@ -255,6 +257,22 @@ async fn failures_have_the_status_of_their_kind() {
         let path = &document().paths.paths[&format!("{ROOT}/modules/{{module}}/commands")];
         let responses = &path.post.as_ref().unwrap().responses.responses;
         assert!(responses.contains_key(wanted), "{wanted}");
+    }
+}
+
+#[actix_web::test]
+async fn safeadmin_learns_which_language_is_read() {
+    let (_dir, web, double) = scene();
+    let app = init_service(App::new().app_data(web::Data::new(web.clone())).configure(configure)).await;
+    for (header, lang) in [("fr-FR,fr;q=0.9,en;q=0.8", Lang::Fr), ("en", Lang::En)] {
+        let (cookie, _) = logged_in(&web, Access::Monitor);
+        let request = TestRequest::get()
+            .uri(&format!("{ROOT}/modules/m/explain"))
+            .cookie(cookie)
+            .insert_header(("Accept-Language", header))
+            .to_request();
+        assert_eq!(answer!(app, request).0, 422);
+        assert_eq!(double.2.get(), lang, "{header}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! How something is followed: asked, heard, and asked again when it is lost.
 
-use super::hub::{CAUGHT_UP, Feed, Lines, LogTopic};
+use super::hub::{CAUGHT_UP, Feed, Lines, LogTopic, Order};
 use crate::control::async_client::Missed;
-use crate::control::{Failure, FailureKind, Reply, Request};
+use crate::control::{Behalf, Failure, FailureKind, Reply, Request};
 use crate::web::ask::{AskError, Asker, Place};
 use crate::web::here::Here;
 use std::convert::Infallible;
@@ -30,15 +30,14 @@ struct Lost {
 /// Follows something for as long as somebody looks; a lost node is asked again and again.
 pub(super) async fn follow<T>(
     asker: &Asker,
-    place: &Place,
-    request: &Request,
+    order: &Order,
     sender: &watch::Sender<Feed<T>>,
     pick: fn(Reply) -> Option<T>,
 ) {
     let mut pause = FIRST_PAUSE;
     loop {
         let mut heard = false;
-        let lost = stream(asker, place, request, |reply| {
+        let lost = stream(asker, order, |reply| {
             if let Some(value) = pick(reply) {
                 heard = true;
                 sender.send_replace(Feed { value: Some(Arc::new(value)), error: None });
@@ -47,7 +46,7 @@ pub(super) async fn follow<T>(
         let Lost { why, gone } = lost.await;
         let why = Arc::new(why);
         sender.send_if_modified(|feed| feed.error.replace(why.clone()).as_ref() != Some(&why));
-        pause = match place {
+        pause = match order.place {
             Place::Here if gone => PAUSE_HERE,
             _ if heard => FIRST_PAUSE,
             _ => (pause * 2).min(LONGEST_PAUSE),
@@ -65,7 +64,8 @@ pub(super) async fn follow_log(
 ) -> Arc<str> {
     let LogTopic { module, all, lang } = topic.clone();
     let request = Request::Log { module, count: Some(CAUGHT_UP), all, lang, follow: true, before: None };
-    let lost = stream(asker, place, &request, |reply| {
+    let order = Order { place: place.clone(), lang, request };
+    let lost = stream(asker, &order, |reply| {
         if let Reply::Log(lines) = reply {
             // Nobody listens: the watch ends.
             let _nobody = sender.send(Lines::New(Arc::new(lines)));
@@ -75,12 +75,14 @@ pub(super) async fn follow_log(
 }
 
 /// Hands on what is said until it ends; returns why it did.
-async fn stream(asker: &Asker, place: &Place, request: &Request, mut each: impl FnMut(Reply)) -> Lost {
+async fn stream(asker: &Asker, order: &Order, mut each: impl FnMut(Reply)) -> Lost {
+    let Order { place, lang, request } = order;
     let silence = match place {
         Place::Here => SILENCE_HERE,
         Place::Node(_) => SILENCE,
     };
-    let mut answer = match asker.ask(place, Here::behalf(), request.clone(), Vec::new()).await {
+    let behalf = Behalf { lang: *lang, ..Here::behalf() };
+    let mut answer = match asker.ask(place, behalf, request.clone(), Vec::new()).await {
         Ok(answer) => answer.within(silence),
         Err(error) => return Lost { why: error.into(), gone: true },
     };

@@ -68,6 +68,16 @@ pub struct LogTopic {
     pub lang: Lang,
 }
 
+/// What is watched: where, in which language, and what.
+pub(super) struct Order {
+    /// The node.
+    pub place: Place,
+    /// Of the texts.
+    pub lang: Lang,
+    /// What is asked.
+    pub request: Request,
+}
+
 /// News of a log.
 #[derive(Clone, Debug)]
 pub enum Lines {
@@ -89,9 +99,9 @@ pub struct Hub(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     asker: Asker,
-    cluster: Mutex<Option<watch::Sender<Nodes>>>,
-    nodes: Shared<Place, watch::Sender<Feed<Overview>>>,
-    modules: Shared<(Place, ModuleName), watch::Sender<Feed<StateReport>>>,
+    cluster: Shared<Lang, watch::Sender<Nodes>>,
+    nodes: Shared<(Place, Lang), watch::Sender<Feed<Overview>>>,
+    modules: Shared<(Place, ModuleName, Lang), watch::Sender<Feed<StateReport>>>,
     logs: Shared<(Place, LogTopic), broadcast::Sender<Lines>>,
 }
 
@@ -108,24 +118,24 @@ impl Hub {
     }
 
     /// The nodes of the cluster, each as it is.
-    pub fn cluster(&self) -> watch::Receiver<Nodes> {
-        let mut cluster = lock(&self.0.cluster);
-        if let Some(sender) = &*cluster {
+    pub fn cluster(&self, lang: Lang) -> watch::Receiver<Nodes> {
+        let mut clusters = lock(&self.0.cluster);
+        if let Some(sender) = clusters.get(&lang) {
             return sender.subscribe();
         }
         let (sender, receiver) = watch::channel(Nodes::default());
-        *cluster = Some(sender.clone());
+        clusters.insert(lang, sender.clone());
         let hub = self.clone();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     () = sender.closed() => {}
-                    () = hub.gather(&sender) => {}
+                    () = hub.gather(lang, &sender) => {}
                 }
-                let mut cluster = lock(&hub.0.cluster);
+                let mut clusters = lock(&hub.0.cluster);
                 // Somebody may have come meanwhile.
                 if sender.receiver_count() == 0 {
-                    *cluster = None;
+                    clusters.remove(&lang);
                     return;
                 }
             }
@@ -134,13 +144,12 @@ impl Hub {
     }
 
     /// A node as it is.
-    pub fn node(&self, place: &Place) -> watch::Receiver<Feed<Overview>> {
+    pub fn node(&self, place: &Place, lang: Lang) -> watch::Receiver<Feed<Overview>> {
         let (place, request) = (self.place(place), Request::Watch { module: None });
         self.watched(
             |inner| &inner.nodes,
-            place.clone(),
-            place,
-            request,
+            (place.clone(), lang),
+            Order { place, lang, request },
             |reply| match reply {
                 Reply::Overview(overview) => Some(overview),
                 _ => None,
@@ -149,13 +158,17 @@ impl Hub {
     }
 
     /// A module of a node as it is.
-    pub fn module(&self, place: &Place, module: ModuleName) -> watch::Receiver<Feed<StateReport>> {
+    pub fn module(
+        &self,
+        place: &Place,
+        module: ModuleName,
+        lang: Lang,
+    ) -> watch::Receiver<Feed<StateReport>> {
         let (place, request) = (self.place(place), Request::Watch { module: Some(module.clone()) });
         self.watched(
             |inner| &inner.modules,
-            (place.clone(), module),
-            place,
-            request,
+            (place.clone(), module, lang),
+            Order { place, lang, request },
             |reply| match reply {
                 Reply::State(states) => states.into_iter().next(),
                 _ => None,
@@ -164,12 +177,12 @@ impl Hub {
     }
 
     /// What another node watches of this one, if the request is such: it shares the watch of all who do.
-    pub fn answer(&self, request: &Request) -> Option<Told> {
+    pub fn answer(&self, request: &Request, lang: Lang) -> Option<Told> {
         match request {
-            Request::Watch { module: None } => Some(told(self.node(&Place::Here), Reply::Overview)),
+            Request::Watch { module: None } => Some(told(self.node(&Place::Here, lang), Reply::Overview)),
             Request::Watch { module: Some(module) } => {
                 let state = |state| Reply::State(vec![state]);
-                Some(told(self.module(&Place::Here, module.clone()), state))
+                Some(told(self.module(&Place::Here, module.clone(), lang), state))
             }
             _ => None,
         }
@@ -185,7 +198,7 @@ impl Hub {
     fn place(&self, place: &Place) -> Place {
         let own = |name| {
             let nodes = lock(&self.0.nodes);
-            let here = nodes.get(&Place::Here).and_then(|here| here.borrow().living());
+            let here = nodes.get(&(Place::Here, Lang::En)).and_then(|here| here.borrow().living());
             here.is_some_and(|here| here.node.as_ref() == Some(name))
         };
         match place {
@@ -198,8 +211,7 @@ impl Hub {
         &self,
         map: fn(&Inner) -> &Shared<K, watch::Sender<Feed<T>>>,
         key: K,
-        place: Place,
-        request: Request,
+        order: Order,
         pick: fn(Reply) -> Option<T>,
     ) -> watch::Receiver<Feed<T>>
     where
@@ -217,7 +229,7 @@ impl Hub {
             loop {
                 tokio::select! {
                     () = sender.closed() => {}
-                    () = follow(&hub.0.asker, &place, &request, &sender, pick) => {}
+                    () = follow(&hub.0.asker, &order, &sender, pick) => {}
                 }
                 let mut watches = lock(map(&hub.0));
                 if sender.receiver_count() == 0 {
@@ -263,8 +275,8 @@ impl Hub {
     }
 
     /// Keeps the map of all nodes, for as long as it is looked at.
-    async fn gather(&self, sender: &watch::Sender<Nodes>) {
-        let mut here = self.node(&Place::Here);
+    async fn gather(&self, lang: Lang, sender: &watch::Sender<Nodes>) {
+        let mut here = self.node(&Place::Here, lang);
         let mut others: BTreeMap<String, watch::Receiver<Feed<Overview>>> = BTreeMap::new();
         loop {
             let local = here.borrow_and_update().clone();
@@ -272,7 +284,7 @@ impl Hub {
             if let Some(rows) = rows {
                 others.retain(|name, _| rows.iter().any(|row| !row.me && row.node.as_str() == name));
                 for row in rows.iter().filter(|row| !row.me) {
-                    let watch = || self.node(&Place::Node(row.node.clone()));
+                    let watch = || self.node(&Place::Node(row.node.clone()), lang);
                     others.entry(row.node.to_string()).or_insert_with(watch);
                 }
             }

@@ -45,7 +45,7 @@ pub struct NodeStatus {
 #[utoipa::path(get, path = "/events", tag = "cluster",
     responses((status = 200, body = NodeStatus, content_type = "text/event-stream")))]
 pub async fn cluster(asking: Asking) -> Result<HttpResponse, Problem> {
-    let mut nodes = asking.web.hub.cluster();
+    let mut nodes = asking.web.hub.cluster(asking.principal.lang);
     sse::respond(&asking, async move |out| {
         let mut sent: BTreeMap<String, Feed<crate::control::Overview>> = BTreeMap::new();
         loop {
@@ -87,7 +87,7 @@ fn status(node: &str, feed: &Feed<crate::control::Overview>) -> NodeStatus {
 #[utoipa::path(get, path = "/modules/{module}/events", tag = "module", params(("module" = String, Path)),
     responses((status = 200, body = crate::control::StateReport, content_type = "text/event-stream")))]
 pub async fn module(asking: Asking, path: Path<Module>) -> Result<HttpResponse, Problem> {
-    let mut state = asking.web.hub.module(&asking.place, path.into_inner().module);
+    let mut state = asking.web.hub.module(&asking.place, path.into_inner().module, asking.principal.lang);
     sse::respond(&asking, async move |out| {
         let mut sent: Option<Feed<crate::control::StateReport>> = None;
         loop {

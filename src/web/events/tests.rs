@@ -123,8 +123,8 @@ async fn shows(feed: &mut watch::Receiver<Feed<Overview>>, number: u32) {
 #[actix_web::test]
 async fn many_consoles_share_one_watch_that_ends_with_the_last() {
     let (_dir, web, double) = scene();
-    let mut first = web.hub.node(&Place::Here);
-    let mut others: Vec<_> = (0..50).map(|_| web.hub.node(&Place::Here)).collect();
+    let mut first = web.hub.node(&Place::Here, Lang::En);
+    let mut others: Vec<_> = (0..50).map(|_| web.hub.node(&Place::Here, Lang::En)).collect();
     shows(&mut first, 1).await;
     double.shown.send_replace(2);
     for feed in &mut others {
@@ -135,7 +135,7 @@ async fn many_consoles_share_one_watch_that_ends_with_the_last() {
     while double.watches.get() > 0 {
         tokio::task::yield_now().await;
     }
-    let mut again = web.hub.node(&Place::Here);
+    let mut again = web.hub.node(&Place::Here, Lang::En);
     shows(&mut again, 2).await;
     assert_eq!(double.asked.get(), 2);
 }
@@ -143,7 +143,7 @@ async fn many_consoles_share_one_watch_that_ends_with_the_last() {
 #[actix_web::test]
 async fn a_node_that_is_lost_is_told_with_what_it_said_last_and_comes_back() {
     let (dir, web, double) = scene();
-    let mut feed = web.hub.node(&Place::Here);
+    let mut feed = web.hub.node(&Place::Here, Lang::En);
     shows(&mut feed, 1).await;
     let socket = web.paths.admin_socket();
     let gone = dir.path().join("gone");
@@ -161,7 +161,7 @@ async fn a_node_that_is_lost_is_told_with_what_it_said_last_and_comes_back() {
 #[actix_web::test]
 async fn a_cluster_of_one_node_has_that() {
     let (_dir, web, _double) = scene();
-    let mut nodes = web.hub.cluster();
+    let mut nodes = web.hub.cluster(Lang::En);
     let seen = |nodes: &super::hub::Nodes| nodes.get("n1").is_some_and(|feed| feed.value.is_some());
     let found =
         tokio::time::timeout(Duration::from_secs(30), nodes.wait_for(seen)).await.unwrap().unwrap().clone();
@@ -191,11 +191,11 @@ async fn health_checks_consoles_and_other_nodes_share_one_watch() {
     let (_dir, web, double) = scene();
     web.here.keep(&web.hub, &web.asker);
     let by_name = Place::Node(row().node);
-    let mut here = web.hub.node(&Place::Here);
+    let mut here = web.hub.node(&Place::Here, Lang::En);
     shows(&mut here, 1).await;
-    let mut named = web.hub.node(&by_name);
+    let mut named = web.hub.node(&by_name, Lang::En);
     shows(&mut named, 1).await;
-    let mut told = web.hub.answer(&Request::Watch { module: None }).unwrap();
+    let mut told = web.hub.answer(&Request::Watch { module: None }, Lang::En).unwrap();
     assert!(matches!(told.next().await, Some(Ok(Reply::Overview(o))) if o.host == "1"));
     assert_eq!(web.here.now().unwrap().host, "1");
     double.shown.send_replace(2);
@@ -204,14 +204,14 @@ async fn health_checks_consoles_and_other_nodes_share_one_watch() {
     // A safeadmin that ends is told to another node, which asks again.
     double.shown.send_replace(0);
     assert!(matches!(told.next().await, Some(Err(_))));
-    assert!(web.hub.answer(&Request::Nodes).is_none());
+    assert!(web.hub.answer(&Request::Nodes, Lang::En).is_none());
 }
 
 #[actix_web::test]
 async fn the_nodes_are_asked_for_when_the_cluster_changes() {
     let (_dir, web, double) = scene();
     web.here.keep(&web.hub, &web.asker);
-    let mut here = web.hub.node(&Place::Here);
+    let mut here = web.hub.node(&Place::Here, Lang::En);
     shows(&mut here, 1).await;
     let nodes = async || {
         let behalf = Behalf { user: "op@::1".to_owned(), access: Access::Monitor };
@@ -238,13 +238,13 @@ async fn nothing_is_left_when_the_consoles_have_gone() {
     let (_dir, web, double) = scene();
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     // One is there to begin with, so that what lasts is there too.
-    let mut first = web.hub.node(&Place::Here);
+    let mut first = web.hub.node(&Place::Here, Lang::En);
     shows(&mut first, 1).await;
     let before = tasks();
     for _ in 0..3 {
         let module = |n: u32| format!("m{n}").parse().unwrap();
-        let mut nodes = web.hub.cluster();
-        let states: Vec<_> = (0..20).map(|n| web.hub.module(&Place::Here, module(n))).collect();
+        let mut nodes = web.hub.cluster(Lang::En);
+        let states: Vec<_> = (0..20).map(|n| web.hub.module(&Place::Here, module(n), Lang::En)).collect();
         let mut logs: Vec<_> = (0..20)
             .map(|n| web.hub.log(&Place::Here, LogTopic { module: module(n), all: false, lang: Lang::En }))
             .collect();

@@ -8,6 +8,7 @@ use crate::config::paths::Paths;
 use crate::control::async_client::{Answer, Piece};
 use crate::control::frame::{self, FrameError, Hello, Kind, MAX_ATTACHMENT, MAX_FRAME};
 use crate::control::{Access, Behalf, Failure, FailureKind, PROTOCOL, Reply, Request};
+use crate::log::Lang;
 use crate::web::ask::{AskError, Asker, Place};
 use crate::web::events::{Hub, Told};
 use actix_web::http::StatusCode;
@@ -115,7 +116,7 @@ impl Remote {
     /// What this node answers. Who watches shares the watch of all others: safeadmin is asked once, however
     /// many nodes look.
     async fn answer(&self, behalf: Behalf, request: Request, attachment: Vec<u8>) -> Source {
-        if let Some(told) = self.hub.answer(&request) {
+        if let Some(told) = self.hub.answer(&request, behalf.lang) {
             return Source::Watch(told);
         }
         match self.asker.ask(&Place::Here, behalf, request, attachment).await {
@@ -185,8 +186,11 @@ async fn exchange(
     };
     let answer = match received {
         Ok(Received { behalf, request, attachment, room: _room }) => {
-            let behalf =
-                behalf.unwrap_or_else(|| Behalf { user: format!("rcmdadmin@{peer}"), access: Access::Admin });
+            let behalf = behalf.unwrap_or_else(|| Behalf {
+                user: format!("rcmdadmin@{peer}"),
+                access: Access::Admin,
+                lang: Lang::En,
+            });
             remote.answer(behalf, request, attachment).await
         }
         Err(text) => Source::Refused(Failure { kind: FailureKind::Refused, text }),

@@ -70,7 +70,8 @@ fn install() -> Request {
 
 impl Node {
     async fn call(&self, secret: &Secret, request: &Request, bytes: Vec<u8>) -> Result<Answer, RemoteError> {
-        let behalf = Behalf { user: "root@node9".to_owned(), access: Access::Admin };
+        let behalf =
+            Behalf { user: "root@node9".to_owned(), access: Access::Admin, lang: crate::log::Lang::En };
         let client = Client::new(&self.paths);
         client.call(&self.target, secret, Some(behalf), request, bytes).await
     }

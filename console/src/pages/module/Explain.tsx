@@ -1,12 +1,11 @@
 import { api } from '../../api/api';
-import { t } from '../../i18n';
-import { translated } from '../../i18n/told';
+import { lang, t } from '../../i18n';
 import { through } from '../../state/cluster';
 import { Card, ErrorBox, Spinner, useLoad } from '../../ui';
 
 /** Why the module is in its state and what to do; read again when the state changes. */
 export function Explain({ module, node, state }: { module: string; node: string; state: string }) {
-  const { data, error, reload } = useLoad(() => api.explain(through(node), module), [module, node, state]);
+  const { data, error, reload } = useLoad(() => api.explain(through(node), module), [module, node, state, lang.value]);
   if (error) return <ErrorBox error={error} retry={reload} />;
   if (!data) return <Spinner />;
   return (
@@ -25,7 +24,7 @@ function List({ items, numbered }: { items: string[]; numbered?: boolean }) {
   return (
     <ol class={`sentences ${numbered ? 'numbered' : ''}`}>
       {items.map((item) => (
-        <li key={item}>{translated(item)}</li>
+        <li key={item}>{item}</li>
       ))}
     </ol>
   );

@@ -4,7 +4,6 @@ import { t } from '../../i18n';
 import { through } from '../../state/cluster';
 import { seriesOf } from '../../state/resources';
 import { Empty, ErrorBox, IconButton, Spinner, Table, useLoad } from '../../ui';
-import { labelOf } from '../../i18n/told';
 import { Plot } from './Plot';
 import { ResourceValue } from './Resources';
 import { useReveal } from './useReveal';
@@ -23,7 +22,7 @@ export function History({ module, node, row, onClose }: { module: string; node: 
           <IconButton icon="x" label={t('ui.close')} onClick={onClose} />
         </div>
       </header>
-      {row.label && <p class="pane-line">{labelOf(row)}</p>}
+      {row.label && <p class="pane-line">{row.label}</p>}
       <Values key={row.resource} module={module} node={node} row={row} />
     </aside>
   );

@@ -2,8 +2,7 @@ import { useState } from 'preact/hooks';
 import { api } from '../../api/api';
 import type { ModuleOverview, OwnerRow, PortRow, Stamp } from '../../api/types';
 import { stamp } from '../../format';
-import { t } from '../../i18n';
-import { translated } from '../../i18n/told';
+import { lang, t } from '../../i18n';
 import { rows, through, type NodeView } from '../../state/cluster';
 import { Button, Card, ErrorBox, Facts, Field, Notice, Spinner, Table, TextInput, useLoad } from '../../ui';
 
@@ -20,7 +19,7 @@ export function Information({ module, view }: { module: ModuleOverview; view: No
 }
 
 function NodeCard({ node }: { node: string }) {
-  const { data, error, reload } = useLoad(() => api.level(through(node)), [node]);
+  const { data, error, reload } = useLoad(() => api.level(through(node)), [node, lang.value]);
   const addresses = rows.value.find((r) => r.node === node)?.addresses ?? [];
   return (
     <Card title={t('info.node')} icon="server">
@@ -28,7 +27,7 @@ function NodeCard({ node }: { node: string }) {
         <Facts
           facts={[
             [t('info.version'), data.safekit],
-            [t('info.license'), translated(data.license)],
+            [t('info.license'), data.license],
             [t('info.host'), data.host],
             [t('info.os'), data.os],
             [t('info.addresses'), addresses.map((a) => `${a.addr} (${a.lan})`).join(', ') || t('ui.none')],

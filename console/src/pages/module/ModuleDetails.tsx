@@ -2,7 +2,6 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ModuleOverview } from '../../api/types';
 import { shortDate, today } from '../../format';
 import { t } from '../../i18n';
-import { translated } from '../../i18n/told';
 import { href } from '../../router';
 import { spotsOf } from '../../state/activity';
 import { known, moduleOn, modules, rows, stale, type NodeView } from '../../state/cluster';
@@ -118,7 +117,7 @@ function Summary({ view, module, old }: { view: NodeView; module: ModuleOverview
       </div>
       <div class="summary-lines">
         {module.configured && module.readiness !== 'Transient' && <p class="line">{t(`role.${module.role}`)}</p>}
-        {module.reason && module.readiness !== 'Ready' && <p class="line reason">{translated(module.reason)}</p>}
+        {module.reason && module.readiness !== 'Ready' && <p class="line reason">{module.reason}</p>}
         {module.remote && <p class="line soft">{t('details.remote', { state: module.remote })}</p>}
         {!view.reachable && <Unreachable node={view} />}
       </div>

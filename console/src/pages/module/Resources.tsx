@@ -3,7 +3,6 @@ import type { ResourceRow, StateReport } from '../../api/types';
 import { t } from '../../i18n';
 import { query, setQuery } from '../../router';
 import { filterResources, GROUPS, split, valueTone, type Group } from '../../state/resources';
-import { labelOf } from '../../i18n/told';
 import { Badge, Empty, Pager, SearchInput, Segmented, sorted, Table, type Column, type Sort } from '../../ui';
 import { History } from './History';
 
@@ -13,7 +12,7 @@ function columns(): Column<ResourceRow>[] {
   return [
     { id: 'name', label: t('resource.name'), cell: (r) => <strong class="name">{split(r.resource).name}</strong>, sort: (r) => split(r.resource).name },
     { id: 'value', label: t('resource.value'), cell: (r) => <ResourceValue row={r} />, sort: (r) => r.value },
-    { id: 'label', label: t('resource.label'), cell: (r) => labelOf(r), sort: labelOf, class: 'label' },
+    { id: 'label', label: t('resource.label'), cell: (r) => r.label, sort: (r) => r.label, class: 'label' },
     { id: 'category', label: t('resource.category'), cell: (r) => <code>{split(r.resource).category}</code>, sort: (r) => r.resource, class: 'category' },
     { id: 'date', label: t('resource.date'), cell: (r) => <time class="since">{r.date?.slice(0, 19) ?? ''}</time>, sort: (r) => r.date ?? '', class: 'date' },
   ];

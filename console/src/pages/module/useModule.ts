@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { path } from '../../api/client';
 import { follow, type Stream } from '../../api/stream';
 import type { StateReport } from '../../api/types';
+import { lang } from '../../i18n';
 import { through } from '../../state/cluster';
 
 export interface Followed {
@@ -29,7 +30,7 @@ export function useModuleState(module: string, node: string): Followed {
     });
     setStream(opened);
     return () => opened.close();
-  }, [module, node]);
+  }, [module, node, lang.value]);
   const connection = stream?.connection.value;
   return { state, trouble: connection?.state === 'reconnecting' && connection.why ? connection.why : lost };
 }

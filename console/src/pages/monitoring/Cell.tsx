@@ -1,7 +1,6 @@
 import type { ModuleOverview } from '../../api/types';
 import { clock, shortDate, today } from '../../format';
 import { t } from '../../i18n';
-import { translated } from '../../i18n/told';
 import { running, spotsOf } from '../../state/activity';
 import { stale, type NodeView } from '../../state/cluster';
 import { READINESS_TONE } from '../../state/service';
@@ -46,7 +45,7 @@ function Lines({ module }: { module: ModuleOverview }) {
     <>
       <Shares module={module} />
       <DataLine module={module} />
-      {module.reason && module.readiness !== 'Ready' && !module.progress && <p class="line reason">{translated(module.reason)}</p>}
+      {module.reason && module.readiness !== 'Ready' && !module.progress && <p class="line reason">{module.reason}</p>}
       <Reintegration module={module} />
       {module.since && <p class="line soft since">{t('state.since', { date: shortDate(module.since, today()) })}</p>}
     </>

@@ -29,6 +29,7 @@ use crate::fsm::resource::{Resources, Value};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::NodeName;
 use crate::node::rfssync::Policy;
+use crate::told::told;
 use actix::prelude::*;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -209,7 +210,8 @@ impl Kind for Mirror {
         let mut e = explain(&module.fsm, &module.state, me, peer);
         if let Some(failure) = &module.own.uncopied {
             let place = 1.min(e.reasons.len());
-            e.reasons.insert(place, format!("{}; it is tried again", failure.why));
+            let why = &failure.why;
+            e.reasons.insert(place, told!("{why}; it is tried again", "{why} ; nouvel essai en cours"));
         }
         e
     }

@@ -2,7 +2,7 @@
 
 use super::pair::Pair;
 use crate::fsm::command::Command;
-use crate::fsm::mirror::{DefaultPrim, Outcome, Refused};
+use crate::fsm::mirror::{DefaultPrim, Outcome};
 use crate::fsm::scripts::Script;
 
 const SWAP: Command = Command::Swap { nosync: false };
@@ -60,12 +60,11 @@ fn a_swap_waits_for_a_slow_other_half() {
 fn a_swap_is_for_a_pair() {
     let mut p = Pair::whole(true);
     p.order(1, Command::Stop);
-    let refused = Refused::State {
-        command: "swap".into(),
-        state: "ALONE Ready".into(),
-        advice: "it exchanges the roles of PRIM Ready and SECOND Ready".into(),
-    };
-    assert_eq!(p.order(0, SWAP), Outcome::Refused(refused));
+    let Outcome::Refused(refused) = p.order(0, SWAP) else { panic!("it is swapped alone") };
+    let why = "swap is refused in ALONE Ready: it exchanges the roles of PRIM Ready and SECOND Ready";
+    assert_eq!(refused.to_string(), why);
+    let why = "swap est refusé en ALONE Ready : il échange les rôles de PRIM Ready et SECOND Ready";
+    assert_eq!(crate::told::Tell::french(&refused), why);
 }
 
 #[test]
