@@ -1,6 +1,7 @@
 //! Signatures: whether two nodes, or the edited and the active files, hold the same configuration
 //! (CLI `confinfo`).
 
+use crate::hex;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -77,7 +78,7 @@ pub fn of_module(dir: &Path) -> io::Result<String> {
             }
         }
     }
-    Ok(hex(&hasher))
+    Ok(short(&hasher))
 }
 
 /// Signature of some files of a directory, such as cluster.xml and the keys in SAFEVAR/cluster; a
@@ -90,7 +91,7 @@ pub fn of_files(dir: &Path, names: &[&str]) -> io::Result<String> {
             other => other?,
         }
     }
-    Ok(hex(&hasher))
+    Ok(short(&hasher))
 }
 
 /// Lengths go first, so that no content can pass for the path of a next file. The content is
@@ -106,10 +107,8 @@ fn add_file(hasher: &mut blake3::Hasher, dir: &Path, path: &Path, executable: bo
     Ok(())
 }
 
-fn hex(hasher: &blake3::Hasher) -> String {
-    let mut text = hasher.finalize().to_hex().to_string();
-    text.truncate(32);
-    text
+fn short(hasher: &blake3::Hasher) -> String {
+    hex::encode(&hasher.finalize().as_bytes()[..16])
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::error::{During, Result, SandboxError};
 use super::node::{Node, SERVICES, WEB};
 use super::state::State;
-use super::{bounded::run_bounded, disk, hex, web};
+use super::{bounded::run_bounded, disk, web};
 use crate::config::archive;
 use rustix::fs::IFlags;
 use std::fs::{self, OpenOptions};
@@ -43,7 +43,7 @@ pub(super) fn install(node: &Node, state: &State, key: &[u8; 32]) -> Result<()> 
     }
     write_new(&cluster.join("cluster.xml"), 0o644, cluster_xml(state).as_bytes())?;
     // As `safekit cluster genkey` writes it.
-    let line = format!("safekit-key-1 {}\n", hex(key));
+    let line = format!("safekit-key-1 {}\n", crate::hex::encode(key));
     write_new(&cluster.join("cluster.key"), 0o600, line.as_bytes())?;
     for private in node.private(state) {
         fs::create_dir_all(&private.copy).during(|| format!("make {}", private.copy.display()))?;

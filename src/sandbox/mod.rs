@@ -416,12 +416,8 @@ fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A random id in the form of a boot id.
 fn random_id() -> Result<String> {
-    let hex = hex(&random::<16>()?);
+    let hex = crate::hex::encode(&random::<16>()?);
     Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
 }

@@ -61,7 +61,7 @@ fn page(request: &HttpRequest) -> HttpResponse {
 
 /// A file, compressed if the build has made that, and not at all if the browser has it.
 fn plain(request: &HttpRequest, path: &str, file: &EmbeddedFile) -> HttpResponse {
-    let tag = hex(&file.metadata.sha256_hash());
+    let tag = tag(file.metadata.sha256_hash());
     let header = |name| request.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let mut response = HttpResponse::Ok();
     // Names of built files change with what is in them.
@@ -87,9 +87,9 @@ fn bytes(file: &EmbeddedFile) -> Bytes {
     }
 }
 
-fn hex(hash: &[u8]) -> String {
-    let text: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{text}\"")
+/// The tag of a file with this hash.
+fn tag(hash: [u8; 32]) -> String {
+    format!("\"{}\"", crate::hex::encode(&hash[..16]))
 }
 
 fn kind(path: &str) -> &'static str {

@@ -1,5 +1,6 @@
 //! A line of the manifest.
 
+use crate::hex;
 use crate::rfs::op::FileKey;
 use crate::rfs::resync::{Entry as Found, TreePath, Xattrs};
 use rustix::fs::FileType;
@@ -131,7 +132,7 @@ impl Entry {
             left_out: None,
             target: (kind == Kind::Symlink).then(|| escape(&found.target)),
             rdev: matches!(kind, Kind::CharDevice | Kind::BlockDevice).then_some(meta.rdev),
-            xattrs: xattrs.iter().map(|(name, value)| (escape(name), hex(&value.0))).collect(),
+            xattrs: xattrs.iter().map(|(name, value)| (escape(name), hex::encode(&value.0))).collect(),
             key: (meta.ino, meta.birth),
             doubtful: false,
         })
@@ -149,7 +150,7 @@ impl Entry {
 
     /// Its extended attributes; `None` if they are damaged.
     pub(super) fn xattrs(&self) -> Option<Xattrs> {
-        let pair = |(name, value): &(String, String)| Some((unescape(name)?, unhex(value)?.into()));
+        let pair = |(name, value): &(String, String)| Some((unescape(name)?, hex::decode(value)?.into()));
         self.xattrs.iter().map(pair).collect()
     }
 }
@@ -183,15 +184,6 @@ pub fn unescape(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pair = |i: usize| u8::from_str_radix(text.get(i..i + 2)?, 16).ok();
-    text.len().is_multiple_of(2).then(|| (0..text.len()).step_by(2).map(pair).collect())?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,12 +195,12 @@ mod tests {
             let text = escape(&bytes);
             prop_assert!(!text.chars().any(char::is_control));
             prop_assert_eq!(unescape(&text), Some(bytes.clone()));
-            prop_assert_eq!(unhex(&hex(&bytes)), Some(bytes));
+            prop_assert_eq!(hex::decode(&hex::encode(&bytes)), Some(bytes));
         }
 
         #[test]
         fn no_text_is_too_strange(text: String) {
-            let _ = (unescape(&text), unhex(&text));
+            let _ = (unescape(&text), hex::decode(&text));
         }
     }
 

@@ -3,7 +3,7 @@
 //! since and marks them whole.
 
 use super::directory::{Directory, after, now};
-use super::locked;
+use crate::lock::lock;
 use crate::rfs::replicator::Mode;
 use crate::rfs::resync;
 use std::os::fd::AsFd;
@@ -31,21 +31,21 @@ pub(super) struct Search {
 impl Search {
     /// Waits until nothing is searched any more. False: it takes longer than that.
     pub fn wait(&self, most: Duration) -> bool {
-        let state = locked(&self.state);
+        let state = lock(&self.state);
         let waited = self.turned.wait_timeout_while(state, most, |s| s.running);
         !waited.unwrap_or_else(PoisonError::into_inner).0.running
     }
 
     /// True: the caller has to search.
     fn enter(&self) -> bool {
-        let mut state = locked(&self.state);
+        let mut state = lock(&self.state);
         state.again = state.running;
         !std::mem::replace(&mut state.running, true)
     }
 
     /// True: once more.
     fn leave(&self) -> bool {
-        let mut state = locked(&self.state);
+        let mut state = lock(&self.state);
         state.running = std::mem::take(&mut state.again);
         self.turned.notify_all();
         state.running

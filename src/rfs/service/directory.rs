@@ -1,9 +1,9 @@
 //! One replicated directory in the box: its files, its mount, its zones, its stream.
 
 use super::behind::Search;
-use super::locked;
 use super::marks::{Marks, Settled, Valid};
 use super::vault::{Shelf, Vault};
+use crate::lock::lock;
 use crate::node::replicated;
 use crate::rfs::control::{DirSetup, Setup};
 use crate::rfs::ledger::{Ledger, Mode, Record};
@@ -172,7 +172,7 @@ impl Directory {
 
     /// Whether it is time to say again that its disk refuses something.
     pub fn may_complain(&self) -> bool {
-        let mut last = locked(&self.complained);
+        let mut last = lock(&self.complained);
         let due = last.is_none_or(|at| at.elapsed() >= COMPLAINTS);
         if due {
             *last = Some(Instant::now());
@@ -193,12 +193,12 @@ impl Directory {
 
     /// Its mount, while there is one.
     pub fn volume(&self) -> Option<Arc<Volume<Replicator>>> {
-        locked(&self.volume).clone()
+        lock(&self.volume).clone()
     }
 
     /// Mounts it, closed for modifications. Nothing to do if it is mounted.
     pub fn mount(&self, acl: bool) -> Result<(), String> {
-        let mut volume = locked(&self.volume);
+        let mut volume = lock(&self.volume);
         if volume.is_some() {
             return Ok(());
         }
@@ -219,7 +219,7 @@ impl Directory {
         )
         .map_err(|e| format!("{} cannot be mounted: {e}", self.name()))?;
         *volume = Some(mounted);
-        *locked(&self.ledger) = ledger;
+        *lock(&self.ledger) = ledger;
         drop(volume);
         self.offer();
         Ok(())
@@ -250,21 +250,21 @@ impl Directory {
         let journal = self.replicator.clone();
         let volume = Volume::resume(&place.backing(), &place.dir, left, journal, exclude, options)
             .map_err(|e| format!("{}: {e}", self.name()))?;
-        *locked(&self.volume) = Some(volume);
-        *locked(&self.ledger) = Some(ledger);
+        *lock(&self.volume) = Some(volume);
+        *lock(&self.ledger) = Some(ledger);
         Ok(())
     }
 
     /// Writes down how it takes modifications, for a box that goes on.
     pub fn note(&self, mode: Mode) {
-        if let Some(ledger) = &*locked(&self.ledger) {
+        if let Some(ledger) = &*lock(&self.ledger) {
             ledger.note(&Record::Mode(mode));
         }
     }
 
     /// Gives the guard all that another box needs to go on with the mount.
     pub fn offer(&self) {
-        let (Some(volume), Some(ledger)) = (self.volume(), locked(&self.ledger).clone()) else { return };
+        let (Some(volume), Some(ledger)) = (self.volume(), lock(&self.ledger).clone()) else { return };
         if ledger.is_void() {
             // Nobody could go on with it: who waits for an answer must see the end of this process.
             return self.shelf.clear();
@@ -278,10 +278,10 @@ impl Directory {
 
     /// Ends a mount that nobody goes on with: who waits for it gets an error.
     pub(super) fn abandon(&self) {
-        if let Some(volume) = locked(&self.volume).take() {
+        if let Some(volume) = lock(&self.volume).take() {
             volume.unmount();
         }
-        *locked(&self.ledger) = None;
+        *lock(&self.ledger) = None;
         self.shelf.clear();
         if let Err(error) = replicated::detach_left(&self.setup.place) {
             tracing::error!(%error, "a mount stays");
@@ -294,10 +294,10 @@ impl Directory {
 
     /// Unmounts it, and puts the link back; what is still open there fails from now on.
     pub fn unmount(&self) -> Result<(), String> {
-        if let Some(volume) = locked(&self.volume).take() {
+        if let Some(volume) = lock(&self.volume).take() {
             volume.unmount();
         }
-        *locked(&self.ledger) = None;
+        *lock(&self.ledger) = None;
         self.shelf.clear();
         // What an earlier box may have left.
         replicated::detach_left(&self.setup.place).map_err(|e| e.to_string())?;

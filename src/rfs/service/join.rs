@@ -4,11 +4,12 @@
 use super::channel::Channel;
 use super::directory::Directory;
 use super::marks::Settled;
-use super::{Post, Service, locked};
+use super::{Post, Service};
 use super::{marks, verify};
 use crate::fsm::mirror::Stream;
 use crate::fsm::start::Rescue;
 use crate::fsm::sync::{self, Copy, How};
+use crate::lock::lock;
 use crate::rfs::apply::Applier;
 use crate::rfs::control::{Fault, Line};
 use crate::rfs::link::{Closer, Link, LinkError, Reader, Writer};
@@ -64,25 +65,25 @@ pub(super) fn begin(service: &Arc<Service>, id: u64, session: u64, how: How, res
         service.done(id, result);
     });
     match thread {
-        Ok(thread) => *locked(&service.join) = Some(Joining { closers, progress, thread }),
+        Ok(thread) => *lock(&service.join) = Some(Joining { closers, progress, thread }),
         Err(error) => service.done(id, Err(Fault::Again(format!("no thread to reintegrate: {error}")))),
     }
 }
 
 /// How far the reintegration under way is.
 pub(super) fn progress(service: &Service) -> Option<Arc<Progress>> {
-    let join = locked(&service.join);
+    let join = lock(&service.join);
     join.as_ref().filter(|j| !j.thread.is_finished()).map(|j| j.progress.clone())
 }
 
 /// Ends a reintegration that goes on, and waits for its end.
 pub(super) fn end(service: &Service) {
     verify::end(service);
-    let joining = locked(&service.join).take();
+    let joining = lock(&service.join).take();
     if let Some(joining) = joining {
         joining.progress.cancel();
         // Who waits for an answer of the primary does not wait for its timeout.
-        locked(&joining.closers).iter().for_each(Closer::shutdown);
+        lock(&joining.closers).iter().for_each(Closer::shutdown);
         if joining.thread.join().is_err() {
             service.error("the reintegration broke off".to_owned());
         }
@@ -119,7 +120,7 @@ impl Work {
     fn run(&self) -> Result<(), Fault> {
         let service = &self.service;
         {
-            let mut inner = locked(&service.inner);
+            let mut inner = lock(&service.inner);
             if !matches!(inner.post, Post::Closed | Post::Following(_)) {
                 return Err(Fault::Again("this node is primary".to_owned()));
             }
@@ -128,7 +129,7 @@ impl Work {
         service.mount().map_err(Fault::Again)?;
         for dir in &service.dirs {
             // A stream of an earlier session: what it received is overwritten.
-            if let Some(receiver) = locked(&dir.receiver).take() {
+            if let Some(receiver) = lock(&dir.receiver).take() {
                 receiver.stop(Instant::now() + STOP).map_err(|e| Self::again(dir)(e.to_string()))?;
             }
         }
@@ -140,7 +141,7 @@ impl Work {
             service.rescued(keeper.finish().map_err(|e| Fault::Again(e.to_string()))?);
         }
         service.voice.log(Line::Ended("synchronize".to_owned()));
-        let mut inner = locked(&service.inner);
+        let mut inner = lock(&service.inner);
         if inner.stream != Stream::Syncing(self.session) {
             return Err(Fault::Again("the stream of a directory was lost meanwhile".to_owned()));
         }
@@ -188,8 +189,8 @@ impl Work {
         let began = Instant::now();
         let mut follow = Err("the stream was not attached".to_owned());
         let outcome = self.copy(dir, &copy, settled, keep, || follow = self.follow(dir, reader, writer))?;
-        *locked(&dir.receiver) = Some(follow.map_err(&again)?);
-        locked(&self.service.inner).post = Post::Following(welcome.generation);
+        *lock(&dir.receiver) = Some(follow.map_err(&again)?);
+        lock(&self.service.inner).post = Post::Following(welcome.generation);
         self.copied(dir, &outcome, began.elapsed());
         Ok(())
     }
@@ -229,7 +230,7 @@ impl Work {
             }
             let hello = service.hello(Purpose::Resync, index, session, generation);
             let (reader, writer, _) = service.connect(&hello).map_err(|e| io::Error::other(e.0))?;
-            locked(&closers).push(reader.closer());
+            lock(&closers).push(reader.closer());
             Ok(Box::new(Channel::new(reader, writer, Some(service.setup.reitimeout), None)?))
         };
         target.run(open, plan, attached).map_err(|e| again(e.to_string()))
@@ -339,7 +340,7 @@ impl Service {
     /// The stream to this secondary is lost; what it does then is the automaton's matter.
     fn receiver_event(&self, event: &ReceiverEvent) {
         let ReceiverEvent::Lost { why } = event;
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         if matches!(inner.stream, Stream::InStep(_) | Stream::Syncing(_)) {
             self.set_stream(&mut inner, Stream::Broken, why.clone());
         }
@@ -348,13 +349,13 @@ impl Service {
     /// A reintegration failed: streams that follow already are of no use.
     fn give_up(&self) {
         for dir in &self.dirs {
-            if let Some(receiver) = locked(&dir.receiver).take()
+            if let Some(receiver) = lock(&dir.receiver).take()
                 && let Err(error) = receiver.stop(Instant::now() + STOP)
             {
                 self.error(format!("{}: {error}", dir.name()));
             }
         }
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         inner.post = Post::Closed;
         self.set_stream(&mut inner, Stream::None, String::new());
     }

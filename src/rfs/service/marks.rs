@@ -16,7 +16,7 @@
 //! A directory settled at g needs of a primary valid at g only the marked zones; in every other case
 //! both sides compare hashes.
 
-use super::locked;
+use crate::lock::lock;
 use crate::node::record::{self, RecordError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -90,13 +90,13 @@ impl Marks {
 
     /// Says that the zones are complete; `None`: not any more.
     pub fn validate(&self, valid: Option<Valid>) -> Result<(), RecordError> {
-        let _change = locked(&self.change);
+        let _change = lock(&self.change);
         write(&self.valid, valid)
     }
 
     /// Only the mount changed files up to now; nothing to do if the zones are not complete.
     pub fn watched(&self, until: u64) -> Result<(), RecordError> {
-        let _change = locked(&self.change);
+        let _change = lock(&self.change);
         match self.valid() {
             Some(valid) => write(&self.valid, Some(Valid { until, ..valid })),
             None => Ok(()),

@@ -25,6 +25,7 @@ mod voice;
 use super::control::{Fault, Line, Said, Setup, Standing, setup_path, socket_path};
 use super::link::{self, Listener};
 use crate::fsm::mirror::Stream;
+use crate::lock::lock;
 use crate::node::{keys, record};
 use directory::Directory;
 use nix::fcntl::{Flock, FlockArg};
@@ -34,7 +35,7 @@ use std::io::{self, BufReader};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use vault::Vault;
@@ -55,12 +56,6 @@ pub enum BoxError {
     /// The system refuses.
     #[error("cannot {0}: {1}")]
     Io(&'static str, io::Error),
-}
-
-/// The lock, whether or not a thread broke off while it held it: what it guards is replaced as a
-/// whole or not at all.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the box is doing for its node.
@@ -220,7 +215,7 @@ impl Service {
             self.voice.turn_to(&stream)?;
             {
                 // Under the lock: a change must not be told before what it changes.
-                let mut inner = locked(&self.inner);
+                let mut inner = lock(&self.inner);
                 self.voice.say(&Said::Standing(standing(&inner)));
                 inner.note = None;
             }

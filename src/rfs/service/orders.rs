@@ -2,9 +2,10 @@
 //! after the other; a reintegration has a thread of its own and is ended by the next order that
 //! changes what the node does.
 
-use super::{Post, Service, behind, join, locked, marks, verify};
+use super::{Post, Service, behind, join, marks, verify};
 use crate::fsm::mirror::Stream;
 use crate::fsm::sync::{Backup, Offer};
+use crate::lock::lock;
 use crate::node::replicated;
 use crate::rfs::control::{Fault, Line, Order, Request};
 use crate::rfs::ledger::Mode;
@@ -66,7 +67,7 @@ impl Service {
         for dir in &self.dirs {
             dir.mount(self.setup.acl)?;
         }
-        locked(&self.inner).mounted = true;
+        lock(&self.inner).mounted = true;
         Ok(())
     }
 
@@ -76,7 +77,7 @@ impl Service {
         for dir in &self.dirs {
             failed = failed.and(dir.unmount());
         }
-        locked(&self.inner).mounted = false;
+        lock(&self.inner).mounted = false;
         failed
     }
 
@@ -84,7 +85,7 @@ impl Service {
     /// useful go on saying nothing.
     fn writable(&self, generation: u64, full: bool) -> Result<(), String> {
         self.mount()?;
-        let before = locked(&self.inner).post;
+        let before = lock(&self.inner).post;
         for dir in &self.dirs {
             // A former secondary that has applied all: a peer that was settled in that generation
             // lacks just what is written from now on.
@@ -114,7 +115,7 @@ impl Service {
             dir.note(Mode::Alone(generation, full));
             dir.replicator.alone().map_err(|e| format!("{} cannot be opened: {e}", dir.name()))?;
         }
-        locked(&self.inner).post = Post::Writable { generation, full };
+        lock(&self.inner).post = Post::Writable { generation, full };
         Ok(())
     }
 
@@ -131,7 +132,7 @@ impl Service {
     fn read_only(self: &Arc<Self>) -> Result<(), String> {
         join::end(self);
         let (post, stream) = {
-            let inner = locked(&self.inner);
+            let inner = lock(&self.inner);
             (inner.post, inner.stream)
         };
         let deadline = Instant::now() + CLOSE;
@@ -140,15 +141,15 @@ impl Service {
             Post::Following(generation) => self.stop_following(generation),
             Post::Writable { generation, .. } => {
                 for dir in &self.dirs {
-                    drop(locked(&dir.hold).take());
-                    drop(locked(&dir.parked).take());
+                    drop(lock(&dir.hold).take());
+                    drop(lock(&dir.parked).take());
                     let answered = dir
                         .replicator
                         .read_only(deadline)
                         .map_err(|e| format!("{} cannot be closed: {e}", dir.name()))?;
                     if !answered {
                         let why = "modifications were refused that the secondary may not have".to_owned();
-                        self.set_stream(&mut locked(&self.inner), Stream::Broken, why);
+                        self.set_stream(&mut lock(&self.inner), Stream::Broken, why);
                     }
                     dir.note(Mode::Closed);
                     if let Some(volume) = dir.volume() {
@@ -156,7 +157,7 @@ impl Service {
                     }
                 }
                 if matches!(stream, Stream::InStep(_))
-                    && matches!(locked(&self.inner).stream, Stream::InStep(_))
+                    && matches!(lock(&self.inner).stream, Stream::InStep(_))
                 {
                     self.settle_primary(generation);
                 }
@@ -171,7 +172,7 @@ impl Service {
     }
 
     fn close(&self) {
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         inner.post = Post::Closed;
         inner.attached.fill(false);
         self.set_stream(&mut inner, Stream::None, String::new());
@@ -192,7 +193,7 @@ impl Service {
     /// comparison by hash, and it is not up to date (the automaton's matter: it is leaving).
     fn stop_following(&self, generation: u64) -> Result<(), String> {
         for dir in &self.dirs {
-            let Some(receiver) = locked(&dir.receiver).take() else { continue };
+            let Some(receiver) = lock(&dir.receiver).take() else { continue };
             let settled = receiver
                 .drain(Instant::now() + DRAIN)
                 .map_err(|e| e.to_string())
@@ -209,7 +210,7 @@ impl Service {
     fn drain(self: &Arc<Self>) -> Result<(), String> {
         join::end(self);
         for dir in &self.dirs {
-            let Some(receiver) = locked(&dir.receiver).take() else {
+            let Some(receiver) = lock(&dir.receiver).take() else {
                 // A retry after a failure of another directory, or a box that started anew.
                 return Err(format!("{} does not follow the primary any more", dir.name()));
             };
@@ -217,7 +218,7 @@ impl Service {
                 .drain(Instant::now() + DRAIN)
                 .map_err(|e| format!("{}: what was received cannot be applied: {e}", dir.name()))?;
         }
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         self.set_stream(&mut inner, Stream::None, String::new());
         Ok(())
     }
@@ -241,7 +242,7 @@ impl Service {
     /// written before is on this disk.
     fn release(self: &Arc<Self>, generation: u64) -> Result<(), String> {
         let (from, full) = {
-            let inner = locked(&self.inner);
+            let inner = lock(&self.inner);
             let Post::Writable { generation: from, full } = inner.post else {
                 return Err("the directories are not open for modification".to_owned());
             };
@@ -256,7 +257,7 @@ impl Service {
             dir.note(Mode::Alone(generation, full));
         }
         {
-            let mut inner = locked(&self.inner);
+            let mut inner = lock(&self.inner);
             inner.post = Post::Writable { generation, full };
             inner.attached.fill(false);
             if !matches!(inner.stream, Stream::Syncing(_)) {

@@ -1,8 +1,9 @@
 //! What a reintegrating secondary sees of a directory of the primary.
 
 use super::directory::{Directory, Hold};
-use super::{Inner, Post, Service, locked};
+use super::{Inner, Post, Service};
 use crate::fsm::mirror::Stream;
+use crate::lock::lock;
 use crate::rfs::ledger::Mode;
 use crate::rfs::op::{FileId, FileKey, Name};
 use crate::rfs::replicator::Held;
@@ -45,15 +46,15 @@ impl Lender {
     }
 
     fn try_attach(&self) -> Result<(), String> {
-        let hold = locked(&self.dir.hold).take_if(|h| h.session == self.session);
+        let hold = lock(&self.dir.hold).take_if(|h| h.session == self.session);
         let hold = hold.ok_or("modifications are not held any more")?;
-        let parked = locked(&self.dir.parked).take_if(|p| p.session == self.session);
+        let parked = lock(&self.dir.parked).take_if(|p| p.session == self.session);
         let parked = parked.ok_or("the stream of this session is not connected")?;
         let generation = self.under_way()?;
         self.dir.begin_zones(generation)?;
         // The automaton may have given this session up meanwhile: then nobody would speak for the
         // stream that is attached now.
-        let mut inner = locked(&self.service.inner);
+        let mut inner = lock(&self.service.inner);
         self.is_under_way(&inner)?;
         // Before a caller has to wait for the secondary.
         let full = matches!(inner.post, Post::Writable { full: true, .. });
@@ -71,7 +72,7 @@ impl Lender {
     }
 
     fn under_way(&self) -> Result<u64, String> {
-        self.is_under_way(&locked(&self.service.inner))
+        self.is_under_way(&lock(&self.service.inner))
     }
 
     /// The generation of a primary that this session still reintegrates to; an error when it is over.
@@ -89,14 +90,14 @@ impl Lender {
 /// end.
 pub(super) fn keep(dir: &Arc<Directory>, session: u64, held: Held) -> Result<(), String> {
     let since = Instant::now();
-    *locked(&dir.hold) = Some(Hold { session, since, held });
+    *lock(&dir.hold) = Some(Hold { session, since, held });
     let bounded = dir.clone();
     let bound = thread::Builder::new().name("hold".to_owned()).spawn(move || {
         thread::sleep(HELD);
-        drop(locked(&bounded.hold).take_if(|h| h.since == since));
+        drop(lock(&bounded.hold).take_if(|h| h.since == since));
     });
     bound.map(drop).map_err(|e| {
-        drop(locked(&dir.hold).take_if(|h| h.since == since));
+        drop(lock(&dir.hold).take_if(|h| h.since == since));
         format!("no thread to bound the hold: {e}")
     })
 }
@@ -111,7 +112,7 @@ impl Primary for Lender {
     }
 
     fn verdict(&self, file: FileKey, _: &Meta) -> Verdict {
-        let full = matches!(locked(&self.service.inner).post, Post::Writable { full: true, .. });
+        let full = matches!(lock(&self.service.inner).post, Post::Writable { full: true, .. });
         match full {
             true => Verdict::CopyAll,
             // It may have been made since: then the secondary has something else under its name.
@@ -150,7 +151,7 @@ impl Primary for Lender {
     }
 
     fn resume(&self) {
-        drop(locked(&self.dir.hold).take_if(|h| h.session == self.session));
+        drop(lock(&self.dir.hold).take_if(|h| h.session == self.session));
     }
 
     fn attach(&self) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! What the box says of its traffic and of a reintegration's progress, every few seconds.
 
-use super::{Service, behind, join, locked};
+use super::{Service, behind, join};
+use crate::lock::lock;
 use crate::rfs::control::{Line, Measure, STALL, Said, Traffic};
 use crate::rfs::resync::Progress;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +27,7 @@ pub(super) fn run(service: &Service) {
         }
         copy.report(service);
         let examined: Vec<_> =
-            locked(&service.examinations).iter().map(|e| (e.id, measure(&e.progress))).collect();
+            lock(&service.examinations).iter().map(|e| (e.id, measure(&e.progress))).collect();
         for (id, measure) in examined {
             service.voice.say(&Said::Measured { id, measure });
         }
@@ -87,7 +88,7 @@ impl Counts {
     fn report(&mut self, service: &Service) {
         let copied = join::progress(service).map_or(0, |p| p.copied.load(Ordering::Relaxed));
         let stream = service.dirs.iter().filter_map(|d| {
-            let receiver = locked(&d.receiver);
+            let receiver = lock(&d.receiver);
             receiver.as_ref().map(|r| r.position().bytes)
         });
         let copied = more(&mut self.copied, copied);

@@ -2,8 +2,9 @@
 //! go on with these.
 
 use super::directory::Directory;
-use super::{Post, Service, locked};
+use super::{Post, Service};
 use crate::fsm::mirror::Stream;
+use crate::lock::lock;
 use crate::rfs::ledger::Mode;
 use std::thread;
 use std::time::Duration;
@@ -30,11 +31,11 @@ impl Service {
         };
         tracing::error!(%why, ?modes, "the mounts of an earlier box are given up");
         self.dirs.iter().for_each(|dir| dir.abandon());
-        locked(&self.inner).note = Some(format!("its mounts cannot be taken over: {why}"));
+        lock(&self.inner).note = Some(format!("its mounts cannot be taken over: {why}"));
     }
 
     fn goes_on(&self, modes: &[Mode]) {
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         inner.mounted = true;
         for mode in modes {
             match *mode {
@@ -56,7 +57,7 @@ impl Service {
         let mut reached = true;
         loop {
             thread::sleep(LOOK);
-            let mounted = locked(&self.inner).mounted;
+            let mounted = lock(&self.inner).mounted;
             if mounted && !self.vault.is_whole() {
                 self.dirs.iter().for_each(|dir| dir.offer());
             }

@@ -4,9 +4,10 @@
 use super::channel::Channel;
 use super::directory::{Directory, Parked};
 use super::primary::Lender;
-use super::{Post, Service, locked, rate, verify};
+use super::{Post, Service, rate, verify};
 use crate::fsm::mirror::Stream;
 use crate::fsm::sync::Offer;
+use crate::lock::lock;
 use crate::node::rfssync;
 use crate::rfs::control::Line;
 use crate::rfs::link::{LinkError, Listener, Reader, Writer};
@@ -97,7 +98,7 @@ impl Service {
                     .map_err(|e| e.to_string())
                     .and_then(|()| self.show(&dir, &hello, reader, writer)),
                 Purpose::Stream => writer.frame(&welcome(generation)).map_err(|e| e.to_string()).map(|()| {
-                    *locked(&dir.parked) = Some(Parked { session: hello.session, reader, writer });
+                    *lock(&dir.parked) = Some(Parked { session: hello.session, reader, writer });
                 }),
             },
         };
@@ -126,7 +127,7 @@ impl Service {
             let what = "the replicated directories are configured otherwise on the other node: deploy one configuration on both, and stop and start the module there";
             return refuse(true, what.to_owned());
         }
-        let Post::Writable { generation, .. } = locked(&self.inner).post else {
+        let Post::Writable { generation, .. } = lock(&self.inner).post else {
             return refuse(false, "this node is not primary".to_owned());
         };
         match self.dirs.get(usize::from(hello.directory)) {
@@ -163,7 +164,7 @@ impl Service {
     }
 
     fn begin_session(&self, session: u64) {
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         match inner.stream {
             Stream::Syncing(n) if n == session => inner.helpers += 1,
             Stream::InStep(n) if n == session => {}
@@ -179,7 +180,7 @@ impl Service {
 
     /// The last worker of a session that did not come to its end.
     fn end_session(&self, session: u64) {
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         if inner.stream != Stream::Syncing(session) {
             let began = if inner.stream == Stream::InStep(session) { inner.began.take() } else { None };
             drop(inner);
@@ -191,7 +192,7 @@ impl Service {
         }
         inner.helpers = inner.helpers.saturating_sub(1);
         let attached = inner.attached.iter().any(|a| *a);
-        let held = self.dirs.iter().any(|d| locked(&d.hold).is_some());
+        let held = self.dirs.iter().any(|d| lock(&d.hold).is_some());
         if inner.helpers == 0 && !attached && !held {
             self.set_stream(&mut inner, Stream::None, "the reintegration ended early".to_owned());
             self.dirs.iter().for_each(|dir| dir.stop_tracking());
@@ -233,7 +234,7 @@ impl Service {
             StreamEvent::Refused { reason } => return self.refused(&self.dirs[index], reason),
         };
         {
-            let mut inner = locked(&self.inner);
+            let mut inner = lock(&self.inner);
             if !matches!(inner.post, Post::Writable { .. }) || inner.stream == Stream::Broken {
                 return;
             }

@@ -47,7 +47,7 @@ fn primary(dir: &Path) -> Arc<Service> {
     };
     let service = Service::new(setup).expect("a box");
     service.dirs.iter().for_each(|d| d.replicator.alone().expect("it is closed"));
-    let mut inner = locked(&service.inner);
+    let mut inner = lock(&service.inner);
     inner.post = Post::Writable { generation: 3, full: false };
     inner.stream = Stream::Syncing(SESSION);
     drop(inner);
@@ -56,7 +56,7 @@ fn primary(dir: &Path) -> Arc<Service> {
 
 fn wait(service: &Service, stream: Stream) {
     let end = Instant::now() + LONG;
-    while locked(&service.inner).stream != stream {
+    while lock(&service.inner).stream != stream {
         assert!(Instant::now() < end, "the stream is not {stream:?}");
         thread::sleep(Duration::from_millis(5));
     }
@@ -69,7 +69,7 @@ fn lender(
 ) -> (Lender, (crate::rfs::link::Reader, crate::rfs::link::Writer)) {
     let dir = service.dirs[index].clone();
     let ((reader, writer), secondary) = linked(None);
-    *locked(&dir.parked) = Some(directory::Parked { session: SESSION, reader, writer });
+    *lock(&dir.parked) = Some(directory::Parked { session: SESSION, reader, writer });
     (Lender::new(service.clone(), dir, SESSION, 0).expect("a source"), secondary)
 }
 
@@ -79,10 +79,10 @@ fn all_directories_attached_are_a_stream() {
     let service = primary(dir.path());
     let ends: Vec<_> = (0..2).map(|index| lender(&service, index)).collect();
     for (lender, _) in &ends {
-        assert_eq!(locked(&service.inner).stream, Stream::Syncing(SESSION));
+        assert_eq!(lock(&service.inner).stream, Stream::Syncing(SESSION));
         lender.hold().and_then(|()| lender.attach()).expect("nobody is in the way");
     }
-    assert_eq!(locked(&service.inner).stream, Stream::InStep(SESSION));
+    assert_eq!(lock(&service.inner).stream, Stream::InStep(SESSION));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_directory_that_attaches_after_another_was_lost_is_refused() {
     drop(first_end);
     wait(&service, Stream::Broken);
     assert!(second.attach().is_err());
-    assert_eq!(locked(&service.inner).stream, Stream::Broken, "the module goes alone as a whole");
+    assert_eq!(lock(&service.inner).stream, Stream::Broken, "the module goes alone as a whole");
     assert!(service.dirs.iter().all(|d| d.replicator.mode() != Mode::Synchronous));
 }
 

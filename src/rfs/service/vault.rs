@@ -1,9 +1,9 @@
 //! What safeguard keeps for this box: the descriptors with which another box goes on when this one is
 //! killed.
 
-use super::locked;
 use crate::guard::client::{GuardClient, GuardError};
 use crate::ids::ModuleName;
+use crate::lock::lock;
 use crate::rfs::volume::Keeper;
 use std::collections::BTreeSet;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -72,7 +72,7 @@ impl Vault {
     }
 
     fn give(&self, name: String, fd: BorrowedFd<'_>) -> bool {
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         match self.call(&mut inner, |guard, module| guard.give(module, &name, fd)) {
             Some(Err(error)) => {
                 tracing::warn!(%error, name, "a descriptor is not kept");
@@ -88,7 +88,7 @@ impl Vault {
     /// would be lost.
     fn take(&self, name: &str) -> Option<OwnedFd> {
         loop {
-            let mut inner = locked(&self.inner);
+            let mut inner = lock(&self.inner);
             match self.call(&mut inner, |guard, module| guard.take(module, name)) {
                 Some(found) => {
                     let found = found.ok()?;
@@ -104,20 +104,20 @@ impl Vault {
     }
 
     fn forget(&self, beginning: &str) {
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         inner.names.retain(|name| !name.starts_with(beginning));
         self.call(&mut inner, |guard, module| guard.forget(module, beginning));
     }
 
     /// The guard can be reached. It may have been started anew.
     pub fn is_reached(&self) -> bool {
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         self.call(&mut inner, |guard, module| guard.count(module)).is_some()
     }
 
     /// The guard has all that it shall have.
     pub fn is_whole(&self) -> bool {
-        let mut inner = locked(&self.inner);
+        let mut inner = lock(&self.inner);
         let wanted = inner.names.len();
         let count = self.call(&mut inner, |guard, module| guard.count(module));
         matches!(count, Some(Ok(n)) if usize::try_from(n).is_ok_and(|n| n == wanted))

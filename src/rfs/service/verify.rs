@@ -5,10 +5,11 @@
 use super::channel::Channel;
 use super::directory::Directory;
 use super::primary::{QUIET, keep};
-use super::{Inner, Post, Service, locked, rate};
+use super::{Inner, Post, Service, rate};
 use crate::control::{DifferentFile, RfsReport};
 use crate::fsm::mirror::Stream;
 use crate::fsm::sync::Offer;
+use crate::lock::lock;
 use crate::rfs::control::{Fault, Said};
 use crate::rfs::op::{FileId, FileKey, Name};
 use crate::rfs::resync::{self, Diff, Difference, Meta, Primary, Progress, ResyncError, Target, Verdict};
@@ -58,7 +59,7 @@ fn begin(
     let progress = Arc::new(Progress::default());
     let examination = Examination { id, progress: progress.clone() };
     {
-        let mut all = locked(&service.examinations);
+        let mut all = lock(&service.examinations);
         if all.len() >= AT_ONCE {
             return service.done(id, Err(Fault::Again("too many comparisons at a time".to_owned())));
         }
@@ -67,7 +68,7 @@ fn begin(
     let own = service.clone();
     let thread = thread::Builder::new().name("examine".to_owned()).spawn(move || {
         let result = work(&own, &progress);
-        locked(&own.examinations).retain(|e| !Arc::ptr_eq(&e.progress, &progress));
+        lock(&own.examinations).retain(|e| !Arc::ptr_eq(&e.progress, &progress));
         own.done(id, result.map_err(Fault::Again));
     });
     if let Err(error) = thread {
@@ -78,14 +79,14 @@ fn begin(
 
 /// Ends the comparison of this order.
 pub(super) fn cancel(service: &Service, id: u64) {
-    let mut all = locked(&service.examinations);
+    let mut all = lock(&service.examinations);
     all.iter().filter(|e| e.id == id).for_each(|e| e.progress.cancel());
     all.retain(|e| e.id != id);
 }
 
 /// Ends all: what this node does changes.
 pub(super) fn end(service: &Service) {
-    locked(&service.examinations).drain(..).for_each(|e| e.progress.cancel());
+    lock(&service.examinations).drain(..).for_each(|e| e.progress.cancel());
 }
 
 impl Service {
@@ -95,7 +96,7 @@ impl Service {
 
     /// Session of a secondary in step.
     fn followed(&self) -> Result<u64, String> {
-        let inner = locked(&self.inner);
+        let inner = lock(&self.inner);
         match (inner.post, inner.stream) {
             (Post::Following(_), Stream::InStep(session)) => Ok(session),
             _ => Err("this node is no secondary in step with its primary".to_owned()),
@@ -147,7 +148,7 @@ impl Service {
         let applied = |most: Duration| {
             let end = Instant::now() + most;
             loop {
-                let at = locked(&dir.receiver).as_ref().map(|r| r.position());
+                let at = lock(&dir.receiver).as_ref().map(|r| r.position());
                 match at {
                     Some(at) if at.applied >= at.received => return true,
                     Some(_) if Instant::now() < end => thread::sleep(LOOK),
@@ -159,7 +160,7 @@ impl Service {
     }
 
     fn differing(self: &Arc<Self>, id: u64, progress: &Arc<Progress>) -> Result<(), String> {
-        let Post::Writable { full, .. } = locked(&self.inner).post else {
+        let Post::Writable { full, .. } = lock(&self.inner).post else {
             return Err("the directories are not open for modification".to_owned());
         };
         let all = full || self.offer() == Offer::Full;
@@ -205,7 +206,7 @@ impl Witness {
     pub fn new(service: Arc<Service>, dir: Arc<Directory>, session: u64) -> Result<Witness, String> {
         let root = dir.root()?;
         let witness = Witness { service, dir, session, root };
-        witness.is_in_step(&locked(&witness.service.inner))?;
+        witness.is_in_step(&lock(&witness.service.inner))?;
         Ok(witness)
     }
 
@@ -241,19 +242,19 @@ impl Primary for Witness {
             .pause(Instant::now() + QUIET)
             .map_err(|e| format!("modifications cannot be held: {e}"))?;
         // Who goes alone now must not find them held.
-        let inner = locked(&self.service.inner);
+        let inner = lock(&self.service.inner);
         self.is_in_step(&inner)?;
         keep(&self.dir, self.session, held)
     }
 
     fn resume(&self) {
-        drop(locked(&self.dir.hold).take_if(|h| h.session == self.session));
+        drop(lock(&self.dir.hold).take_if(|h| h.session == self.session));
     }
 
     /// The comparison is over: it counts if modifications were held to this moment.
     fn attach(&self) -> Result<(), String> {
-        let hold = locked(&self.dir.hold).take_if(|h| h.session == self.session);
-        let inner = locked(&self.service.inner);
+        let hold = lock(&self.dir.hold).take_if(|h| h.session == self.session);
+        let inner = lock(&self.service.inner);
         hold.ok_or("modifications were not held to the end")?;
         self.is_in_step(&inner)
     }

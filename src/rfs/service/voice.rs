@@ -1,6 +1,6 @@
 //! The box's side of the connection to safeadmin.
 
-use super::locked;
+use crate::lock::lock;
 use crate::rfs::control::{LONGEST, Line, Request, Said, line};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
@@ -20,7 +20,7 @@ impl Voice {
     /// From now on it speaks to this one.
     pub fn turn_to(&self, stream: &UnixStream) -> io::Result<()> {
         stream.set_write_timeout(Some(PATIENCE))?;
-        let old = locked(&self.0).replace(stream.try_clone()?);
+        let old = lock(&self.0).replace(stream.try_clone()?);
         if let Some(old) = old {
             // It may be gone already.
             let _ = old.shutdown(Shutdown::Both);
@@ -32,7 +32,7 @@ impl Voice {
     pub fn say(&self, said: &Said) {
         let mut text = line(said);
         text.push('\n');
-        let mut stream = locked(&self.0);
+        let mut stream = lock(&self.0);
         if let Some(to) = stream.as_mut()
             && let Err(error) = to.write_all(text.as_bytes())
         {
@@ -45,7 +45,7 @@ impl Voice {
 
     /// Ends the connection.
     pub fn hang_up(&self) {
-        if let Some(stream) = locked(&self.0).take() {
+        if let Some(stream) = lock(&self.0).take() {
             // It may be gone already.
             let _ = stream.shutdown(Shutdown::Both);
         }

@@ -9,7 +9,7 @@ mod nodes;
 mod written;
 pub mod xattr;
 
-pub(crate) use nodes::lock;
+pub(crate) use crate::lock::lock;
 pub use nodes::{Node, Unnamed};
 pub use written::Written;
 

@@ -6,15 +6,10 @@ use crate::rfs::op::{FileId, FileKey, Name};
 use rustix::fd::OwnedFd;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Levels that a path may have before it is taken for a circle.
 const DEEPEST: usize = 1 << 16;
-
-/// Takes a lock whose holder may have panicked: what it guards is whole after each statement.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A file made without a name (`O_TMPFILE`), which may get one.
 #[derive(Debug)]

@@ -3,12 +3,13 @@
 use super::log::{Log, Mark, load};
 use super::medium::{Disk, Medium};
 use super::set::{Files, ZoneSet, zones_of};
+use crate::lock::lock;
 use crate::rfs::op::FileKey;
 use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Records beyond which a log is written anew, when it holds four times what it needs.
@@ -81,11 +82,6 @@ pub struct Zones {
     turned: Condvar,
     /// Taken before `state`, never after it.
     log: Mutex<Option<Log>>,
-}
-
-/// No thread panics with a half-changed value, so a poisoned lock is as good as any.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Zones {

@@ -3,13 +3,14 @@
 use super::follow::{follow, follow_log};
 use crate::control::{Failure, LogLine, NodeRow, Overview, Reply, Request, StateReport};
 use crate::ids::ModuleName;
+use crate::lock::lock;
 use crate::log::Lang;
 use crate::web::ask::{Asker, Place};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, unfold};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 
@@ -354,9 +355,4 @@ fn told<T: Clone + Send + Sync + 'static>(mut feed: watch::Receiver<Feed<T>>, re
         }
     };
     unfold(feed, next).boxed()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one of these, and a map is whole after every step.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -214,7 +214,7 @@ async fn the_nodes_are_asked_for_when_the_cluster_changes() {
     let mut here = web.hub.node(&Place::Here, Lang::En);
     shows(&mut here, 1).await;
     let nodes = async || {
-        let behalf = Behalf { user: "op@::1".to_owned(), access: Access::Monitor };
+        let behalf = Behalf { user: "op@::1".to_owned(), access: Access::Monitor, lang: Lang::En };
         let asked = web.asker.ask(&Place::Node(row().node), behalf, Request::Ping, Vec::new()).await;
         asked.unwrap().finish().await.unwrap();
         double.nodes.get()

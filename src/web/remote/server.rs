@@ -8,6 +8,8 @@ use crate::config::paths::Paths;
 use crate::control::async_client::{Answer, Piece};
 use crate::control::frame::{self, FrameError, Hello, Kind, MAX_ATTACHMENT, MAX_FRAME};
 use crate::control::{Access, Behalf, Failure, FailureKind, PROTOCOL, Reply, Request};
+use crate::hex;
+use crate::lock::lock;
 use crate::log::Lang;
 use crate::web::ask::{AskError, Asker, Place};
 use crate::web::events::{Hub, Told};
@@ -15,9 +17,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::{StreamExt, stream};
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncRead;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -133,11 +134,6 @@ impl Remote {
     }
 }
 
-/// The table is consistent after each of its methods, so a panic elsewhere does not spoil it.
-fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
-    table.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// First message against second message.
 async fn handshake(
     remote: Data<Remote>,
@@ -153,7 +149,7 @@ async fn handshake(
     let secret = web::block(move || Secret::load(&paths)).await.map_err(|_| Refusal::Stopping)??;
     let mut id = ChannelId::default();
     getrandom::fill(&mut id).map_err(|e| SecretError::Derive(e.to_string()))?;
-    match channel::respond(&secret, &message, &Greeting::ours(Some(hex(&id)))) {
+    match channel::respond(&secret, &message, &Greeting::ours(Some(hex::encode(&id)))) {
         Ok((channel, _, answer)) => {
             remote.table().keep(id, channel, peer, Instant::now());
             Ok(HttpResponse::Ok().content_type("application/octet-stream").body(answer))
@@ -173,7 +169,7 @@ async fn exchange(
     body: Payload,
 ) -> Result<HttpResponse, Refusal> {
     let peer = peer(&request);
-    let taken = from_hex(&path).and_then(|id| remote.table().take(&id, Instant::now()));
+    let taken = channel_id(&path).and_then(|id| remote.table().take(&id, Instant::now()));
     let Some((channel, address)) = taken else {
         return Err(remote.failed(peer, &"no such channel, or too late for it"));
     };
@@ -341,24 +337,13 @@ async fn piece(from: &mut Source) -> (Result<Vec<u8>, FrameError>, bool) {
     (frames, true)
 }
 
+fn channel_id(text: &str) -> Option<ChannelId> {
+    hex::decode(text)?.try_into().ok()
+}
+
 /// Address of the client; a local socket has none.
 fn peer(request: &HttpRequest) -> IpAddr {
     request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip().to_canonical())
-}
-
-fn hex(id: &ChannelId) -> String {
-    id.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn from_hex(text: &str) -> Option<ChannelId> {
-    if text.len() != 2 * size_of::<ChannelId>() || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
-        return None;
-    }
-    u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::super::beneath::{OWN, TreePath, list, open_at, open_dir, stat_at};
 use super::super::meta::{Entry, Meta};
 use super::{Options, Plan, Progress, ResyncError};
+use crate::lock::lock;
 use crate::rfs::op::FileKey;
 use crate::rfs::rescue::What;
 use rustix::fs::{Mode, OFlags};
@@ -10,8 +11,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Copied files that an interrupted full run remembers.
 const DONE_MOST: usize = 1 << 21;
@@ -57,11 +58,6 @@ pub(super) struct Shared<'a> {
     retry: Mutex<Retries>,
     failure: Mutex<Option<ResyncError>>,
     done: Mutex<(HashSet<[u8; 16]>, Option<File>)>,
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A run whose thread panicked does not succeed, so what it left is never relied upon.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn digest(path: &TreePath, entry: &Entry) -> [u8; 16] {
