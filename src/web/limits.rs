@@ -10,11 +10,13 @@ use actix_web::http::{Method, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use futures_util::{Stream, StreamExt};
+use std::cell::RefCell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Longest body of an ordinary request, bytes.
@@ -66,10 +68,14 @@ fn place(connection: Option<&Connection>) -> Result<Option<OwnedSemaphorePermit>
     })
 }
 
-/// The body of an answer, which keeps the place of its request.
+/// The body of an answer, which keeps the place of its request, and the body of that.
+///
+/// The server reads to its end a body in chunks that nobody wants, however slowly it comes; for one that is
+/// kept and not read it closes the connection instead.
 struct Held {
     body: BoxBody,
     _place: Option<OwnedSemaphorePermit>,
+    _payload: Rc<RefCell<Payload>>,
 }
 
 impl MessageBody for Held {
@@ -95,42 +101,74 @@ fn unannounced(request: &ServiceRequest) -> bool {
 pub(super) async fn bound(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let payload = Rc::new(RefCell::new(request.take_payload()));
+    let (response, place) = match admit(&request) {
+        Err(problem) => (request.error_response(problem), None),
+        Ok(Admitted { most, _room, place }) => {
+            let bounded = Box::pin(Bounded::new(payload.clone(), most));
+            request.set_payload(Payload::Stream { payload: bounded });
+            let response = next.call(request).await?.map_into_boxed_body();
+            // What reads a body as bytes says only that it could not.
+            let error = response.response().error();
+            let response = match error.and_then(|error| error.as_error::<PayloadError>()).map(unread) {
+                Some(problem) => response.error_response(problem),
+                None => response,
+            };
+            (response, place)
+        }
+    };
+    Ok(response.map_body(|_, body| BoxBody::new(Held { body, _place: place, _payload: payload })))
+}
+
+/// What a request has been given.
+struct Admitted {
+    /// The longest body.
+    most: usize,
+    /// Room in memory, if it needs some.
+    _room: Option<SemaphorePermit<'static>>,
+    /// A place among those of its connection.
+    place: Option<OwnedSemaphorePermit>,
+}
+
+fn admit(request: &ServiceRequest) -> Result<Admitted, Problem> {
     let place = place(request.conn_data::<Connection>())?;
     let most = most(request.path());
     let announced =
         request.headers().get("Content-Length").and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > most) {
-        let problem = Problem::new(
+        return Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is longer than {} KiB", most >> 10),
-        );
-        return Err(problem.into());
+        ));
     }
     // A body that does not say how long it is may be as long as it may. Who is not let in gives the
     // room back at once: nothing is read for him.
-    let unknown = announced.is_none() && unannounced(&request);
+    let unknown = announced.is_none() && unannounced(request);
     let large = unknown || announced.is_some_and(|length| length > SMALL);
     // The tunnel bounds its uploads itself.
-    let _room = if large && most > SMALL && !request.path().starts_with(remote::PATH) {
-        let busy =
-            || Problem::too_many("other archives are being received: try again", Duration::from_secs(5));
-        Some(ROOMS.try_acquire().map_err(|_| busy())?)
-    } else {
-        None
-    };
-    let payload = request.take_payload();
-    let now = Instant::now();
-    let bounded =
-        Bounded { payload, left: most, received: 0, until: Box::pin(sleep_until(now + TIME)), begun: now };
-    request.set_payload(Payload::Stream { payload: Box::pin(bounded) });
-    let answer = next.call(request).await?;
-    Ok(answer.map_body(|_, body| Held { body: body.boxed(), _place: place }))
+    if !large || most <= SMALL || request.path().starts_with(remote::PATH) {
+        return Ok(Admitted { most, _room: None, place });
+    }
+    let busy = || Problem::too_many("other archives are being received: try again", Duration::from_secs(5));
+    Ok(Admitted { most, _room: Some(ROOMS.try_acquire().map_err(|_| busy())?), place })
+}
+
+/// Why a body was not read to its end.
+pub(super) fn unread(error: &PayloadError) -> Problem {
+    match error {
+        PayloadError::Overflow => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
+        PayloadError::Incomplete(_) => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body is not complete: it has ended too early, or comes too slowly",
+        ),
+        other => Problem::bad_request(format!("the body cannot be read: {other}")),
+    }
 }
 
 /// A body within its limits.
 struct Bounded {
-    payload: Payload,
+    payload: Rc<RefCell<Payload>>,
     left: usize,
     received: usize,
     begun: Instant,
@@ -141,7 +179,8 @@ impl Stream for Bounded {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.payload.poll_next_unpin(cx) {
+        let next = self.payload.borrow_mut().poll_next_unpin(cx);
+        match next {
             Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(self.accept(bytes))),
             Poll::Ready(other) => Poll::Ready(other),
             Poll::Pending => match self.until.as_mut().poll(cx) {
@@ -153,6 +192,11 @@ impl Stream for Bounded {
 }
 
 impl Bounded {
+    fn new(payload: Rc<RefCell<Payload>>, most: usize) -> Bounded {
+        let now = Instant::now();
+        Bounded { payload, left: most, received: 0, until: Box::pin(sleep_until(now + TIME)), begun: now }
+    }
+
     fn accept(&mut self, bytes: Bytes) -> Result<Bytes, PayloadError> {
         self.left = self.left.checked_sub(bytes.len()).ok_or(PayloadError::Overflow)?;
         self.received += bytes.len();
@@ -169,10 +213,8 @@ mod tests {
     use super::*;
 
     fn bounded(most: usize, chunks: impl Stream<Item = Result<Bytes, PayloadError>> + 'static) -> Bounded {
-        let now = Instant::now();
         let chunks: Pin<Box<dyn Stream<Item = _>>> = Box::pin(chunks);
-        let payload = Payload::Stream { payload: chunks };
-        Bounded { payload, left: most, received: 0, until: Box::pin(sleep_until(now + TIME)), begun: now }
+        Bounded::new(Rc::new(RefCell::new(Payload::Stream { payload: chunks })), most)
     }
 
     #[test]
@@ -188,9 +230,11 @@ mod tests {
         let mut data = Extensions::new();
         on_connect(&mut data);
         let connection = data.get::<Connection>();
-        let mut held: Vec<Held> = (0..AT_ONCE)
-            .map(|_| Held { body: BoxBody::new(()), _place: place(connection).unwrap() })
-            .collect();
+        let answer = |place| {
+            let payload = Rc::new(RefCell::new(Payload::None));
+            Held { body: BoxBody::new(()), _place: place, _payload: payload }
+        };
+        let mut held: Vec<Held> = (0..AT_ONCE).map(|_| answer(place(connection).unwrap())).collect();
         assert_eq!(place(connection).unwrap_err().status(), StatusCode::TOO_MANY_REQUESTS);
         held.pop();
         assert!(place(connection).unwrap().is_some());

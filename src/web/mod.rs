@@ -16,6 +16,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod mosaic;
+mod pace;
 pub mod pki;
 pub mod principal;
 pub mod problem;

@@ -12,6 +12,9 @@ use std::fmt;
 use std::time::Duration;
 use utoipa::ToSchema;
 
+/// When what is not possible now may be tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// A problem document.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -109,9 +112,11 @@ impl Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     }
 
-    /// 503: not now.
+    /// 503: not now; and when to try again, for programs that look at that.
     pub fn unavailable(detail: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        let mut problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        problem.rest.retry_after = Some(AGAIN);
+        problem
     }
 
     /// Of a request that `safeadmin` has refused, in its words.
@@ -183,6 +188,10 @@ impl ResponseError for Problem {
         let mut response = HttpResponse::build(self.status());
         if let Some(after) = self.rest.retry_after {
             response.insert_header((header::RETRY_AFTER, after.as_secs().max(1).to_string()));
+        }
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            // There are too many already: a connection that is kept would be one more.
+            response.force_close();
         }
         let body = serde_json::to_string(self).unwrap_or_default();
         response.content_type("application/problem+json").body(body)

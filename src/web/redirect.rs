@@ -1,6 +1,6 @@
 //! The HTTP port while HTTPS is on: sends browsers over, and answers health checks (NET-51).
 
-use super::{Web, headers, limits, ready};
+use super::{Web, headers, limits, pace, ready};
 use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::middleware::from_fn;
@@ -14,6 +14,7 @@ const CONNECTIONS: usize = 512;
 
 /// The server of the HTTP port.
 pub(super) fn server(web: Web, socket: TcpListener) -> io::Result<Server> {
+    pace::close_stalled(&socket)?;
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(web.clone()))

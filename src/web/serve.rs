@@ -8,7 +8,7 @@ use super::remote::server::{self as remote, Remote};
 use super::settings::{Settings, SettingsError};
 use super::tls;
 use super::user::{self, UserError};
-use super::{Web, api, assets, headers, limits, metrics, mosaic, ready, redirect};
+use super::{Web, api, assets, headers, limits, metrics, mosaic, pace, ready, redirect};
 use crate::config::paths::Paths;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
@@ -119,6 +119,7 @@ pub fn server(
     socket: TcpListener,
     tls: Option<ServerConfig>,
 ) -> io::Result<Server> {
+    pace::close_stalled(&socket)?;
     web.here.keep(&web.hub, &web.asker);
     web.watch.keep();
     let access = logs::shared(&web, access);
@@ -129,7 +130,8 @@ pub fn server(
             Some(log) => app.app_data(log.clone()),
             None => app,
         };
-        app.wrap(from_fn(limits::bound))
+        app.wrap(from_fn(pace::bound))
+            .wrap(from_fn(limits::bound))
             .wrap(from_fn(headers::secure))
             .wrap(from_fn(logs::access))
             .configure(configure)
@@ -191,6 +193,7 @@ fn bad_body(error: &actix_web::error::JsonPayloadError) -> Problem {
         Json::Overflow { .. } | Json::OverflowKnownLength { .. } => {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
         }
+        Json::Payload(error) => limits::unread(error),
         Json::ContentType => Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json"),
         other => Problem::bad_request(other.to_string()),
     }

@@ -3,6 +3,7 @@
 // A test may fail where it stands.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bodies;
 mod double;
 mod health;
 mod input;
@@ -10,6 +11,7 @@ mod log;
 mod login;
 mod pages;
 mod service;
+mod slow;
 mod tokens;
 
 use std::time::{Duration, Instant};

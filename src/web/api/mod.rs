@@ -26,7 +26,7 @@ use super::principal::Principal;
 use super::problem::Problem;
 use super::{events, session};
 use crate::control::Access;
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
@@ -177,18 +177,24 @@ fn endpoint(method: &Method, pattern: &str) -> Option<&'static Endpoint> {
 async fn gate(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let pattern = request.match_pattern().unwrap_or_default();
     let needs = match endpoint(request.method(), &pattern) {
         Some(endpoint) => endpoint.needs,
         None => Some(Access::Monitor),
     };
     if let Some(access) = needs {
-        let principal = request.extract::<Principal>().await?;
-        principal.require(access)?;
-        request.extensions_mut().insert(principal);
+        let allowed = match request.extract::<Principal>().await {
+            Ok(principal) => principal.require(access).map(|()| principal),
+            Err(problem) => Err(problem),
+        };
+        match allowed {
+            Ok(principal) => request.extensions_mut().insert(principal),
+            // An answer like others: what bounds requests sees it too.
+            Err(problem) => return Ok(request.error_response(problem)),
+        };
     }
-    next.call(request).await
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 async fn unknown() -> Result<&'static str, Problem> {
