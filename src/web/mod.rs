@@ -147,11 +147,11 @@ impl Web {
 
     /// Whether somebody whose request goes on may still have it: his session counts as used by it.
     pub async fn still_valid(&self, principal: &principal::Principal) -> bool {
-        let at_login = match &principal.how {
+        let (at_login, proof) = match &principal.how {
             principal::How::Session(key) => match self.sessions.touch(*key, Instant::now()) {
                 Some(session) => {
                     self.auth.refresh(&session.user).await;
-                    session.access
+                    (session.access, session.proof)
                 }
                 None => return false,
             },
@@ -163,9 +163,10 @@ impl Web {
                 let now = self.certificates.as_ref().and_then(|users| users.login(shown).access);
                 return now.is_some_and(|access| access >= principal.access);
             }
-            principal::How::Credentials | principal::How::Nobody => Some(principal.access),
+            principal::How::Credentials(proof) => (Some(principal.access), *proof),
+            principal::How::Nobody => (Some(principal.access), None),
         };
-        let now = self.auth.still(&principal.user, at_login).flatten();
+        let now = self.auth.still(&principal.user, at_login, proof).flatten();
         now.is_some_and(|access| access >= principal.access)
     }
 

@@ -7,7 +7,7 @@ use super::auth::{self, AuthError, Login};
 use super::hosts;
 use super::problem::Problem;
 use super::session::COOKIE;
-use super::sessions::{Key, Secret};
+use super::sessions::{Key, Proof, Secret};
 use super::tls::ClientCertificate;
 use crate::control::{Access, Behalf};
 use crate::log::Lang;
@@ -28,8 +28,8 @@ pub const CSRF: &str = "X-SafeKit-CSRF";
 pub enum How {
     /// By the cookie of a session.
     Session(Key),
-    /// By a password with this request.
-    Credentials,
+    /// By a password with this request, known so if this service knows the passwords.
+    Credentials(Option<Proof>),
     /// By a token with this request: its hash.
     Token(String),
     /// By a certificate that his browser shows.
@@ -151,17 +151,18 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
         }
         let (user, password) =
             basic(header).ok_or_else(|| Problem::unauthorized("the Authorization header cannot be read"))?;
+        let proof = web.auth.proof(&user);
         let login = match web.auth.remembered(&user, &password) {
             Some(login) => login,
             None => log_in(web, &user, &password, address).await.map_err(refused)?,
         };
         let Login { user, access } = login;
-        return Ok(Some(Identity { user, access, address, how: How::Credentials, csrf: None }));
+        return Ok(Some(Identity { user, access, address, how: How::Credentials(proof), csrf: None }));
     }
     let session = request.cookie(COOKIE).and_then(|c| web.sessions.find(c.value(), Instant::now()));
     if let Some((key, session)) = session {
         web.auth.refresh(&session.user).await;
-        let Some(access) = web.auth.still(&session.user, session.access) else {
+        let Some(access) = web.auth.still(&session.user, session.access, session.proof) else {
             web.sessions.end(key);
             return Ok(None);
         };
@@ -270,7 +271,7 @@ pub fn genuine(web: &Web, request: &HttpRequest, identity: Option<&Identity>) ->
     }
     let from_browser = text("Origin").is_some() || text("Sec-Fetch-Site").is_some();
     let wanted = match identity.map(|identity| &identity.how) {
-        None | Some(How::Credentials | How::Token(_)) => None,
+        None | Some(How::Credentials(_) | How::Token(_)) => None,
         Some(How::Session(_)) => identity.and_then(|identity| identity.csrf.as_ref()),
         // A script on an unprotected service, or with a certificate, needs nothing; a page does.
         Some(How::Nobody | How::Certificate(_)) => from_browser.then_some(&web.page),

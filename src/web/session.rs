@@ -3,6 +3,7 @@
 use super::Web;
 use super::principal::{self, How, Identity, genuine, identify, web_of};
 use super::problem::Problem;
+use super::sessions::Proof;
 use super::{audit, auth};
 use crate::control::Access;
 use crate::told::Told;
@@ -70,13 +71,20 @@ pub async fn login(request: HttpRequest, body: web::Json<Credentials>) -> Result
     let web = web_of(&request)?;
     genuine(&web, &request, None)?;
     let address = principal::address(&request);
+    // Of before the check: a password that changes meanwhile ends the session that begins here.
+    let proof = web.auth.proof(&body.user);
     let login = principal::log_in(&web, &body.user, &body.password, address).await;
     let login = login.map_err(principal::refused)?;
-    begin(&web, &request, login)
+    begin(&web, &request, login, proof)
 }
 
 /// Begins the session of somebody who has proved who he is.
-pub fn begin(web: &Web, request: &HttpRequest, login: auth::Login) -> Result<HttpResponse, Problem> {
+pub fn begin(
+    web: &Web,
+    request: &HttpRequest,
+    login: auth::Login,
+    proof: Option<Proof>,
+) -> Result<HttpResponse, Problem> {
     let address = principal::address(request);
     let auth::Login { user, access } = login;
     // The session of before is over, whoever logs in.
@@ -84,7 +92,7 @@ pub fn begin(web: &Web, request: &HttpRequest, login: auth::Login) -> Result<Htt
     {
         web.sessions.end(key);
     }
-    let begun = web.sessions.begin(&user, access, address, Instant::now());
+    let begun = web.sessions.begin(&user, access, proof, address, Instant::now());
     let (cookie, session) = begun.map_err(|e| Problem::unavailable(format!("no session can begin: {e}")))?;
     audit::login(web, &user, address, access);
     let key = web.sessions.find(cookie.expose(), Instant::now()).map(|(key, _)| key);

@@ -61,6 +61,10 @@ impl Key {
     }
 }
 
+/// What the password of a user is known by; another password has another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof(pub(super) [u8; 32]);
+
 /// A session.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -70,6 +74,8 @@ pub struct Session {
     pub access: Option<Access>,
     /// What a page must send with everything that changes something.
     pub csrf: Secret,
+    /// The password that it began with, if this service knows the passwords.
+    pub proof: Option<Proof>,
     /// From where the login came.
     pub address: IpAddr,
     since: Instant,
@@ -93,16 +99,18 @@ impl Sessions {
         &self,
         user: &str,
         access: Option<Access>,
+        proof: Option<Proof>,
         address: IpAddr,
         now: Instant,
     ) -> Result<(Secret, Session), getrandom::Error> {
         let (cookie, csrf) = (Secret::random()?, Secret::random()?);
-        let session = Session { user: user.to_owned(), access, csrf, address, since: now, used: now };
+        let user = user.to_owned();
+        let session = Session { user, access, csrf, proof, address, since: now, used: now };
         let mut all = self.all();
         all.retain(|_, session| !session.over(now));
-        let of_user = all.values().filter(|s| s.user == user).count();
+        let of_user = all.values().filter(|s| s.user == session.user).count();
         if of_user >= MOST_OF_USER {
-            forget_oldest(&mut all, |s| s.user == user);
+            forget_oldest(&mut all, |s| s.user == session.user);
         } else if all.len() >= MOST {
             forget_oldest(&mut all, |_| true);
         }
@@ -168,7 +176,7 @@ mod tests {
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn begin(all: &Sessions, user: &str, now: Instant) -> Secret {
-        all.begin(user, Some(Access::Admin), HOME, now).unwrap().0
+        all.begin(user, Some(Access::Admin), None, HOME, now).unwrap().0
     }
 
     #[test]

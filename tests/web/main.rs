@@ -12,6 +12,7 @@ mod login;
 mod pages;
 mod service;
 mod slow;
+mod stolen;
 mod tokens;
 
 use std::time::{Duration, Instant};

@@ -113,7 +113,8 @@ fn logged_in(web: &Web, access: Access) -> (Cookie<'static>, String) {
         Access::Control => "manager",
         Access::Admin => "admin",
     };
-    let (cookie, session) = web.sessions.begin(user, Some(access), here, Instant::now()).unwrap();
+    let (cookie, session) =
+        web.sessions.begin(user, Some(access), web.auth.proof(user), here, Instant::now()).unwrap();
     (Cookie::new(COOKIE, cookie.expose().to_owned()), session.csrf.expose().to_owned())
 }
 

@@ -75,7 +75,7 @@ fn maker(asking: &Asking) -> Result<Maker, Problem> {
         How::Token(_) => return Err(Problem::forbidden("a token makes no tokens: log in to make one")),
         How::Certificate(_) => "certificate",
         How::Nobody => "none",
-        How::Session(_) | How::Credentials => asking.web.auth.report().method,
+        How::Session(_) | How::Credentials(_) => asking.web.auth.report().method,
     };
     Ok(Maker { user: asking.principal.user.clone(), method: method.to_owned() })
 }

@@ -4,6 +4,7 @@ use super::group::Groups;
 use super::htpasswd::{self, Hash};
 use super::{AccessReport, AccessRow, Auth, AuthError, Login, is_name};
 use crate::control::Access;
+use crate::web::sessions::Proof;
 use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -109,6 +110,13 @@ impl FileUsers {
         known.users.contains_key(user).then(|| known.role(user))
     }
 
+    /// What the present password of a user is known by.
+    pub fn present(&self, user: &str) -> Option<Proof> {
+        let known = self.known();
+        let hash = known.users.get(user)?;
+        Some(Proof(*blake3::keyed_hash(&self.pepper, hash.text().as_bytes()).as_bytes()))
+    }
+
     /// For administrators.
     pub fn report(&self) -> AccessReport {
         let known = self.known();
@@ -127,8 +135,7 @@ impl FileUsers {
             keyed.update(&(part.len() as u64).to_le_bytes());
             keyed.update(part.as_bytes());
         }
-        let (Hash::Bcrypt(text) | Hash::Sha(text) | Hash::Apr1 { digest: text, .. }) = hash;
-        keyed.update(text.as_bytes());
+        keyed.update(hash.text().as_bytes());
         *keyed.finalize().as_bytes()
     }
 

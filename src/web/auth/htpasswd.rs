@@ -67,6 +67,12 @@ impl Hash {
         }
     }
 
+    /// What differs between passwords.
+    pub fn text(&self) -> &str {
+        let (Hash::Bcrypt(text) | Hash::Sha(text) | Hash::Apr1 { digest: text, .. }) = self;
+        text
+    }
+
     /// Whether it is the hash of this password. Takes the same time however wrong it is; bcrypt
     /// takes tens of milliseconds: call it on a thread that may block.
     pub fn verify(&self, password: &str) -> bool {

@@ -13,6 +13,7 @@ pub mod tokens;
 use super::settings::{Method, Settings, SettingsError};
 use crate::config::paths::Paths;
 use crate::control::Access;
+use crate::web::sessions::Proof;
 use file::FileUsers;
 use ldap::Directory;
 use openid::OpenId;
@@ -148,13 +149,27 @@ impl Auth {
         }
     }
 
-    /// What the user of a session may now; `None`: he may not even be logged in any more.
-    pub fn still(&self, user: &str, at_login: Option<Access>) -> Option<Option<Access>> {
+    /// What the present password of a user is known by, where this service knows the passwords.
+    pub fn proof(&self, user: &str) -> Option<Proof> {
+        match self {
+            Auth::File(users) => users.present(user),
+            _ => None,
+        }
+    }
+
+    /// What the user of a session may now, who had this role and password at its begin; `None`: he may not
+    /// even be logged in any more.
+    pub fn still(
+        &self,
+        user: &str,
+        at_login: Option<Access>,
+        proof: Option<Proof>,
+    ) -> Option<Option<Access>> {
         match self {
             // There are no sessions, or the provider cannot be asked again before they end.
             Auth::Nobody(_) | Auth::Certificates | Auth::OpenId(_) => Some(at_login),
             Auth::Ldap(directory) => directory.still(user, at_login),
-            Auth::File(users) => users.role(user),
+            Auth::File(users) => users.role(user).filter(|_| users.present(user) == proof),
         }
     }
 

@@ -80,7 +80,7 @@ async fn end(request: HttpRequest, query: web::Query<End>) -> Result<HttpRespons
     match provider.end(flight, code.unwrap_or_default()).await {
         Ok(login) => {
             web.limits.succeeded(USER, from, Instant::now());
-            let begun = session::begin(&web, &request, login)?;
+            let begun = session::begin(&web, &request, login, None)?;
             let mut answer = to(&next, gone(&web));
             for cookie in begun.cookies() {
                 answer.add_cookie(&cookie).map_err(|e| Problem::internal(e.to_string()))?;
