@@ -19,8 +19,8 @@ DENY := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 
 DENY_CHECKS = bans licenses sources
 # Deep searches of the model, a million seeds of the simulation, a thousand rounds of random kills,
-# a million files.
-DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000 SAFEKIT_FILES=1000000
+# a million files, twenty times the requests of the contract of the API.
+DEEP = PROPTEST_CASES=20000 SAFEKIT_MODEL_DEEP=1 SAFEKIT_SIM_SEEDS=1000000 SAFEKIT_KILLS=1000 SAFEKIT_FILES=1000000 SAFEKIT_CONTRACT=40
 
 .PHONY: demo demo-farm console test-console demo-console check test nightly fuzz bench bench-farm bench-membership bench-replication bench-web deny
 

@@ -16,6 +16,9 @@ missing=()
 for entry in "${needed[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
 done
+if [ "${1:-}" = --tests ]; then
+    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+fi
 # Test suites of file systems, which the cluster tests run on a replicated directory.
 suites=(pjdfstest fsx)
 for suite in "${suites[@]}"; do
@@ -32,8 +35,21 @@ from_npm() {
     [ -d "$dir/node_modules" ] || npm ci --prefix "$dir" --silent
 }
 
+# What the tests take from Python's packages: exactly what the file names, each with its version.
+from_python() {
+    [ "${1:-}" = --tests ] || return 0
+    local dir
+    dir=$(cd "$(dirname "$0")/../tests/web/schemathesis" && pwd)
+    cmp -s "$dir/requirements.txt" "$dir/.venv/requirements.txt" && return 0
+    rm -rf "$dir/.venv"
+    python3 -m venv "$dir/.venv"
+    "$dir/.venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$dir/requirements.txt"
+    cp "$dir/requirements.txt" "$dir/.venv/requirements.txt"
+}
+
 if [ ${#missing[@]} -eq 0 ]; then
     from_npm "$@"
+    from_python "$@"
     exit 0
 fi
 if ! command -v apt-get >/dev/null; then
@@ -51,3 +67,4 @@ fi
 apt-get update -q
 apt-get install -q -y --no-install-recommends "${missing[@]}"
 from_npm "$@"
+from_python "$@"

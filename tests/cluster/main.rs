@@ -11,6 +11,7 @@ mod configuration;
 mod conflicts;
 mod console;
 mod consoles;
+mod contract;
 mod control_plane;
 mod distribution;
 mod farm_commands;

@@ -41,13 +41,19 @@ pub async fn state(
 ) -> Result<Json<StateReport>, Problem> {
     let module = module.into_inner().module;
     let pick = |reply| match reply {
-        Reply::State(states) => states.into_iter().next(),
+        Reply::State(states) => Some(states.into_iter().next()),
         _ => None,
     };
-    if query.script {
-        return Ok(Json(asking.one(Request::State { module: Some(module), verbose: true }, pick).await?));
-    }
-    Ok(Json(first(&asking, Request::Watch { module: Some(module) }, pick).await?))
+    let named = Some(module.clone());
+    let state = if query.script {
+        asking.one(Request::State { module: named, verbose: true }, pick).await?
+    } else {
+        first(&asking, Request::Watch { module: named }, pick).await?
+    };
+    // A module that is only installed has none.
+    let why = || format!("module {module} is not configured: run \"safekit config -m {module}\"");
+    let state = state.ok_or_else(|| Problem::refused(why()))?;
+    Ok(Json(state))
 }
 
 /// Why the module is in its state, and what to do.

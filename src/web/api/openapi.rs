@@ -7,12 +7,18 @@ use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use std::sync::LazyLock;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, ResponseBuilder, Schema};
 use utoipa::{OpenApi, PartialSchema, ToSchema};
 use utoipa_swagger_ui::SwaggerUi;
+
+/// Kind of every error.
+const PROBLEM: &str = "application/problem+json";
+/// Kind of what goes on.
+const EVENTS: &str = "text/event-stream";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -109,13 +115,20 @@ fn complete(operation: &mut Operation, endpoint: &super::Endpoint) {
         operation.security =
             Some(ways.map(|way| SecurityRequirement::new(way, Vec::<String>::new())).to_vec());
     }
+    let problem = Ref::from_schema_name(Problem::name());
+    let problem = ContentBuilder::new().schema(Some(RefOr::Ref(problem))).build();
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if status.starts_with('4') {
+            response.content = [(PROBLEM.to_owned(), RefOr::T(problem.clone()))].into_iter().collect();
+        }
+        if let Some(RefOr::T(stream)) = response.content.get_mut(EVENTS) {
+            stream.schema = stream.schema.take().map(event);
+        }
+    }
     for (status, description) in errors(endpoint) {
-        let problem = Ref::from_schema_name(Problem::name());
-        let content = ContentBuilder::new().schema(Some(RefOr::Ref(problem))).build();
-        let response = ResponseBuilder::new()
-            .description(description)
-            .content("application/problem+json", content)
-            .build();
+        let response =
+            ResponseBuilder::new().description(description).content(PROBLEM, problem.clone()).build();
         operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
     }
 }
@@ -136,6 +149,20 @@ fn errors(endpoint: &super::Endpoint) -> Vec<(&'static str, &'static str)> {
         errors.push(("409", "Somebody else was faster, or something of that name is there already"));
     }
     errors
+}
+
+/// One event of a stream: JSON of its own kind, or why there is none.
+fn event(news: RefOr<Schema>) -> RefOr<Schema> {
+    let of = |names: &[&str], data: RefOr<Schema>| {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let data = text.content_media_type("application/json").content_schema(Some(data));
+        let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names.iter().copied()));
+        let event = ObjectBuilder::new().property("event", name).property("data", data);
+        event.required("event").required("data")
+    };
+    let other = ObjectBuilder::new().build();
+    let kinds = OneOfBuilder::new().item(of(&["node", "state", "log"], news));
+    RefOr::T(kinds.item(of(&["gone", "lost"], RefOr::T(other.into()))).build().into())
 }
 
 /// `GET /modules/{module}/log.txt` is `get_modules_module_log_txt`.

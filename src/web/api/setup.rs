@@ -8,6 +8,12 @@ use crate::web::problem::Problem;
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Json, Path, Query};
 
+/// A `.safe`: bytes of a zip.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "only the document has it")]
+pub struct SafeArchive(Vec<u8>);
+
 /// Installs a module from a template.
 #[utoipa::path(post, path = "/modules", tag = "module", request_body = NewModule,
     responses((status = 200, body = Outcome)))]
@@ -28,7 +34,7 @@ pub async fn uninstall(asking: Asking, path: Path<Module>) -> Result<Json<Outcom
 
 /// The module as a `.safe` archive, without its keys.
 #[utoipa::path(get, path = "/modules/{module}/archive", tag = "module", params(("module" = String, Path)),
-    responses((status = 200, body = Vec<u8>, content_type = "application/zip")))]
+    responses((status = 200, body = SafeArchive, content_type = "application/zip")))]
 pub async fn download_archive(asking: Asking, path: Path<Module>) -> Result<HttpResponse, Problem> {
     let module = path.into_inner().module;
     let name = format!("{module}.safe");
@@ -38,7 +44,7 @@ pub async fn download_archive(asking: Asking, path: Path<Module>) -> Result<Http
 
 /// Installs a module from an archive. One that is there keeps its keys as they are.
 #[utoipa::path(put, path = "/modules/{module}/archive", tag = "module", params(("module" = String, Path), Upload),
-    request_body(content = Vec<u8>, content_type = "application/zip"), responses((status = 200, body = Outcome)))]
+    request_body(content = SafeArchive, content_type = "application/zip"), responses((status = 200, body = Outcome)))]
 pub async fn upload(
     asking: Asking,
     path: Path<Module>,
