@@ -13,8 +13,10 @@ use tokio::time::{Instant, timeout_at};
 
 /// Streams of all browsers together.
 const MOST: usize = 1000;
-/// A stream that has said nothing for so long says that it lives; the session is looked at then too.
+/// A stream that has said nothing for so long says that it lives.
 const ALIVE: Duration = Duration::from_secs(10);
+/// How often the session is looked at, however much is said.
+const LOOK: Duration = Duration::from_secs(10);
 /// Events of one browser that are not sent yet; a browser that takes none for [`PATIENCE`] is let go.
 const QUEUE: usize = 4;
 /// How long a browser may take for one event.
@@ -49,6 +51,7 @@ pub struct Out {
     queue: mpsc::Sender<Bytes>,
     asking: Asking,
     next_sign: Instant,
+    next_look: Instant,
 }
 
 impl Out {
@@ -62,15 +65,23 @@ impl Out {
     pub async fn wait<T>(&mut self, what: impl Future<Output = T>) -> Result<T, Ended> {
         tokio::pin!(what);
         loop {
+            if self.next_look <= Instant::now() {
+                if !self.asking.web.still_valid(&self.asking.principal).await {
+                    return Err(Ended);
+                }
+                self.next_look = Instant::now() + LOOK;
+            }
             tokio::select! {
                 () = self.queue.closed() => return Err(Ended),
-                done = timeout_at(self.next_sign, &mut what) => match done {
-                    Ok(done) => return Ok(done),
-                    Err(_) if self.asking.web.still_valid(&self.asking.principal).await => {}
-                    Err(_) => return Err(Ended),
-                },
+                done = timeout_at(self.next_sign.min(self.next_look), &mut what) => {
+                    if let Ok(done) = done {
+                        return Ok(done);
+                    }
+                }
             }
-            self.put(": alive\n\n".to_owned()).await?;
+            if self.next_sign <= Instant::now() {
+                self.put(": alive\n\n".to_owned()).await?;
+            }
         }
     }
 
@@ -91,7 +102,8 @@ where
 {
     let room = asking.web.streams.enter()?;
     let (queue, events) = mpsc::channel(QUEUE);
-    let mut out = Out { queue, asking: asking.clone(), next_sign: Instant::now() + ALIVE };
+    let now = Instant::now();
+    let mut out = Out { queue, asking: asking.clone(), next_sign: now + ALIVE, next_look: now + LOOK };
     actix_web::rt::spawn(async move {
         // A stream that ends is nothing to tell anybody: the browser sees it.
         let _ended = tell(&mut out).await;
