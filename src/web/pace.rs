@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
-/// A connection whose other end takes nothing for so long is closed.
+/// A connection whose other end takes nothing for so long is closed: a node without power says no goodbye.
 const STALLED: Duration = Duration::from_secs(20);
 /// Answers of more than this are long, bytes.
 const LONG: u64 = 1 << 20;
@@ -31,7 +31,7 @@ static ROOMS: Semaphore = Semaphore::const_new(4);
 /// How long an answer waits for one of the [`ROOMS`].
 const TURN: Duration = Duration::from_secs(5);
 
-/// Has the kernel close what is stalled, for all connections that a socket will accept.
+/// Has the kernel close what is stalled: connections have it from the socket that accepts them.
 pub(super) fn close_stalled(socket: &TcpListener) -> io::Result<()> {
     SockRef::from(socket).set_tcp_user_timeout(Some(STALLED))
 }

@@ -34,8 +34,6 @@ const HEAD: Duration = Duration::from_secs(10);
 const WINDOW: u32 = 256 << 10;
 /// A connection without a request is closed after that time.
 const KEPT: Duration = Duration::from_secs(75);
-/// A client that confirms nothing for so long is gone: a node without power says no goodbye.
-const GONE: Duration = Duration::from_secs(15);
 /// How long requests may go on after SIGTERM, seconds. Event streams never end by themselves.
 const GRACE: u64 = 2;
 /// Variable with the level of the log, instead of that of httpd.conf.
@@ -217,8 +215,6 @@ fn open(domain: Domain, address: SocketAddr) -> io::Result<TcpListener> {
     if domain == Domain::IPV6 {
         socket.set_only_v6(false)?;
     }
-    // Every connection has it from its listener.
-    socket.set_tcp_user_timeout(Some(GONE))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
