@@ -77,6 +77,8 @@ test.each(['light', 'dark'] as const)('what is wrong or under way is accessible,
   await w.page.keyboard.press('Escape');
   api.die();
   await w.page.locator('.banner').waitFor();
+  // It stays in sight over what is scrolled, buttons as well.
+  await w.page.evaluate(() => window.scrollTo(0, 0));
   expect(await faults(), 'lost connection').toEqual([]);
   await w.page.context().clearCookies();
   api.live();
