@@ -7,12 +7,13 @@ use crate::control::client::ClientError;
 use crate::control::server::CONNECTIONS;
 use crate::control::{Behalf, Failure, FailureKind, LevelReport, NodeRow, Reply, Request};
 use crate::ids::NodeName;
+use crate::lock::lock;
 use crate::web::here::Here;
 use crate::web::remote::table::MOST_OF_ONE;
 use crate::web::remote::target::Service;
 use crate::web::remote::way::Way;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -198,8 +199,7 @@ impl Asker {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        // Nothing panics while it holds this.
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.known)
     }
 
     async fn far(

@@ -7,8 +7,9 @@ use super::ask::{Asker, Place};
 use super::events::{Feed, Hub};
 use super::takeover::Takeovers;
 use crate::control::{Access, Behalf, Overview};
+use crate::lock::lock;
 use crate::log::Lang;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::watch;
 
 /// Whom the service asks for when nobody is logged in.
@@ -37,7 +38,7 @@ impl Here {
 
     /// The takeovers since the service has begun to look.
     pub fn takeovers(&self) -> Takeovers {
-        self.0.takeovers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0.takeovers).clone()
     }
 
     /// Whom the service itself asks for.
@@ -57,7 +58,7 @@ impl Here {
             loop {
                 let now = feed.borrow_and_update().living();
                 if let Some(now) = &now {
-                    here.0.takeovers.lock().unwrap_or_else(PoisonError::into_inner).see(now);
+                    lock(&here.0.takeovers).see(now);
                 }
                 let cluster = now.map(|now| (now.node.clone(), now.cluster.clone()));
                 if cluster.is_none() || cluster != before {

@@ -4,11 +4,10 @@
 //! site then, and all that is here is open to it. Its requests carry that name. Addresses are no names:
 //! nobody but this service answers at its own.
 
-use super::ask::{Asker, Place};
-use super::here::Here;
+use super::ask::Asker;
 use super::problem::Problem;
 use super::redirect;
-use crate::control::{NodeRow, Reply, Request};
+use crate::control::NodeRow;
 use crate::node::level;
 use actix_web::HttpRequest;
 use actix_web::http::{StatusCode, header};
@@ -60,12 +59,9 @@ impl Hosts {
         let mut known = self.cluster.lock().await;
         if known.0.is_none_or(|at| at.elapsed() >= AGAIN) {
             known.0 = Some(Instant::now());
-            let asked = asker.ask(&Place::Here, Here::behalf(), Request::Nodes, Vec::new()).await;
             // While safeadmin does not say, the names of before count.
-            if let Ok(answer) = asked
-                && let Ok(finished) = answer.finish().await
-            {
-                known.1 = finished.replies.iter().flat_map(names).collect();
+            if let Ok(rows) = asker.nodes().await {
+                known.1 = names(&rows);
             }
         }
         known.1.contains(name)
@@ -78,8 +74,7 @@ pub(super) fn asked(request: &HttpRequest) -> Option<&str> {
     header.or(request.uri().authority().map(|authority| authority.as_str()))
 }
 
-fn names(reply: &Reply) -> Vec<String> {
-    let Reply::Nodes(rows) = reply else { return Vec::new() };
+fn names(rows: &[NodeRow]) -> BTreeSet<String> {
     let of = |row: &NodeRow| {
         let addresses = row.addresses.iter().map(|address| plain(&address.addr)).collect::<Vec<_>>();
         [plain(row.node.as_str())].into_iter().chain(addresses)

@@ -4,6 +4,7 @@
 //! is room for few of them, and whoever stops taking loses his.
 
 use super::problem::Problem;
+use crate::lock::lock;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
@@ -12,7 +13,7 @@ use socket2::SockRef;
 use std::io;
 use std::net::TcpListener;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -77,11 +78,6 @@ impl Long {
         actix_web::rt::spawn(watch(Arc::downgrade(&left), size as usize));
         Long { size, left }
     }
-}
-
-fn lock(left: &Mutex<Left>) -> MutexGuard<'_, Left> {
-    // Nothing panics while it holds the lock.
-    left.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes an answer back that is taken too slowly.

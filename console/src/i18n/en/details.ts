@@ -44,7 +44,6 @@ export const details = {
   'log.empty.filter': 'No message fits the filter',
   'log.hint': 'Click on a message for what lies behind it',
   'log.verbose': 'Verbose messages',
-  'log.verbose.since': 'from {from} to {to}',
   'log.verbose.none': 'Nothing more was said between these messages',
   'log.verbose.more': 'More messages lie between.',
   'log.verbose.most': 'These are the last {n} messages. Download the verbose log to read all that lie between.',

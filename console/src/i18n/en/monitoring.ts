@@ -26,7 +26,6 @@ export const monitoring = {
   'monitoring.clusterDiffers': 'The nodes do not have the same cluster configuration: {nodes}. Apply it again to all nodes.',
   'monitoring.pending': 'A configuration was saved and not applied',
   'monitoring.encrypted': 'Communication encrypted',
-  'monitoring.notEncrypted': 'Communication not encrypted',
   'monitoring.changed': '{module} on {node}: {state}',
 
   'mode.mirror': 'Mirror',

@@ -45,7 +45,6 @@ export const details: Record<keyof typeof en, string> = {
   'log.empty.filter': 'Aucun message ne correspond au filtre',
   'log.hint': 'Cliquez sur un message pour voir ce qu’il y a derrière',
   'log.verbose': 'Messages détaillés',
-  'log.verbose.since': 'de {from} à {to}',
   'log.verbose.none': 'Rien d’autre n’a été dit entre ces messages',
   'log.verbose.more': 'D’autres messages se trouvent entre les deux.',
   'log.verbose.most': 'Ce sont les {n} derniers messages. Téléchargez le journal détaillé pour tout lire.',

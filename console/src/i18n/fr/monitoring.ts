@@ -27,7 +27,6 @@ export const monitoring: Record<keyof typeof en, string> = {
   'monitoring.clusterDiffers': 'Les nœuds n’ont pas la même configuration de cluster : {nodes}. Appliquez-la de nouveau sur tous les nœuds.',
   'monitoring.pending': 'Une configuration a été enregistrée sans être appliquée',
   'monitoring.encrypted': 'Communication chiffrée',
-  'monitoring.notEncrypted': 'Communication non chiffrée',
   'monitoring.changed': '{module} sur {node} : {state}',
 
   'mode.mirror': 'Miroir',

@@ -12,13 +12,14 @@ mod url;
 use super::{AccessReport, AuthError, Login, is_name};
 use crate::config::paths::Paths;
 use crate::control::Access;
+use crate::lock::lock;
 use crate::web::settings::{Define, Settings, SettingsError};
 use crate::web::tls;
 use error::DirectoryError;
 use rustls::ClientConfig;
 use seen::Seen;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use url::{Protection, SearchUrl};
@@ -150,14 +151,13 @@ impl Directory {
         let slow = |_| Err(DirectoryError::Slow(self.url.server.clone()));
         let answer = tokio::time::timeout(WHOLE, question).await.unwrap_or_else(slow);
         let trouble = answer.as_ref().err().map(ToString::to_string);
-        // No code panics while it holds the lock.
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        *lock(&self.trouble) = trouble;
         answer
     }
 
     /// Why it does not answer questions, if the last one had no answer.
     pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.trouble).clone()
     }
 
     /// For administrators.

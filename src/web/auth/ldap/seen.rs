@@ -1,8 +1,9 @@
 //! What the directory said last of those who are logged in. In memory, bounded.
 
 use crate::control::Access;
+use crate::lock::lock;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Most users that are remembered: more than there are sessions. Who is forgotten is searched again.
@@ -46,8 +47,7 @@ impl Seen {
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Last>> {
-        // No code panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

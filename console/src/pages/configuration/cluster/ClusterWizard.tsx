@@ -14,10 +14,9 @@ import { CodeEditor } from '../editor/CodeEditor';
 import { asFile, Conflict } from '../parts/Conflict';
 import { Form } from '../parts/form';
 import { askToLeave, askToReload } from '../parts/leave';
-import { NodeConflict } from '../parts/NodeConflict';
+import { NodeRuns } from '../parts/NodeRuns';
 import { NoForm, readOr } from '../parts/NoForm';
-import { RunList } from '../parts/RunList';
-import { useRuns, type Run, type Runs, type Stage, type Step } from '../parts/runs';
+import { useRuns, type Runs, type Stage, type Step } from '../parts/runs';
 import { Stepper } from '../parts/Stepper';
 import { useCheck } from '../parts/useCheck';
 import { deployStep } from './actions';
@@ -206,7 +205,6 @@ function Result({ runs, draft: edited, onEdit, onAgain }: {
 }) {
   const body = runs.runs.find((run) => run.problem?.status === 409)?.problem?.body;
   const [closed, setClosed] = useState(false);
-  const [compared, setCompared] = useState<Run | null>(null);
   const theirs = typeof body?.['xml'] === 'string' ? body['xml'] : null;
   const PATH = 'cluster.xml';
   const chosen = (kept: ReadonlySet<string>) => {
@@ -223,33 +221,19 @@ function Result({ runs, draft: edited, onEdit, onAgain }: {
     <div class="stack">
       {good && <Notice tone="good" title={t('cluster.done')}>{t('cluster.done.text')}</Notice>}
       {runs.done && !good && <Notice tone="bad" title={t('configuration.someFailed')}>{t('configuration.someFailed.text')}</Notice>}
-      <RunList
+      <NodeRuns
         runs={runs}
-        more={(run) => run.node && run.outcome?.conflict !== undefined && (
-          <Button size="small" icon="search" disabled={runs.busy} onClick={() => setCompared(run)}>{t('conflict.open')}</Button>
-        )}
+        mine={[asFile(PATH, edited.text)]}
+        load={async (node) => {
+          const { xml, signature } = await configuration.clusterOn(through(node));
+          return { signature, files: [asFile(PATH, xml)] };
+        }}
+        shown={shown}
+        onTake={(found) => {
+          setText(found.files[0]!.text ?? '');
+          onEdit();
+        }}
       />
-      {compared && (
-        <NodeConflict
-          node={compared.node!}
-          load={async () => {
-            const { xml, signature } = await configuration.clusterOn(through(compared.node!));
-            return { signature, files: [asFile(PATH, xml)] };
-          }}
-          mine={[asFile(PATH, edited.text)]}
-          onClose={() => setCompared(null)}
-          onOverwrite={(signature) => {
-            shown(compared.node!, signature);
-            setCompared(null);
-            void runs.retry(compared.id);
-          }}
-          onTake={(found) => {
-            shown(compared.node!, found.signature);
-            setText(found.files[0]!.text ?? '');
-            onEdit();
-          }}
-        />
-      )}
       {theirs !== null && !closed && (
         <Conflict
           clashes={clashes([asFile(PATH, edited.base?.xml ?? '')], [asFile(PATH, theirs)], [asFile(PATH, edited.text)])}

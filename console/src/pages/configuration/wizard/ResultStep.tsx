@@ -6,9 +6,8 @@ import { Button, LinkButton, Notice } from '../../../ui';
 import { configuration } from '../../../api/configuration';
 import { through } from '../../../state/cluster';
 import { Conflict } from '../parts/Conflict';
-import { NodeConflict } from '../parts/NodeConflict';
-import { RunList } from '../parts/RunList';
-import type { Run, Runs } from '../parts/runs';
+import { NodeRuns } from '../parts/NodeRuns';
+import type { Runs } from '../parts/runs';
 import { firstOf, theirsOf, type Plan } from './apply';
 import { choose, draft, rebase, setFiles, shown } from './draft';
 import type { Doing, StepId } from './ModuleWizard';
@@ -22,7 +21,6 @@ export function ResultStep({ runs, doing, plan, show, again }: {
   again: (plan: Plan) => void;
 }) {
   const [closed, setClosed] = useState(false);
-  const [compared, setCompared] = useState<Run | null>(null);
   const refused = runs.runs.find((run) => run.problem?.status === 409);
   const theirs = theirsOf(refused?.problem ?? null);
   const edited = draft.value;
@@ -41,30 +39,16 @@ export function ResultStep({ runs, doing, plan, show, again }: {
       <h2 class="result-title">{t(`result.${doing}`)}</h2>
       {good && <Notice tone="good" title={t(`result.${doing}.good`)}>{t(`result.${doing}.text`)}</Notice>}
       {runs.done && !good && <Notice tone="bad" title={t('configuration.someFailed')}>{t('configuration.someFailed.text')}</Notice>}
-      <RunList
+      <NodeRuns
         runs={runs}
-        more={(run) => run.node && run.outcome?.conflict !== undefined && (
-          <Button size="small" icon="search" disabled={runs.busy} onClick={() => setCompared(run)}>{t('conflict.open')}</Button>
-        )}
+        mine={edited?.files ?? []}
+        load={(node) => configuration.files(plan.module, through(node))}
+        shown={shown}
+        onTake={(found) => {
+          setFiles(found.files);
+          show('edit');
+        }}
       />
-      {compared && edited && (
-        <NodeConflict
-          node={compared.node!}
-          load={() => configuration.files(plan.module, through(compared.node!))}
-          mine={edited.files}
-          onClose={() => setCompared(null)}
-          onOverwrite={(signature) => {
-            shown(compared.node!, signature);
-            setCompared(null);
-            void runs.retry(compared.id);
-          }}
-          onTake={(found) => {
-            shown(compared.node!, found.signature);
-            setFiles(found.files);
-            show('edit');
-          }}
-        />
-      )}
       {theirs && !closed && <Conflict clashes={found} onChosen={chosen} onClose={() => setClosed(true)} />}
       <footer class="wizard-foot">
         <Button icon="arrowLeft" disabled={runs.busy} onClick={() => show(doing === 'renew' ? 'encryption' : 'apply')}>{t('configuration.back')}</Button>
