@@ -4,7 +4,7 @@ write DIR HISTORY PAUSE: modifies keys of DIR for ever; while PAUSE exists it re
 read DIR: prints each key with the number of the write that it holds; 0: none.
 A line of the history is `kind number key`: I begins, A acknowledged, F failed, P rests.
 """
-import os, random, shutil, sys, time
+import glob, os, random, shutil, sys, time
 
 SLOTS, SLOT, FILES, DIRS = 64, 4096, 40, 6
 
@@ -34,13 +34,19 @@ def change(top, key, number):
         put(new, content(number, random.choice([21, 5000, 70000])), os.O_EXCL)
         os.rename(new, path)
     elif key[0] == "d":
-        new, old = f"{top}/tmp.{number}", f"{top}/tmp.{number}.old"
+        new = f"{top}/tmp.{number}"
         os.mkdir(new)
         put(f"{new}/value", content(number, 300), 0)
         if os.path.exists(path):
-            os.rename(path, old)
+            os.rename(path, f"{top}/old.{key}.{number}")
         os.rename(new, path)
-        shutil.rmtree(old, ignore_errors=True)
+        for old in replaced(top, key):
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def replaced(top, key):
+    """What a directory replaced and did not remove yet, the oldest first."""
+    return sorted(glob.glob(f"{top}/old.{key}.*"), key=lambda old: int(old.rsplit(".", 1)[1]))
 
 
 def remove(top, key):
@@ -95,7 +101,10 @@ def read(top):
     for n in range(FILES):
         print(f"f{n}", value(load(f"{top}/f{n}"), f"file {n}"))
     for n in range(DIRS):
-        print(f"d{n}", value(load(f"{top}/d{n}/value"), f"directory {n}"))
+        # Who dies between the two renames of a replacement leaves the old one beside its place.
+        there = os.path.exists(f"{top}/d{n}")
+        where = f"{top}/d{n}" if there else (replaced(top, f"d{n}") or [f"{top}/d{n}"])[-1]
+        print(f"d{n}", value(load(f"{where}/value"), where))
 
 
 {"write": write, "read": read}[sys.argv[1]](*sys.argv[2:])
