@@ -149,8 +149,12 @@ impl ModuleCommand {
                 };
                 Ok(Job::json(Request::ModuleGetPorts(of), args.json.json))
             }
-            ModuleCommand::Genkey(one) => one.job(context, |module| Request::ModuleGenKey { module }),
-            ModuleCommand::Delkey(one) => one.job(context, |module| Request::ModuleDelKey { module }),
+            ModuleCommand::Genkey(one) => {
+                one.job(context, |module| Request::ModuleGenKey { module, if_signature: None })
+            }
+            ModuleCommand::Delkey(one) => {
+                one.job(context, |module| Request::ModuleDelKey { module, if_signature: None })
+            }
         }
     }
 }

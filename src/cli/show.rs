@@ -34,7 +34,7 @@ pub fn text(reply: &Reply) -> String {
         Reply::Checks(rows) => show_checks(rows),
         Reply::Boot(rows) => show_boot(rows),
         // What goes with them is told as text.
-        Reply::Faults(_) | Reply::Conflict { .. } | Reply::End { .. } => String::new(),
+        Reply::Faults(_) | Reply::Conflict { .. } | Reply::Saved { .. } | Reply::End { .. } => String::new(),
         // Asked by the console only.
         Reply::Overview(_)
         | Reply::History(_)
@@ -86,7 +86,7 @@ pub fn json(reply: &Reply) -> String {
         Reply::UserLogs(v) => one(v),
         Reply::Conflict { .. } => one(reply),
         Reply::Text(_) | Reply::Error(_) | Reply::Progress(_) => one(reply),
-        Reply::End { .. } => String::new(),
+        Reply::Saved { .. } | Reply::End { .. } => String::new(),
     }
 }
 

@@ -62,8 +62,8 @@ impl Request {
             | Request::ConfigurationGet { module, .. }
             | Request::ConfigurationRestore { module, .. }
             | Request::ModuleUninstall { module }
-            | Request::ModuleGenKey { module }
-            | Request::ModuleDelKey { module }
+            | Request::ModuleGenKey { module, .. }
+            | Request::ModuleDelKey { module, .. }
             | Request::Config { module, .. }
             | Request::Deconfig { module }
             | Request::ConfInfo { module }
@@ -136,9 +136,10 @@ impl Request {
                 signatures(if_signature)?;
                 if let InstallSource::Template(name) = source { template(name) } else { Ok(()) }
             }
-            Request::ClusterConfig { if_signature, .. } | Request::Config { if_signature, .. } => {
-                signatures(if_signature)
-            }
+            Request::ClusterConfig { if_signature, .. }
+            | Request::Config { if_signature, .. }
+            | Request::ModuleGenKey { if_signature, .. }
+            | Request::ModuleDelKey { if_signature, .. } => signatures(if_signature),
             Request::Log { follow: true, before: Some(_), .. } => {
                 Err("the log before a message has no new messages: ask for one of them".to_owned())
             }

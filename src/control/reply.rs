@@ -66,6 +66,11 @@ pub enum Reply {
         /// That one.
         signature: String,
     },
+    /// To what changes SAFE/modules/AM, files or key.
+    Saved {
+        /// Its signature now.
+        signature: String,
+    },
     /// To `ModuleList`.
     Modules(Vec<ModuleRow>),
     /// To `ModuleGetPorts`, in the order of printing.

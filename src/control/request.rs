@@ -211,11 +211,16 @@ pub enum Request {
     ModuleGenKey {
         /// The module.
         module: ModuleName,
+        /// Only if SAFE/modules/AM, its key included, has one of these signatures; else
+        /// [`super::Reply::Conflict`], and nothing is changed.
+        if_signature: Option<Vec<String>>,
     },
     /// Erase the key of a module (CLI-092).
     ModuleDelKey {
         /// The module.
         module: ModuleName,
+        /// As for [`Request::ModuleGenKey`].
+        if_signature: Option<Vec<String>>,
     },
     /// Apply SAFE/modules/AM (CLI-090).
     Config {

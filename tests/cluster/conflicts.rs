@@ -52,17 +52,26 @@ fn signature(node: &Node) -> String {
     good(node, "GET", "/files", None)["signature"].as_str().expect("a signature").to_owned()
 }
 
-/// Saves another userconfig.xml over what has this signature, and applies it; the new signature.
-fn save(node: &Node, over: &str, mirror: &Mirror) -> String {
+/// Saves another userconfig.xml over what has this signature; the new signature.
+fn put(node: &Node, over: &str, mirror: &Mirror) -> String {
     let mut files = good(node, "GET", "/files", None);
     files["signature"] = over.into();
     let list = files["files"].as_array_mut().expect("files").iter_mut();
     list.filter(|file| file["path"] == "conf/userconfig.xml")
         .for_each(|file| file["text"] = mirror.xml().into());
-    let saved =
-        good(node, "PUT", "/files", Some(&files))["signature"].as_str().expect("a signature").to_owned();
+    good(node, "PUT", "/files", Some(&files))["signature"].as_str().expect("a signature").to_owned()
+}
+
+/// The same, and applies it.
+fn save(node: &Node, over: &str, mirror: &Mirror) -> String {
+    let saved = put(node, over, mirror);
     good(node, "POST", &format!("/config?signature={saved}"), None);
     saved
+}
+
+/// Signature of what is applied on a node.
+fn active(node: &Node) -> Value {
+    node.json(&["confinfo", "-m", MODULE])["active"]["signature"].clone()
 }
 
 /// Gives the module of this node to another one that is to hold this; code and conflict.
@@ -97,7 +106,6 @@ fn w_27_two_administrators_on_two_nodes_lose_nothing() {
     assert_eq!(give(node1, "node2", &a, &b), (0.into(), Value::Null));
     assert_eq!(give(node1, "node2", &a, &both), (0.into(), Value::Null));
     assert_eq!(signature(node2), a);
-    let active = |node: &Node| node.json(&["confinfo", "-m", MODULE])["active"]["signature"].clone();
     assert_eq!((active(node1), active(node2)), (a.as_str().into(), a.as_str().into()));
 
     // What somebody has saved here since is neither applied nor given.
@@ -111,6 +119,53 @@ fn w_27_two_administrators_on_two_nodes_lose_nothing() {
     save(node2, &a, &Mirror { service: r#"maxloop="7""#, ..Mirror::default() });
     node1.ok(&["-H", "node2", "-E", MODULE]);
     assert_eq!(signature(node2), a);
+}
+
+/// What is saved and not applied, on the node itself or on another one, is somebody's work: files and keys.
+#[test]
+fn w_28_keys_and_saved_files_of_another_administrator_are_not_replaced_unseen() {
+    let cluster = cluster("w_28_two");
+    let (node1, node2) = (cluster.node(1), cluster.node(2));
+    node1.unpack(MODULE, 1, &Mirror::default().xml(), &SCRIPTS);
+    node1.ok(&["config", "-m", MODULE]);
+    let both = signature(node1);
+    assert_eq!(give(node1, "node2", &both, ""), (0.into(), Value::Null));
+
+    // The second of two who have seen the same makes no other key, and removes none.
+    let keyed = good(node1, "POST", &format!("/key?signature={both}"), None)["signature"].clone();
+    assert_ne!(keyed, both);
+    assert_eq!(signature(node1), keyed);
+    let there = format!("/nodes/node1/modules/{MODULE}/key?signature={both}");
+    for (node, method, path) in [
+        (node1, "POST", path(&format!("/key?signature={both}"))),
+        (node1, "DELETE", path(&format!("/key?signature={both}"))),
+        (node2, "DELETE", there),
+    ] {
+        let (status, problem) = api(node, method, &path, None);
+        assert_eq!((status, &problem["signature"]), (409, &keyed), "{method} {path}: {problem}");
+        assert!(problem["files"].as_array().is_some_and(|files| !files.is_empty()), "{problem}");
+        assert_eq!(signature(node1), keyed, "{method} {path}");
+    }
+    let keyed = keyed.as_str().expect("a signature");
+    let removed = good(node1, "DELETE", &format!("/key?signature={keyed}"), None);
+    assert_eq!(removed["signature"], both, "nothing but the key has changed");
+
+    // Saved on node2 and not applied: it is told for that node, which keeps all that it has.
+    let theirs = put(node2, &both, &Mirror { service: r#"maxloop="8""#, ..Mirror::default() });
+    let mine = put(node1, &both, &Mirror { service: r#"maxloop="9""#, ..Mirror::default() });
+    let body =
+        json!({ "nodes": ["node1", "node2"], "signature": mine, "expected": { "node2": [both, mine] } });
+    let answer = good(node1, "POST", "/deploy", Some(&body));
+    let of = |n: usize| {
+        let result = &answer["results"][n];
+        (result["node"].clone(), result["code"].clone(), result["conflict"].clone())
+    };
+    assert_eq!(of(0), ("node1".into(), 0.into(), Value::Null), "{answer}");
+    assert_eq!(of(1), ("node2".into(), 1.into(), theirs.as_str().into()), "{answer}");
+    assert_eq!((signature(node2), active(node2)), (theirs.clone(), both.as_str().into()));
+    assert_eq!(active(node1), mine.as_str());
+    assert_eq!(give(node1, "node2", &mine, &theirs), (0.into(), Value::Null), "it was seen");
+    assert_eq!(active(node2), mine.as_str());
 }
 
 #[test]

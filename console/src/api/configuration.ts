@@ -61,6 +61,7 @@ export const configuration = {
       something else than expected is left as it is: its outcome has a `conflict`. */
   deploy: (module: string, nodes: string[], signature: string, expected: T.Holding) =>
     json<T.Results>(path`/modules/${module}/deploy`, { method: 'POST', json: { nodes, signature, expected }, timeoutMs: APPLY_MS }),
-  key: (module: string, on: boolean) =>
-    json<T.Outcome | undefined>(path`/modules/${module}/key`, { method: on ? 'POST' : 'DELETE', timeoutMs: APPLY_MS }),
+  /** Makes or removes the key of what has this signature; a conflict is a problem 409 with `signature` and `files`. */
+  key: (module: string, on: boolean, signature: string) =>
+    json<T.Outcome>(path`/modules/${module}/key`, { method: on ? 'POST' : 'DELETE', query: { signature }, timeoutMs: APPLY_MS }),
 };

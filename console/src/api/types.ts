@@ -126,6 +126,8 @@ export interface Outcome {
   errors: string[];
   /** Signature of what the node holds instead of what was expected: nothing was changed on it. */
   conflict?: string;
+  /** Signature of what was saved: the files of the module with its key. */
+  signature?: string;
 }
 
 /** Signatures of what nodes may hold for it to be replaced, by node; an empty one: nothing. */

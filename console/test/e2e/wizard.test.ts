@@ -225,6 +225,66 @@ test('what another administrator saved on a node can be taken over instead', asy
   expect(text()).toContain('maxloop="9"');
 });
 
+test('what was only checked begins where all changes begin: over what was there, not over what another one saved', async () => {
+  stop('node1', 'node2');
+  cluster().here = 'node2';
+  const first = () => state().elsewhere.get('node1/postgresql');
+  const loaded = filesOf(cluster(), on('node2'));
+  state().elsewhere.set('node1/postgresql', loaded);
+  await open();
+  const page = wizard();
+  const check = async (timeout: string) => {
+    await page.field('Failure detected after').fill(timeout);
+    await page.step('Apply').click();
+    await page.button('Save and check').click();
+    await page.notice('saved and correct').waitFor();
+    await page.step('Edit').click();
+  };
+  await check('10s');
+  expect(first()).toBe(loaded);
+  // Edited on after the check: that is no conflict with oneself.
+  await page.field('Failure detected after').fill('11s');
+  await page.step('Apply').click();
+  await page.button('Save and apply').click();
+  await page.notice('The configuration is applied').waitFor();
+  expect(text()).toContain('timeout="11s"');
+  // Another one saves on the first node meanwhile: nothing is applied anywhere before one of them is chosen.
+  await page.step('Edit').click();
+  await check('12s');
+  state().elsewhere.set('node1/postgresql', loaded.map((file) => ({ ...file, text: file.text!.replace('maxloop="3"', 'maxloop="9"') })));
+  const applied = on('node2').active;
+  await page.step('Apply').click();
+  await page.button('Save and apply').click();
+  await page.dialog().getByText('Another administrator saved meanwhile').waitFor();
+  expect(await page.dialog().locator('.diff-line.theirs').allInnerTexts()).toEqual(expect.arrayContaining([expect.stringContaining('maxloop="9"')]));
+  expect(on('node2').active).toBe(applied);
+  await page.dialog().getByRole('radio', { name: 'Mine' }).click();
+  await page.confirm().click();
+  await page.notice('The configuration is applied').waitFor();
+  expect(text()).toContain('timeout="12s"');
+});
+
+test('keys of another administrator are replaced only by who knows of them', async () => {
+  stop('node1', 'node2');
+  on('node1').saved_key = on('node2').saved_key = 'none';
+  await open('encryption');
+  const page = wizard();
+  await page.field('Encrypt').check();
+  await page.step('Apply').click();
+  state().keys.set('postgresql', 7);
+  await page.button('Save and apply').click();
+  await page.dialog().getByText('has made or removed keys').waitFor();
+  expect([state().keys.get('postgresql'), on('node1').saved_key]).toEqual([7, 'none']);
+  await page.button('Decide later').click();
+  await page.run('key').getByRole('button', { name: 'Try again' }).click();
+  await page.state('key').filter({ hasText: 'Failure' }).waitFor();
+  expect(state().keys.get('postgresql')).toBe(7);
+  await page.button('Compare and choose').click();
+  await page.confirm().click();
+  await page.notice('The configuration is applied').waitFor();
+  expect([state().keys.get('postgresql'), on('node1').encrypted, on('node2').encrypted]).toEqual([8, true, true]);
+});
+
 test('a save whose answer was lost is no conflict with oneself', async () => {
   await open();
   const page = wizard();

@@ -148,28 +148,33 @@ async function upload(call: Call): Promise<void> {
   const state = configurationOf(call.cluster);
   state.files.set(name, delivered('mirror'));
   const there = call.node.modules.get(name) ?? install(call.node, name, call.node.modules.size + 1, 'mirror');
-  there.current = { signature: filesSignature(state.files.get(name)!), date: Math.floor(Date.now() / 1000) };
+  there.current = { signature: filesSignature(call.cluster, name, state.files.get(name)!), date: Math.floor(Date.now() / 1000) };
   call.cluster.changed(call.node);
   json(call, { module: name }, 201);
 }
 
+const signed = (call: Call, module: MockModule, files: ModuleFile[]): string => filesSignature(call.cluster, module.module, files);
+
 async function putFiles(call: Call, module: MockModule): Promise<void> {
   const given = await bodyOf<{ signature: string; files: ModuleFile[] }>(call);
-  const files = filesOf(call.cluster, module);
-  if (given.signature !== filesSignature(files)) {
-    return problem(call.res, 409, 'the module was changed meanwhile', { signature: filesSignature(files), files, detail: 'compare the files with yours, then save again' });
+  const files = filesOn(call.cluster, call.node, module);
+  const now = signed(call, module, files);
+  if (given.signature !== now) {
+    return problem(call.res, 409, 'the module was changed meanwhile', { signature: now, files, detail: 'compare the files with yours, then save again' });
   }
-  configurationOf(call.cluster).files.set(module.module, given.files);
-  module.current = { signature: filesSignature(given.files), date: Math.floor(Date.now() / 1000) };
-  call.cluster.changed(call.node);
   const state = configurationOf(call.cluster);
+  if (call.node.name === call.cluster.here) state.files.set(module.module, given.files);
+  else state.elsewhere.set(`${call.node.name}/${module.module}`, given.files);
+  const signature = signed(call, module, given.files);
+  module.current = { signature, date: Math.floor(Date.now() / 1000) };
+  call.cluster.changed(call.node);
   if (state.lost > 0) {
     state.lost -= 1;
     // In its midst: a browser asks by itself once more when nothing at all has come.
     call.res.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 1000 });
     return void call.res.write('{', () => call.req.socket.destroy());
   }
-  json(call, { signature: filesSignature(given.files) });
+  json(call, { signature });
 }
 
 async function check(call: Call, module: MockModule): Promise<void> {
@@ -191,7 +196,7 @@ function configure(call: Call, node: MockNode, source: MockModule): Promise<Outc
   if (errors.length > 0) return Promise.resolve({ node: node.name, code: 1, output: [], errors: errors.map((f) => `${f.file}:${f.line}: <${f.tag}>: ${f.what}`) });
   return outcome(call, node, [`module ${source.module}: configuration checked`, `module ${source.module}: configuration applied`], () => {
     const made = there ?? install(node, source.module, source.id, source.mode);
-    const stamp = { signature: filesSignature(filesOf(call.cluster, source)), date: Math.floor(Date.now() / 1000) };
+    const stamp = { signature: signed(call, source, filesOf(call.cluster, source)), date: Math.floor(Date.now() / 1000) };
     const keys = source.saved_key !== 'none';
     for (const module of [source, made]) if (keys) module.saved_key = 'active';
     configurationOf(call.cluster).elsewhere.delete(`${node.name}/${source.module}`);
@@ -202,8 +207,9 @@ function configure(call: Call, node: MockNode, source: MockModule): Promise<Outc
 /** Whether what is meant is still what the connection node has; a conflict otherwise. */
 function meant(call: Call, module: MockModule, signature: string | null | undefined): boolean {
   const files = filesOf(call.cluster, module);
-  if (!signature || signature === filesSignature(files)) return true;
-  problem(call.res, 409, 'the module was changed meanwhile', { signature: filesSignature(files), files });
+  const now = signed(call, module, files);
+  if (!signature || signature === now) return true;
+  problem(call.res, 409, 'the module was changed meanwhile', { signature: now, files });
   return false;
 }
 
@@ -212,15 +218,22 @@ async function deploy(call: Call, module: MockModule): Promise<void> {
   if (!meant(call, module, signature)) return;
   const give = (name: string): Promise<Outcome> => {
     const node = call.cluster.node(name);
-    const there = node.modules.has(module.module) ? filesSignature(filesOn(call.cluster, node, module)) : '';
-    const known = [...(expected[name] ?? []), filesSignature(filesOf(call.cluster, module))];
+    const there = node.modules.has(module.module) ? signed(call, module, filesOn(call.cluster, node, module)) : '';
+    const known = [...(expected[name] ?? []), signed(call, module, filesOf(call.cluster, module))];
     return known.includes(there) ? configure(call, node, module) : Promise.resolve(refused(name, `module ${module.module}`, there));
   };
   json(call, { results: await Promise.all(nodes.map(give)) });
 }
 
-const key = (on: boolean): ModuleRun => async (call, module) =>
-  json(call, await outcome(call, call.node, [on ? 'module keys made' : 'module keys removed'], () => void (module.saved_key = on ? 'new' : 'none')));
+const key = (on: boolean): ModuleRun => async (call, module) => {
+  if (!meant(call, module, call.query.get('signature'))) return;
+  const { keys } = configurationOf(call.cluster);
+  const done = await outcome(call, call.node, [on ? 'module keys made' : 'module keys removed'], () => {
+    module.saved_key = on ? 'new' : 'none';
+    keys.set(module.module, (keys.get(module.module) ?? 0) + 1);
+  });
+  json(call, { ...done, signature: signed(call, module, filesOf(call.cluster, module)) });
+};
 
 export const configurationRoutes: Route[] = [
   route('GET', '/nodes', (call) => json(call, rowsOf(call)), 'Monitor'),
@@ -240,7 +253,7 @@ export const configurationRoutes: Route[] = [
   }),
   of('GET', '/modules/:module/files', (call, module) => {
     const files = filesOn(call.cluster, call.node, module);
-    json(call, { signature: filesSignature(files), files });
+    json(call, { signature: signed(call, module, files), files });
   }),
   of('PUT', '/modules/:module/files', putFiles),
   of('POST', '/modules/:module/check', check),

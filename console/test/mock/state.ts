@@ -65,6 +65,8 @@ export interface Configuration {
   elsewhere: Map<string, ModuleFile[]>;
   /** cluster.xml of nodes that have another one. */
   xmlOn: Map<string, string>;
+  /** How often the keys of a module were changed. */
+  keys: Map<string, number>;
   /** Answers to saved files that get lost. */
   lost: number;
   kept: ConfigurationRow[];
@@ -102,6 +104,7 @@ function first(cluster: MockCluster): Configuration {
     files: new Map(),
     elsewhere: new Map(),
     xmlOn: new Map(),
+    keys: new Map(),
     lost: 0,
     kept: ['2026-02-03_174020', '2026-02-19_101112', '2026-03-02_101245'].map((at) => ({
       module: 'postgresql', name: `postgresql_${at}`, date: `${at.slice(0, 10)} ${at.slice(11, 13)}:${at.slice(13, 15)}:${at.slice(15)}`,
@@ -124,7 +127,11 @@ export function filesOn(cluster: MockCluster, node: MockNode, module: MockModule
   return configurationOf(cluster).elsewhere.get(`${node.name}/${module.module}`) ?? filesOf(cluster, module);
 }
 
-export const filesSignature = (files: ModuleFile[]): string => signatureOf(JSON.stringify(files));
+/** The signature of files of a module, with its keys. */
+export function filesSignature(cluster: MockCluster, module: string, files: ModuleFile[]): string {
+  const keys = configurationOf(cluster).keys.get(module);
+  return signatureOf(JSON.stringify(files) + (keys ? ` ${keys}` : ''));
+}
 
 /** A module that was just installed. */
 export function install(node: MockNode, name: string, id: number, mode: ModuleMode | null): MockModule {

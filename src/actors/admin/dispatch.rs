@@ -90,8 +90,12 @@ impl Admin {
             Request::ModuleUninstall { module } => self.uninstall(call, module).await,
             Request::ModuleList => self.module_list(call).await,
             Request::ModuleGetPorts(of) => self.ports(call, of).await,
-            Request::ModuleGenKey { module } => self.generate_key(call, module).await,
-            Request::ModuleDelKey { module } => self.delete_key(call, module).await,
+            Request::ModuleGenKey { module, if_signature } => {
+                self.generate_key(call, module, if_signature.as_deref()).await
+            }
+            Request::ModuleDelKey { module, if_signature } => {
+                self.delete_key(call, module, if_signature.as_deref()).await
+            }
             Request::Config { module, if_signature } => {
                 self.config(call, module, if_signature.as_deref()).await
             }

@@ -127,7 +127,16 @@ impl Admin {
         );
         text += key.into();
         self.tell(call, text).await;
+        self.tell_saved(call, module).await;
         Ok(0)
+    }
+
+    /// Tells the signature that SAFE/modules/AM has now. What cannot be read is told by whoever needs it.
+    async fn tell_saved(&self, call: &Call, module: &ModuleName) {
+        let (paths, name) = (self.0.paths.clone(), module.clone());
+        if let Ok(Ok(now)) = off(move || configure::current(&paths, &name)).await {
+            self.say(call, Reply::Saved { signature: now.signature }).await;
+        }
     }
 
     /// Tells the signature of SAFE/modules/AM if it is none of the expected ones, and refuses.
@@ -245,8 +254,14 @@ impl Admin {
         Ok(0)
     }
 
-    pub(super) async fn generate_key(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
+    pub(super) async fn generate_key(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        if_signature: Option<&[String]>,
+    ) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
+        self.refuse_other_files(call, module, if_signature).await?;
         let (paths, name) = (self.0.paths.clone(), module.clone());
         off(move || keys::generate_module_key(&paths, &name)).await??;
         let text = told!(
@@ -254,11 +269,18 @@ impl Admin {
             "le module {module} a une nouvelle clé : déployez-la sur l'autre nœud (safekit -E {module}), elle servira à partir de la prochaine configuration"
         );
         self.tell(call, text).await;
+        self.tell_saved(call, module).await;
         Ok(0)
     }
 
-    pub(super) async fn delete_key(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
+    pub(super) async fn delete_key(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        if_signature: Option<&[String]>,
+    ) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
+        self.refuse_other_files(call, module, if_signature).await?;
         let (paths, name) = (self.0.paths.clone(), module.clone());
         let text = match off(move || keys::delete_module_key(&paths, &name)).await?? {
             true => told!(
@@ -268,6 +290,7 @@ impl Admin {
             false => told!("module {module} had no key", "le module {module} n'avait pas de clé"),
         };
         self.tell(call, text).await;
+        self.tell_saved(call, module).await;
         Ok(0)
     }
 }

@@ -4,7 +4,7 @@
 use super::Asking;
 use super::observe::Module;
 use super::types::{File, Files};
-use crate::control::{InstallSource, Request};
+use crate::control::{InstallSource, Reply, Request};
 use crate::ids::ModuleName;
 use crate::web::problem::Problem;
 use actix_web::http::StatusCode;
@@ -46,6 +46,15 @@ async fn signature(asking: &Asking, module: &ModuleName) -> Result<String, Probl
     Ok(info.current.signature)
 }
 
+/// What a node says that it has saved.
+fn saved(replies: Vec<Reply>) -> Result<String, Problem> {
+    let found = replies.into_iter().find_map(|reply| match reply {
+        Reply::Saved { signature } => Some(signature),
+        _ => None,
+    });
+    found.ok_or_else(|| Problem::internal("the node has not said what it has saved"))
+}
+
 /// Replaces the files of the module; its keys stay as they are. What somebody else saved in between is a conflict that
 /// shows it.
 #[utoipa::path(put, path = "/modules/{module}/files", tag = "module", params(("module" = String, Path)),
@@ -67,7 +76,8 @@ pub async fn save(asking: Asking, path: Path<Module>, body: Json<Files>) -> Resu
         keep_key: true,
     };
     match asking.done(request, archive).await {
-        Ok(_) => Ok(Json(Files { signature: Some(signature(&asking, &module).await?), files: Vec::new() })),
+        // Of what was saved here, not of what somebody has put in its place since.
+        Ok(finished) => Ok(Json(Files { signature: Some(saved(finished.replies)?), files: Vec::new() })),
         Err(problem) => Err(with_theirs(&asking, module, problem).await),
     }
 }

@@ -57,12 +57,8 @@ pub async fn configure(
     query: Query<Meant>,
 ) -> Result<Json<Outcome>, Problem> {
     let module = path.into_inner().module;
-    let if_signature = query.into_inner().signature.map(|signature| vec![signature]);
-    let request = Request::Config { module: module.clone(), if_signature };
-    match asking.act(request, Vec::new()).await {
-        Err(problem) => Err(super::files::with_theirs(&asking, module, problem).await),
-        done => done,
-    }
+    let request = Request::Config { module: module.clone(), if_signature: query.into_inner().list() };
+    act(&asking, module, request).await
 }
 
 /// Unconfigures the module on the node; its files stay.
@@ -95,18 +91,44 @@ pub async fn deploy(
     Ok(Json(Outcomes { results }))
 }
 
-/// Gives the module a new key; it is used from the next configuration on.
-#[utoipa::path(post, path = "/modules/{module}/key", tag = "module", params(("module" = String, Path)),
+/// Gives the module a new key; it is used from the next configuration on. With a signature, files or another key
+/// that somebody else saved in between are a conflict.
+#[utoipa::path(post, path = "/modules/{module}/key", tag = "module", params(("module" = String, Path), Meant),
     responses((status = 200, body = Outcome)))]
-pub async fn make_key(asking: Asking, path: Path<Module>) -> Result<Json<Outcome>, Problem> {
-    asking.act(Request::ModuleGenKey { module: path.into_inner().module }, Vec::new()).await
+pub async fn make_key(
+    asking: Asking,
+    path: Path<Module>,
+    query: Query<Meant>,
+) -> Result<Json<Outcome>, Problem> {
+    let module = path.into_inner().module;
+    let request = Request::ModuleGenKey { module: module.clone(), if_signature: query.into_inner().list() };
+    act(&asking, module, request).await
 }
 
-/// Takes the key of the module away, from the next configuration on.
-#[utoipa::path(delete, path = "/modules/{module}/key", tag = "module", params(("module" = String, Path)),
+/// Takes the key of the module away, from the next configuration on. With a signature, files or another key that
+/// somebody else saved in between are a conflict.
+#[utoipa::path(delete, path = "/modules/{module}/key", tag = "module", params(("module" = String, Path), Meant),
     responses((status = 200, body = Outcome)))]
-pub async fn delete_key(asking: Asking, path: Path<Module>) -> Result<Json<Outcome>, Problem> {
-    asking.act(Request::ModuleDelKey { module: path.into_inner().module }, Vec::new()).await
+pub async fn delete_key(
+    asking: Asking,
+    path: Path<Module>,
+    query: Query<Meant>,
+) -> Result<Json<Outcome>, Problem> {
+    let module = path.into_inner().module;
+    let request = Request::ModuleDelKey { module: module.clone(), if_signature: query.into_inner().list() };
+    act(&asking, module, request).await
+}
+
+/// Carries out what has a condition; a conflict shows what is there.
+pub(super) async fn act(
+    asking: &Asking,
+    module: ModuleName,
+    request: Request,
+) -> Result<Json<Outcome>, Problem> {
+    match asking.act(request, Vec::new()).await {
+        Err(problem) => Err(super::files::with_theirs(asking, module, problem).await),
+        done => done,
+    }
 }
 
 /// Signatures of the applied and of the edited configuration.

@@ -72,8 +72,5 @@ pub async fn restore(
     let RestoreName { name, signature } = body.into_inner();
     let if_signature = signature.map(|signature| vec![signature]);
     let request = Request::ConfigurationRestore { module: module.clone(), name, if_signature };
-    match asking.act(request, Vec::new()).await {
-        Err(problem) => Err(super::files::with_theirs(&asking, module, problem).await),
-        done => done,
-    }
+    super::module::act(&asking, module, request).await
 }

@@ -96,12 +96,19 @@ pub struct ModuleDeploy {
     pub expected: Option<Holding>,
 }
 
-/// Of what is applied.
+/// Of what is applied, or gets another key.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Meant {
-    /// Signature that the files must have; without it they are applied whatever they are.
+    /// Signature that the files with their key must have; without it it is done whatever they are.
     pub signature: Option<String>,
+}
+
+impl Meant {
+    /// The same as the local protocol has it.
+    pub(super) fn list(self) -> Option<Vec<String>> {
+        self.signature.map(|signature| vec![signature])
+    }
 }
 
 /// Some nodes, as a parameter.

@@ -37,12 +37,16 @@ pub struct Outcome {
     /// Signature of what the node holds instead of what was expected there: nothing was changed on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
+    /// Signature of what the command has saved: the files of the module with its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 impl Outcome {
     /// Of an answer, or of why there is none.
     pub fn new(node: String, answer: Result<Finished, Failure>) -> Outcome {
-        let mut outcome = Outcome { node, code: 1, output: Vec::new(), errors: Vec::new(), conflict: None };
+        let (output, errors) = (Vec::new(), Vec::new());
+        let mut outcome = Outcome { node, code: 1, output, errors, conflict: None, signature: None };
         match answer {
             Err(failure) => outcome.errors.push(failure.text),
             Ok(finished) => {
@@ -54,6 +58,7 @@ impl Outcome {
                             outcome.errors.extend(failure.text.lines().map(str::to_owned))
                         }
                         Reply::Conflict { signature } => outcome.conflict = Some(signature),
+                        Reply::Saved { signature } => outcome.signature = Some(signature),
                         _ => {}
                     }
                 }

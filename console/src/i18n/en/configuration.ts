@@ -181,7 +181,7 @@ const pages = {
   'conflict.later': 'Decide later',
   'conflict.open': 'Compare and choose',
   'conflict.go': 'Go on with what is chosen',
-  'conflict.keys': 'The keys are saved. Meanwhile another administrator saved the files too: nothing of them is applied until you have chosen.',
+  'conflict.keys': 'The files are the same: the other administrator has made or removed keys. If you go on, it is done on top of that.',
   'conflict.node.title': '{node} holds another configuration',
   'conflict.node.text': 'Another administrator saved on {node} what you have not seen. Nothing was changed there: it keeps this configuration until you overwrite it.',
   'conflict.node.keys': 'The files are the same, only the keys differ. Overwriting gives {node} the keys of the connection node.',

@@ -183,7 +183,7 @@ export const configuration: Record<keyof typeof en, string> = {
   'conflict.later': 'Décider plus tard',
   'conflict.open': 'Comparer et choisir',
   'conflict.go': 'Continuer avec ce choix',
-  'conflict.keys': 'Les clés sont enregistrées. Entre-temps un autre administrateur a aussi enregistré les fichiers : rien n’en est appliqué tant que vous n’avez pas choisi.',
+  'conflict.keys': 'Les fichiers sont identiques : l’autre administrateur a créé ou retiré des clés. Si vous continuez, l’action est faite par-dessus.',
   'conflict.node.title': '{node} a une autre configuration',
   'conflict.node.text': 'Un autre administrateur a enregistré sur {node} ce que vous n’avez pas vu. Rien n’y a été modifié : le nœud garde cette configuration tant que vous ne l’écrasez pas.',
   'conflict.node.keys': 'Les fichiers sont identiques, seules les clés diffèrent. Écraser donne à {node} les clés du nœud de connexion.',

@@ -33,6 +33,7 @@ export function Conflict({ clashes, onChosen, onClose }: {
     >
       <div class="stack">
         <Notice tone="warning">{t('conflict.text')}</Notice>
+        {clashes.length === 0 && <p>{t('conflict.keys')}</p>}
         {clashes.map((clash) => (
           <section key={clash.path} class="clash">
             <header>

@@ -9,7 +9,7 @@ import { Conflict } from '../parts/Conflict';
 import { NodeRuns } from '../parts/NodeRuns';
 import type { Runs } from '../parts/runs';
 import { firstOf, theirsOf, type Plan } from './apply';
-import { choose, draft, rebase, setFiles, shown } from './draft';
+import { choose, draft, heldBy, rebase, setFiles, shown } from './draft';
 import type { Doing, StepId } from './ModuleWizard';
 
 /** Step 5: what became of it on each node. */
@@ -24,12 +24,12 @@ export function ResultStep({ runs, doing, plan, show, again }: {
   const refused = runs.runs.find((run) => run.problem?.status === 409);
   const theirs = theirsOf(refused?.problem ?? null);
   const edited = draft.value;
-  const found = theirs && edited ? clashes(edited.base.files, theirs.files, edited.files) : [];
+  const first = firstOf(refused?.id ?? '');
+  const found = theirs && edited ? clashes((first ? heldBy(edited, first) : edited.base).files, theirs.files, edited.files) : [];
   const chosen = (mine: ReadonlySet<string>) => {
     if (!theirs) return;
     const files = merged(theirs.files, found, mine);
-    const first = firstOf(refused?.id ?? '');
-    if (first) choose(first, theirs.signature, files);
+    if (first) choose(first, theirs, files);
     else rebase(theirs, files);
     again(plan);
   };

@@ -7,7 +7,7 @@ import { changedFiles, clashes, merged } from '../../../config/files';
 import { t } from '../../../i18n';
 import { moduleOn, rows, through } from '../../../state/cluster';
 import { outcomeOf, type Stage, type Step } from '../parts/runs';
-import { draft, holdingOf, isThere, rebase, saved, setEncrypt, unsaved, type Draft, type Known } from './draft';
+import { draft, heldBy, holdingOf, isThere, keyed, rebase, saved, setEncrypt, unsaved, type Draft, type Known } from './draft';
 
 /** Files of another administrator, in a problem 409. */
 export function theirsOf(problem: Problem | null): ModuleFiles | null {
@@ -23,37 +23,41 @@ async function save(moved: Moved): Promise<void> {
   } catch (error) {
     const theirs = theirsOf(asProblem(error));
     if (theirs && isMine(theirs, edited)) return saved(theirs.signature);
-    const files = theirs && onTop(edited, theirs);
+    const files = theirs && onTop(edited, edited.base, theirs);
     if (!files) throw error;
     rebase(theirs, files);
     saved((await configuration.saveFiles(null, edited.module, theirs.signature, files, moved)).signature);
   }
 }
 
-/** The same on another node, before it is done here. */
+/** The same on another node, before it is done here: over what the administrator has seen only. */
 async function saveFirst(node: string, moved: Moved): Promise<void> {
   const edited = draft.peek();
-  if (!edited || unsaved.peek().length === 0) return;
+  if (!edited || !missing(edited, node)) return;
   const put = async (signature: string, files: ModuleFile[]) =>
-    isThere(node, (await configuration.saveFiles(through(node), edited.module, signature, files, moved)).signature);
+    isThere(node, { signature: (await configuration.saveFiles(through(node), edited.module, signature, files, moved)).signature, files });
   try {
-    await put(edited.there[node] ?? edited.base.signature, edited.files);
+    await put(heldBy(edited, node).signature, edited.files);
   } catch (error) {
     const theirs = theirsOf(asProblem(error));
-    if (theirs && isMine(theirs, edited)) return isThere(node, theirs.signature);
-    const files = theirs && onTop(edited, theirs);
+    if (theirs && isMine(theirs, edited)) return isThere(node, theirs);
+    const seen = theirs && holdingOf(edited.known, node)[node]!.includes(theirs.signature);
+    const files = seen ? edited.files : theirs && onTop(edited, heldBy(edited, node), theirs);
     if (!files) throw error;
-    await put(theirs.signature, files);
+    await put(theirs!.signature, files);
   }
 }
+
+/** Whether a node does not have what is edited, as far as this page knows. */
+const missing = (edited: Draft, node: string): boolean => changedFiles(heldBy(edited, node).files, edited.files).length > 0;
 
 /** Mine, saved by a request whose answer was lost. */
 const isMine = (theirs: ModuleFiles, edited: Draft): boolean => changedFiles(theirs.files, edited.files).length === 0;
 
 /** Mine on top of theirs, when nothing of it meets a change of mine, as after new keys, or that was decided already. */
-function onTop(edited: Draft, theirs: ModuleFiles): ModuleFile[] | null {
+function onTop(edited: Draft, base: ModuleFiles, theirs: ModuleFiles): ModuleFile[] | null {
   if (edited.decided.includes(theirs.signature)) return edited.files;
-  const found = clashes(edited.base.files, theirs.files, edited.files);
+  const found = clashes(base.files, theirs.files, edited.files);
   if (found.some((clash) => clash.by !== 'me')) return null;
   return merged(theirs.files, found, new Set(found.map((clash) => clash.path)));
 }
@@ -76,24 +80,14 @@ export function firstOf(id: string): string | null {
   return id.startsWith(FIRST) ? id.slice(FIRST.length) : null;
 }
 
-/** Keys change the signature of the files: it is read again. What another one saved meanwhile is not applied unseen. */
-async function refresh(module: string): Promise<void> {
-  const now = await configuration.files(module);
-  const edited = draft.peek();
-  if (edited?.module !== module) return;
-  if (changedFiles(edited.base.files, now.files).length > 0) {
-    throw new Problem(409, 'conflict', t('conflict.keys'), { ...now });
-  }
-  rebase(now, edited.files);
-}
-
-/** Nothing to do when nothing was edited. */
+/** Nothing to do when nothing was edited. What was only checked is saved here, but not where it begins. */
 function saveStages(plan: Plan): Stage[] {
-  if (unsaved.peek().length === 0) return [];
-  const first = beginning(plan);
+  const [edited, first] = [draft.peek(), beginning(plan)];
   const step = (node: string, id: string, task: Step['task']): Stage => [{ id, label: t('apply.saving', { node }), task }];
-  const here = step(plan.here, 'save', save);
-  return first ? [step(first, FIRST + first, (moved) => saveFirst(first, moved)), here] : [here];
+  return [
+    ...(first && edited && missing(edited, first) ? [step(first, FIRST + first, (moved) => saveFirst(first, moved))] : []),
+    ...(unsaved.peek().length > 0 ? [step(plan.here, 'save', save)] : []),
+  ];
 }
 
 function keyStep(module: string, on: boolean, id = 'key'): Step {
@@ -101,8 +95,8 @@ function keyStep(module: string, on: boolean, id = 'key'): Step {
     id,
     label: t(on ? 'apply.keyOn' : 'apply.keyOff'),
     task: async () => {
-      const outcome = await configuration.key(module, on);
-      await refresh(module);
+      const outcome = await configuration.key(module, on, draft.peek()!.base.signature);
+      if (outcome.signature) keyed(outcome.signature);
       return outcome;
     },
   };

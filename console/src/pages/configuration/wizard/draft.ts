@@ -10,10 +10,12 @@ import { here, nodes } from '../../../state/cluster';
 export interface Draft {
   module: string;
   /** As the connection node had it when it was loaded. */
+  origin: ModuleFiles;
+  /** As it has it now. */
   base: ModuleFiles;
   files: ModuleFile[];
-  /** Signatures on other nodes, of what this page has saved there or has compared with mine. */
-  there: Readonly<Record<string, string>>;
+  /** What this page has saved on other nodes, or has compared with mine there. */
+  there: Readonly<Record<string, ModuleFiles>>;
   /** Signatures of theirs that were compared with mine: what goes on was chosen. */
   decided: readonly string[];
   /** The wish of the administrator; null: nobody has chosen. */
@@ -47,6 +49,11 @@ export function holdingOf(known: Known, node: string): Holding {
   return { [node]: [...(known.others[node] ?? ['']), ...known.here] };
 }
 
+/** What another node is taken to hold, until it says something else. */
+export function heldBy(edited: Draft, node: string): ModuleFiles {
+  return edited.there[node] ?? edited.origin;
+}
+
 export const draft = signal<Draft | null>(null);
 
 /** Paths of the files that are not saved. */
@@ -59,7 +66,7 @@ export async function loadDraft(module: string, moved?: Moved): Promise<void> {
   const seen = others(module);
   const base = await configuration.files(module, null, moved);
   const known = { here: [base.signature], others: seen };
-  draft.value = { module, base, files: base.files, there: {}, decided: [], encrypt: null, known };
+  draft.value = { module, origin: base, base, files: base.files, there: {}, decided: [], encrypt: null, known };
 }
 
 /** Loads the module, then other files for it, which are not saved yet. */
@@ -109,15 +116,20 @@ export function saved(signature: string): void {
 }
 
 /** What another node has now is this. */
-export function isThere(node: string, signature: string): void {
-  shown(node, signature);
-  if (draft.value) change({ there: { ...draft.value.there, [node]: signature } });
+export function isThere(node: string, held: ModuleFiles): void {
+  shown(node, held.signature);
+  if (draft.value) change({ there: { ...draft.value.there, [node]: held } });
 }
 
 /** After a conflict on another node: these files were chosen. */
-export function choose(node: string, signature: string, files: ModuleFile[]): void {
-  isThere(node, signature);
-  change({ files, decided: [...(draft.value?.decided ?? []), signature] });
+export function choose(node: string, theirs: ModuleFiles, files: ModuleFile[]): void {
+  isThere(node, theirs);
+  change({ files, decided: [...(draft.value?.decided ?? []), theirs.signature] });
+}
+
+/** The connection node has other keys now. */
+export function keyed(signature: string): void {
+  if (draft.value) rebase({ ...draft.value.base, signature }, draft.value.files);
 }
 
 /** After a conflict: theirs is what is there now, and `files` is what was chosen. */
