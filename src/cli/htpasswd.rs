@@ -124,7 +124,8 @@ pub fn run(command: &Htpasswd, owner: Option<(u32, u32)>) -> Result<i32, CliErro
         }
         What::Verify => {
             let file = file()?;
-            let stored = Hash::parse(file.hash(&command.user).map_err(failed)?).map_err(CliError::Failed)?;
+            let stored = Hash::parse(file.hash(&command.user).map_err(failed)?)
+                .map_err(|e| CliError::Failed(e.to_string()))?;
             let given = command.given.clone().map_or_else(|| password::read_once("Password"), Ok)?;
             if !stored.verify(&given) {
                 eprintln!("Error: the password is not that of {}", command.user);
@@ -134,7 +135,7 @@ pub fn run(command: &Htpasswd, owner: Option<(u32, u32)>) -> Result<i32, CliErro
         What::Set | What::Print => {
             let mut file = if command.what == What::Print { UserFile::empty(path) } else { file()? };
             let given = command.given.clone().map_or_else(|| password::read("New password"), Ok)?;
-            let stored = hash(&given).map_err(CliError::Failed)?;
+            let stored = hash(&given).map_err(|e| CliError::Failed(e.to_string()))?;
             file.set(&command.user, &stored).map_err(failed)?;
             if command.what == What::Print {
                 put(format!("{}:{stored}\n", command.user).as_bytes())?;

@@ -191,6 +191,10 @@ impl Reach for Far {
         self.target.name.clone()
     }
 
+    fn lang(&self) -> Lang {
+        Lang::En
+    }
+
     async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
         let call =
             self.client.call(&self.target, &self.secret, Some(self.behalf.clone()), &request, attachment);
@@ -238,8 +242,12 @@ impl Reach for Here {
         "this node".to_owned()
     }
 
+    fn lang(&self) -> Lang {
+        Lang::En
+    }
+
     async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
-        async_client::call(&self.0, None, &request, attachment).await.map_err(Failure::from)
+        async_client::call(&self.0, None, &request, attachment).await.map_err(|e| e.failure(self.lang()))
     }
 }
 

@@ -201,7 +201,8 @@ mod tests {
     }
 
     fn ask_is_good(request: &RescueRequest) -> Result<(), String> {
-        Request::Rescue { module: "mirror".parse().map_err(|_| "a name")?, request: request.clone() }.check()
+        let module = "mirror".parse().map_err(|_| "a name")?;
+        Request::Rescue { module, request: request.clone() }.check().map_err(|why| why.to_string())
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn rfssync(no_detection: bool, words: &[String]) -> Result<RfsRequest, CliError>
         "second" => Side::Second,
         other => return Err(CliError::usage(format!("\"{other}\" is neither prim nor second"))),
     };
-    check_uid(uid).map_err(CliError::usage)?;
+    check_uid(uid).map_err(|e| CliError::usage(e.to_string()))?;
     Ok(RfsRequest::SetPolicy(Policy::External { side, uid: uid.to_owned(), detect: !no_detection }))
 }
 

@@ -50,9 +50,12 @@ impl FromStr for Address {
     fn from_str(s: &str) -> Result<Self, Told> {
         if let Some(inner) = s.strip_prefix('[').and_then(|s| s.strip_suffix(']')) {
             let v6: Result<Ipv6Addr, _> = inner.parse();
-            return v6
-                .map(|a| Address::Ip(a.into()))
-                .map_err(|_| "between brackets write an IPv6 address such as [2001:db8::1]".into());
+            return v6.map(|a| Address::Ip(a.into())).map_err(|_| {
+                told!(
+                    "between brackets write an IPv6 address such as [2001:db8::1]",
+                    "entre crochets, écrivez une adresse IPv6 telle que [2001:db8::1]"
+                )
+            });
         }
         if let Ok(ip) = s.parse() {
             return Ok(Address::Ip(ip));

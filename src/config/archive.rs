@@ -3,6 +3,8 @@
 //! are checked, and a refused archive leaves nothing behind.
 
 use crate::config::signature::{self, Kind, MODULE_PARTS};
+use crate::told::Words;
+use crate::told::attempt::Attempt;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Cursor, Read, Write};
@@ -20,8 +22,11 @@ const MAX_PATH: usize = 512;
 const MAX_DEPTH: usize = 16;
 /// Below this unpacked size no ratio is suspect.
 const RATIO_FROM: u64 = 1 << 20;
-const NO_FILE: &str = "is a link or device: only files and directories are accepted";
-const NOT_UTF8: &str = "has a name that is not UTF-8";
+const NO_FILE: Words = Words(
+    "is a link or device: only files and directories are accepted",
+    "est un lien ou un périphérique : seuls des fichiers et des répertoires sont acceptés",
+);
+const NOT_UTF8: Words = Words("has a name that is not UTF-8", "a un nom qui n'est pas en UTF-8");
 /// File type of a Unix mode, and the two types that are accepted.
 const S_IFMT: u32 = 0o170_000;
 const S_IFREG: u32 = 0o100_000;
@@ -65,7 +70,7 @@ pub enum ArchiveError {
         /// Name of the entry, shortened and escaped.
         name: String,
         /// What is wrong with it.
-        what: &'static str,
+        what: Words,
     },
     /// Names given twice.
     #[error("refused archive: a name is given twice")]
@@ -88,8 +93,8 @@ pub enum ArchiveError {
     /// The disk.
     #[error("cannot {what} {}: {source}", path.display())]
     Io {
-        /// What was done.
-        what: &'static str,
+        /// What was tried.
+        what: Attempt,
         /// With which file.
         path: PathBuf,
         /// What the system says.
@@ -97,7 +102,7 @@ pub enum ArchiveError {
     },
 }
 
-fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError + use<> {
+fn at(what: Attempt, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError + use<> {
     let path = path.to_owned();
     move |source| ArchiveError::Io { what, path, source }
 }
@@ -109,8 +114,7 @@ impl Scratch {
     /// A name beside `target` that nobody uses, so that a rename stays on one file system.
     fn beside(target: &Path) -> Result<Scratch, ArchiveError> {
         let mut random = [0u8; 8];
-        getrandom::fill(&mut random)
-            .map_err(|e| at("name a new file beside", target)(io::Error::other(e)))?;
+        getrandom::fill(&mut random).map_err(|e| at(Attempt::NameBeside, target)(io::Error::other(e)))?;
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let unique = format!(".{name}.{:016x}.new", u64::from_le_bytes(random));
         Ok(Scratch(Some(target.with_file_name(unique))))
@@ -122,7 +126,7 @@ impl Scratch {
 
     /// Gives it its final name, durably.
     fn keep(mut self, target: &Path) -> Result<(), ArchiveError> {
-        fs::rename(self.path(), target).map_err(at("rename to", target))?;
+        fs::rename(self.path(), target).map_err(at(Attempt::RenameTo, target))?;
         self.0 = None;
         let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         sync(parent)
@@ -139,7 +143,7 @@ impl Drop for Scratch {
 }
 
 fn sync(path: &Path) -> Result<(), ArchiveError> {
-    File::open(path).and_then(|f| f.sync_all()).map_err(at("sync", path))
+    File::open(path).and_then(|f| f.sync_all()).map_err(at(Attempt::Sync, path))
 }
 
 /// Unpacks an archive to the directory `dest`, which must not exist and whose parent must. Files of
@@ -211,7 +215,7 @@ fn check<R: Read>(entry: &ZipFile<'_, R>) -> Result<(PathBuf, bool), ArchiveErro
         return refuse(NO_FILE);
     }
     if entry.encrypted() {
-        return refuse("is encrypted");
+        return refuse(Words("is encrypted", "est chiffrée"));
     }
     if let Err(what) = check_name(name) {
         return refuse(what);
@@ -220,22 +224,28 @@ fn check<R: Read>(entry: &ZipFile<'_, R>) -> Result<(PathBuf, bool), ArchiveErro
 }
 
 /// Paths that stay inside and that every system can show.
-fn check_name(name: &str) -> Result<(), &'static str> {
+fn check_name(name: &str) -> Result<(), Words> {
     if name.len() > MAX_PATH || name.contains('\\') || name.chars().any(char::is_control) {
-        return Err("has a path that is too long, or with a backslash or control character");
+        return Err(Words(
+            "has a path that is too long, or with a backslash or control character",
+            "a un chemin trop long, ou avec une barre oblique inverse ou un caractère de contrôle",
+        ));
     }
     let path = Path::new(name);
     let inside = path.components().all(|c| matches!(c, Component::Normal(_)));
     let plain =
         name.strip_suffix('/').unwrap_or(name).split('/').all(|part| !matches!(part, "" | "." | ".."));
     if !inside || !plain || path.components().count() > MAX_DEPTH {
-        return Err("has a path that is absolute, has .. or . in it, or is too deep");
+        return Err(Words(
+            "has a path that is absolute, has .. or . in it, or is too deep",
+            "a un chemin absolu, avec .. ou . dedans, ou trop profond",
+        ));
     }
     Ok(())
 }
 
 fn make_dir(path: &Path) -> Result<(), ArchiveError> {
-    DirBuilder::new().mode(0o755).create(path).map_err(at("create", path))
+    DirBuilder::new().mode(0o755).create(path).map_err(at(Attempt::Create, path))
 }
 
 /// Creates the directories above `relative`, and itself if it is one.
@@ -269,7 +279,7 @@ impl Budget {
     fn copy(&mut self, mut entry: impl Read, to: &Path, executable: bool) -> Result<(), ArchiveError> {
         let mode = if executable { 0o755 } else { 0o644 };
         let created = OpenOptions::new().write(true).create_new(true).mode(mode).open(to);
-        let mut file = created.map_err(at("create", to))?;
+        let mut file = created.map_err(at(Attempt::Create, to))?;
         let mut buffer = vec![0; 64 << 10];
         loop {
             let n = match entry.read(&mut buffer) {
@@ -282,9 +292,9 @@ impl Budget {
                 return Err(ArchiveError::TooLarge(self.limits.unpacked));
             }
             self.limits.check_ratio(self.packed, self.unpacked)?;
-            file.write_all(&buffer[..n]).map_err(at("write", to))?;
+            file.write_all(&buffer[..n]).map_err(at(Attempt::Write, to))?;
         }
-        file.sync_all().map_err(at("sync", to))
+        file.sync_all().map_err(at(Attempt::Sync, to))
     }
 }
 
@@ -297,7 +307,7 @@ pub fn bytes(dir: &Path) -> Result<Vec<u8>, ArchiveError> {
 /// The same without some files, given by their relative paths.
 pub fn bytes_without(dir: &Path, left_out: &[PathBuf]) -> Result<Vec<u8>, ArchiveError> {
     let limits = Limits::default();
-    let mut found = signature::walk(dir, &MODULE_PARTS).map_err(at("read", dir))?;
+    let mut found = signature::walk(dir, &MODULE_PARTS).map_err(at(Attempt::Read, dir))?;
     found.retain(|(path, _)| !left_out.contains(path));
     if found.len() > limits.entries {
         return Err(ArchiveError::TooMany(limits.entries));
@@ -318,9 +328,9 @@ pub fn bytes_without(dir: &Path, left_out: &[PathBuf]) -> Result<Vec<u8>, Archiv
                 let mode = if executable { 0o755 } else { 0o644 };
                 zip.start_file(name, options.unix_permissions(mode))?;
                 let from = dir.join(&path);
-                let file = File::open(&from).map_err(at("open", &from))?;
+                let file = File::open(&from).map_err(at(Attempt::Open, &from))?;
                 let room = limits.unpacked - total;
-                total += io::copy(&mut file.take(room + 1), &mut zip).map_err(at("pack", &from))?;
+                total += io::copy(&mut file.take(room + 1), &mut zip).map_err(at(Attempt::Pack, &from))?;
                 if total > limits.unpacked {
                     return Err(ArchiveError::TooLarge(limits.unpacked));
                 }
@@ -370,8 +380,8 @@ pub fn pack(dir: &Path, file: &Path) -> Result<(), ArchiveError> {
     let scratch = Scratch::beside(file)?;
     let to = scratch.path();
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
-    let mut out = created.map_err(at("create", to))?;
-    out.write_all(&bytes).and_then(|()| out.sync_all()).map_err(at("write", to))?;
+    let mut out = created.map_err(at(Attempt::Create, to))?;
+    out.write_all(&bytes).and_then(|()| out.sync_all()).map_err(at(Attempt::Write, to))?;
     scratch.keep(file)
 }
 

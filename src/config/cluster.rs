@@ -6,7 +6,7 @@ use crate::config::extract::{Findings, Tag};
 use crate::config::units::{self, Unit};
 use crate::config::xml::{self, Element};
 use crate::ids::NodeName;
-use crate::told::{Told, told};
+use crate::told::{Tell, Told, told};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
@@ -267,6 +267,16 @@ pub struct Unresolved {
     pub addr: String,
     /// What the resolver says.
     pub source: io::Error,
+}
+
+impl Tell for Unresolved {
+    fn french(&self) -> String {
+        let Unresolved { lan, node, addr, source } = self;
+        format!(
+            "impossible de résoudre \"{addr}\", l'adresse de {node} sur le lan \"{lan}\" : {source} ; corrigez le \
+             serveur de noms ou écrivez l'adresse dans cluster.xml"
+        )
+    }
 }
 
 impl ClusterConfig {

@@ -2,8 +2,9 @@ use super::*;
 use std::io::ErrorKind;
 
 fn faults(text: &str) -> Vec<String> {
-    let errors = load(text, "c").unwrap_err().to_string();
-    errors.lines().map(str::to_owned).collect()
+    let errors = load(text, "c").unwrap_err();
+    errors.0.iter().for_each(|error| crate::told::proof::assert_translated(&error.what));
+    errors.to_string().lines().map(str::to_owned).collect()
 }
 
 fn lans(attributes: &str, lans: &str) -> String {

@@ -81,14 +81,14 @@ impl<'a> Findings<'a> {
     }
 
     /// Reports a fault that belongs to no tag being read.
-    pub fn fault(&self, element: &Element, attribute: Option<&Attribute>, what: impl Into<Told>) {
+    pub fn fault(&self, element: &Element, attribute: Option<&Attribute>, what: Told) {
         let line = attribute.map_or(element.line, |a| a.line);
-        self.add(&self.errors, &element.name, line, attribute, what.into());
+        self.add(&self.errors, &element.name, line, attribute, what);
     }
 
     /// Reports a fault of a text.
-    pub fn fault_at(&self, element: &Element, line: u32, what: impl Into<Told>) {
-        self.add(&self.errors, &element.name, line, None, what.into());
+    pub fn fault_at(&self, element: &Element, line: u32, what: Told) {
+        self.add(&self.errors, &element.name, line, None, what);
     }
 
     fn add(
@@ -209,23 +209,23 @@ impl<'a> Tag<'a> {
     }
 
     /// Reports a fault of the element.
-    pub fn fault(&self, what: impl Into<Told>) {
+    pub fn fault(&self, what: Told) {
         self.findings.fault(self.element, None, what);
     }
 
     /// Reports a fault of an attribute, or of the element if the attribute is not written.
-    pub fn fault_of(&self, name: &str, what: impl Into<Told>) {
+    pub fn fault_of(&self, name: &str, what: Told) {
         self.findings.fault(self.element, self.attribute(name), what);
     }
 
     /// Reports a fault of an attribute of a child.
-    pub fn fault_in(&self, child: &Element, name: &str, what: impl Into<Told>) {
+    pub fn fault_in(&self, child: &Element, name: &str, what: Told) {
         let attribute = child.attributes.iter().find(|a| a.name == name);
         self.findings.fault(child, attribute, what);
     }
 
     /// Reports a fault of the child of that name, if there is one.
-    pub fn fault_in_child(&self, name: &str, what: impl Into<Told>) {
+    pub fn fault_in_child(&self, name: &str, what: Told) {
         if let Some(child) = self.element.children.iter().find(|c| c.name == name) {
             self.findings.fault(child, None, what);
         }
@@ -258,9 +258,9 @@ impl<'a> Tag<'a> {
     }
 
     /// Notes that this version cannot execute `what`.
-    pub fn unsupported_as(&self, what: impl Into<Told>) {
+    pub fn unsupported_as(&self, what: Told) {
         let list = &self.findings.unsupported;
-        self.findings.add(list, &self.element.name, self.element.line, None, what.into());
+        self.findings.add(list, &self.element.name, self.element.line, None, what);
     }
 
     /// The same, at a line inside the element.

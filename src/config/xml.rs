@@ -4,8 +4,11 @@
 //! DTD, no other entity, and limits on everything, because files come from consoles and archives.
 
 use crate::config::error::{ConfigError, ConfigErrors};
+use crate::told::{Told, told};
 use quick_xml::Reader;
+use quick_xml::errors::{IllFormedError, SyntaxError};
 use quick_xml::escape::unescape;
+use quick_xml::events::attributes::AttrError;
 use quick_xml::events::{BytesStart, Event};
 
 /// Largest file, bytes.
@@ -67,7 +70,7 @@ pub fn parse(text: &str, file: &str) -> Result<Element, ConfigErrors> {
             tag: fault.tag,
             attribute: fault.attribute,
             value: None,
-            what: fault.what.into(),
+            what: fault.what,
         };
         ConfigErrors(vec![error])
     })
@@ -78,12 +81,12 @@ struct Fault {
     at: usize,
     tag: String,
     attribute: Option<String>,
-    what: String,
+    what: Told,
 }
 
 impl Fault {
-    fn new(at: usize, what: impl Into<String>) -> Fault {
-        Fault { at, tag: String::new(), attribute: None, what: what.into() }
+    fn new(at: usize, what: Told) -> Fault {
+        Fault { at, tag: String::new(), attribute: None, what }
     }
 
     fn of(mut self, tag: &str) -> Fault {
@@ -119,13 +122,15 @@ impl<'a> Tree<'a> {
 
     fn read(&mut self) -> Result<Element, Fault> {
         if self.text.len() > MAX_SIZE {
-            return Err(Fault::new(0, format!("the file is larger than {MAX_SIZE} bytes")));
+            let what =
+                told!("the file is larger than {MAX_SIZE} bytes", "le fichier dépasse {MAX_SIZE} octets");
+            return Err(Fault::new(0, what));
         }
         let mut reader = Reader::from_str(self.text);
         loop {
             let event = match reader.read_event() {
                 Ok(event) => event,
-                Err(e) => return Err(Fault::new(reader.error_position() as usize, e.to_string())),
+                Err(e) => return Err(Fault::new(reader.error_position() as usize, unreadable(&e))),
             };
             match event {
                 Event::Start(start) => self.start(&start)?,
@@ -148,12 +153,13 @@ impl<'a> Tree<'a> {
             }
         }
         if let Some(open) = self.open.last() {
-            return Err(Fault::new(
-                self.text.len(),
-                format!("<{}> of line {} is not closed", open.name, open.line),
-            ));
+            let Element { name, line, .. } = open;
+            let what =
+                told!("<{name}> of line {line} is not closed", "<{name}> de la ligne {line} n'est pas fermé");
+            return Err(Fault::new(self.text.len(), what));
         }
-        self.root.take().ok_or_else(|| Fault::new(self.text.len(), "the file holds no element"))
+        let nothing = || told!("the file holds no element", "le fichier ne contient aucun élément");
+        self.root.take().ok_or_else(|| Fault::new(self.text.len(), nothing()))
     }
 
     fn start(&mut self, start: &BytesStart<'_>) -> Result<(), Fault> {
@@ -162,13 +168,22 @@ impl<'a> Tree<'a> {
         let name = qname.into_inner();
         self.elements += 1;
         if self.elements > MAX_ELEMENTS {
-            return Err(Fault::new(at, format!("more than {MAX_ELEMENTS} elements")).of(name));
+            let what = told!("more than {MAX_ELEMENTS} elements", "plus de {MAX_ELEMENTS} éléments");
+            return Err(Fault::new(at, what).of(name));
         }
         if self.open.len() >= MAX_DEPTH {
-            return Err(Fault::new(at, format!("nested deeper than {MAX_DEPTH} elements")).of(name));
+            let what = told!(
+                "nested deeper than {MAX_DEPTH} elements",
+                "plus de {MAX_DEPTH} éléments les uns dans les autres"
+            );
+            return Err(Fault::new(at, what).of(name));
         }
         if self.root.is_some() {
-            return Err(Fault::new(at, "a second element at the top of the file").of(name));
+            let what = told!(
+                "a second element at the top of the file",
+                "un deuxième élément à la racine du fichier"
+            );
+            return Err(Fault::new(at, what).of(name));
         }
         if let Some(texts) = self.open.last_mut().map(|parent| &mut parent.texts) {
             // So that text after this element has a line of its own.
@@ -176,16 +191,22 @@ impl<'a> Tree<'a> {
         }
         let mut attributes = Vec::new();
         for found in start.attributes().with_checks(false) {
-            let found = found.map_err(|e| Fault::new(at, e.to_string()).of(name))?;
+            let found = found.map_err(|e| Fault::new(at, bad_attribute(&e)).of(name))?;
             let key = found.key.into_inner();
             let at = self.offset(key);
-            let fault = |what: String| Fault { at, tag: name.into(), attribute: Some(key.into()), what };
+            let fault = |what: Told| Fault { at, tag: name.into(), attribute: Some(key.into()), what };
             if attributes.len() >= MAX_ATTRIBUTES {
-                return Err(fault(format!("more than {MAX_ATTRIBUTES} attributes")));
+                return Err(fault(told!(
+                    "more than {MAX_ATTRIBUTES} attributes",
+                    "plus de {MAX_ATTRIBUTES} attributs"
+                )));
             }
             let raw = found.value.replace(['\t', '\r', '\n'], " ");
             if raw.contains('<') {
-                return Err(fault("\"<\" in a value: write &lt;".into()));
+                return Err(fault(told!(
+                    "\"<\" in a value: write &lt;",
+                    "\"<\" dans une valeur : écrivez &lt;"
+                )));
             }
             let value = unescape(&raw).map_err(|_| fault(unknown_entity(&raw)))?.into_owned();
             attributes.push(Attribute { name: key.into(), value, line: self.line(at), broken: false });
@@ -212,7 +233,8 @@ impl<'a> Tree<'a> {
         let line = self.line(at);
         let Some(element) = self.open.last_mut() else {
             let blank = text.trim_start_matches('\u{feff}').trim().is_empty();
-            return if blank { Ok(()) } else { Err(Fault::new(at, "text outside of all elements")) };
+            let what = || told!("text outside of all elements", "du texte en dehors de tout élément");
+            return if blank { Ok(()) } else { Err(Fault::new(at, what())) };
         };
         match element.texts.last_mut() {
             Some(last) if !cdata && !last.cdata => last.text.push_str(text),
@@ -230,13 +252,94 @@ impl<'a> Tree<'a> {
         if lone_name {
             Ok(())
         } else {
-            Err(Fault::new(at, "only <!DOCTYPE name> is accepted: no entities, no external files")
-                .of("!DOCTYPE"))
+            let what = told!(
+                "only <!DOCTYPE name> is accepted: no entities, no external files",
+                "seul <!DOCTYPE nom> est accepté : ni entités, ni fichiers externes"
+            );
+            Err(Fault::new(at, what).of("!DOCTYPE"))
         }
     }
 }
 
-fn unknown_entity(text: &str) -> String {
+fn unknown_entity(text: &str) -> Told {
     let shown: String = text.chars().take(40).collect();
-    format!("unknown entity in \"{shown}\": use &amp; &lt; &gt; &quot; &apos; or a character reference")
+    told!(
+        "unknown entity in \"{shown}\": use &amp; &lt; &gt; &quot; &apos; or a character reference",
+        "entité inconnue dans \"{shown}\" : utilisez &amp; &lt; &gt; &quot; &apos; ou une référence de caractère"
+    )
+}
+
+/// Why the reader cannot go on.
+fn unreadable(error: &quick_xml::Error) -> Told {
+    use quick_xml::Error as E;
+    match error {
+        E::Syntax(e) => Told::new(error.to_string(), format!("erreur de syntaxe : {}", syntax(*e))),
+        E::IllFormed(e) => Told::new(error.to_string(), format!("document mal formé : {}", ill_formed(e))),
+        E::InvalidAttr(e) => bad_attribute(e),
+        // Reading from memory does not fail, and the text is UTF-8; entities and namespaces are not looked at.
+        E::Io(_) | E::Encoding(_) | E::Escape(_) | E::Namespace(_) => {
+            told!("unreadable XML: {error}", "XML illisible : {error}")
+        }
+    }
+}
+
+fn syntax(error: SyntaxError) -> String {
+    use SyntaxError as E;
+    let (what, end) = match error {
+        E::InvalidBangMarkup => return "signe inconnu ou manquant après `<!`".to_owned(),
+        E::UnclosedPI => ("instruction de traitement non fermée", "?>"),
+        E::UnclosedXmlDecl => ("déclaration XML non fermée", "?>"),
+        E::UnclosedComment => ("commentaire non fermé", "-->"),
+        E::UnclosedDoctype => ("DOCTYPE non fermé", ">"),
+        E::UnclosedCData => ("CDATA non fermé", "]]>"),
+        E::UnclosedTag => ("balise non fermée", ">"),
+        E::UnclosedSingleQuotedAttributeValue => ("valeur d'attribut non fermée", "'"),
+        E::UnclosedDoubleQuotedAttributeValue => ("valeur d'attribut non fermée", "\""),
+    };
+    format!("{what} : `{end}` ne se trouve pas avant la fin du fichier")
+}
+
+fn ill_formed(error: &IllFormedError) -> String {
+    use IllFormedError as E;
+    match error {
+        E::MissingDeclVersion(None) => "la déclaration XML n'a pas d'attribut `version`".to_owned(),
+        E::MissingDeclVersion(Some(found)) => {
+            format!("la déclaration XML doit commencer par l'attribut `version`, et commence par `{found}`")
+        }
+        E::UnknownVersion => "version de XML inconnue : 1.0 ou 1.1 est attendu".to_owned(),
+        E::MissingDoctypeName => "la déclaration `<!DOCTYPE>` ne nomme pas de type de document".to_owned(),
+        E::MissingEndTag(tag) => {
+            format!("balise non fermée : `</{tag}>` ne se trouve pas avant la fin du fichier")
+        }
+        E::UnmatchedEndTag(tag) => format!("la balise fermante `</{tag}>` ne ferme aucune balise ouverte"),
+        E::MismatchedEndTag { expected, found } => {
+            format!("`</{expected}>` est attendu, mais `</{found}>` a été trouvé")
+        }
+        E::DoubleHyphenInComment => "`--` est interdit dans un commentaire".to_owned(),
+        E::UnclosedReference => {
+            "référence d'entité ou de caractère non fermée : `;` ne se trouve pas avant la fin du fichier"
+                .to_owned()
+        }
+    }
+}
+
+fn bad_attribute(error: &AttrError) -> Told {
+    use AttrError as E;
+    let french = match error {
+        E::ExpectedEq(at) => {
+            format!("position {at} : le nom d'un attribut doit être suivi de `=` ou d'un espace")
+        }
+        E::ExpectedValue(at) => format!("position {at} : `=` doit être suivi d'une valeur"),
+        E::UnquotedValue(at) => {
+            format!("position {at} : la valeur d'un attribut doit être entre `\"` ou `'`")
+        }
+        E::ExpectedQuote(at, quote) => {
+            let quote = char::from(*quote);
+            format!("position {at} : il manque `{quote}` à la fin de la valeur d'un attribut")
+        }
+        E::Duplicated(at, before) => {
+            format!("position {at} : attribut donné deux fois, d'abord à la position {before}")
+        }
+    };
+    Told::new(error.to_string(), french)
 }

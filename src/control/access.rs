@@ -4,6 +4,7 @@ use super::options::{BootOp, RescueRequest, RfsRequest, WebserverOp};
 use super::request::Request;
 pub use crate::fsm::command::Access;
 use crate::log::Lang;
+use crate::told::{Told, told};
 use serde::{Deserialize, Serialize};
 
 /// Longest user on whose behalf something is asked, bytes.
@@ -23,10 +24,11 @@ pub struct Behalf {
 
 impl Behalf {
     /// Refuses a name that would spoil a log line.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), Told> {
         if self.user.is_empty() || self.user.len() > MOST_USER || self.user.chars().any(char::is_control) {
-            return Err(format!(
-                "the name of the remote user must have 1 to {MOST_USER} bytes and no control characters"
+            return Err(told!(
+                "the name of the remote user must have 1 to {MOST_USER} bytes and no control characters",
+                "le nom de l'utilisateur distant doit avoir 1 à {MOST_USER} octets et aucun caractère de contrôle"
             ));
         }
         Ok(())

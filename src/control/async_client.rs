@@ -5,6 +5,8 @@
 use super::client::{ClientError, SILENCE, same_version};
 use super::frame::{self, Frame, FrameError, HEADER, Hello, Kind, MAX_ATTACHMENT};
 use super::{Behalf, Failure, FailureKind, Reply, Request};
+use crate::log::Lang;
+use crate::told::{Told, told};
 use bytes::{Buf, BytesMut};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -40,17 +42,26 @@ pub struct Finished {
 
 impl Finished {
     /// Why it was not done: of the kind of the first error, in the words of all.
-    pub fn failure(&self) -> Failure {
+    pub fn failure(&self, lang: Lang) -> Failure {
+        self.errors()
+            .unwrap_or_else(|| Failure { kind: FailureKind::Refused, text: Finished::silent().into(lang) })
+    }
+
+    /// What is told of a command that has failed without a word.
+    pub fn silent() -> Told {
+        told!("the command has failed", "la commande a échoué")
+    }
+
+    /// The same as far as something was said.
+    pub fn errors(&self) -> Option<Failure> {
         let errors = self.replies.iter().filter_map(|reply| match reply {
             Reply::Error(failure) => Some(failure),
             _ => None,
         });
         let errors: Vec<&Failure> = errors.collect();
-        let Some(first) = errors.first() else {
-            return Failure { kind: FailureKind::Refused, text: "the command has failed".to_owned() };
-        };
+        let first = errors.first()?;
         let texts: Vec<&str> = errors.iter().map(|failure| failure.text.as_str()).collect();
-        Failure { kind: first.kind, text: texts.join("\n") }
+        Some(Failure { kind: first.kind, text: texts.join("\n") })
     }
 }
 

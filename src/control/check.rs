@@ -8,6 +8,7 @@ use crate::fsm::command::Command;
 use crate::ids::ModuleName;
 use crate::node::rfssync::{Policy, Side, check_uid};
 use crate::rfs::rescue::Purge;
+use crate::told::{Told, told};
 use std::path::{Component, Path};
 
 /// Longest identity or user, bytes.
@@ -20,6 +21,9 @@ const MOST_SIGNATURES: usize = 64;
 const MOST_VALUE: usize = 1024;
 /// Longest message of `printi` and `printe`, bytes.
 const MOST_TEXT: usize = 4096;
+
+/// What `-i` gives.
+const IDENTITY: [&str; 2] = ["identity", "l'identité"];
 
 impl Request {
     /// Whether an attachment follows the request.
@@ -113,25 +117,29 @@ impl Request {
     }
 
     /// Refuses texts that are too long or not printable: they go into logs and on terminals.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Told> {
         match self {
             Request::Control { identity, user, .. } => {
-                optional("identity", identity)?;
-                optional("user", user)
+                optional(&IDENTITY, identity)?;
+                optional(&["user", "l'utilisateur"], user)
             }
             Request::Set { value, identity, .. } => {
-                optional("identity", identity)?;
-                printable("value of the resource", &value.to_string(), MOST_VALUE)
+                optional(&IDENTITY, identity)?;
+                printable(
+                    &["value of the resource", "la valeur de la ressource"],
+                    &value.to_string(),
+                    MOST_VALUE,
+                )
             }
             Request::Rfs { request: RfsRequest::SetPolicy(Policy::External { uid, .. }), .. } => {
                 check_uid(uid)
             }
             Request::Rescue { request, .. } => rescue(request),
             Request::Token(TokenEvent::Created { name, .. } | TokenEvent::Revoked { name }) => {
-                printable("name of the token", name, MOST_TOKEN)
+                printable(&["name of the token", "le nom du jeton"], name, MOST_TOKEN)
             }
-            Request::Loop { identity, .. } => optional("identity", identity),
-            Request::Print { text, .. } => printable("message", text, MOST_TEXT),
+            Request::Loop { identity, .. } => optional(&IDENTITY, identity),
+            Request::Print { text, .. } => printable(&["message", "le message"], text, MOST_TEXT),
             Request::ModuleInstall { source, if_signature, .. } => {
                 signatures(if_signature)?;
                 if let InstallSource::Template(name) = source { template(name) } else { Ok(()) }
@@ -140,14 +148,15 @@ impl Request {
             | Request::Config { if_signature, .. }
             | Request::ModuleGenKey { if_signature, .. }
             | Request::ModuleDelKey { if_signature, .. } => signatures(if_signature),
-            Request::Log { follow: true, before: Some(_), .. } => {
-                Err("the log before a message has no new messages: ask for one of them".to_owned())
-            }
-            Request::UserLog { name, .. } => file("script log", name),
-            Request::ConfigurationGet { name, .. } => file("configuration", name),
+            Request::Log { follow: true, before: Some(_), .. } => Err(told!(
+                "the log before a message has no new messages: ask for one of them",
+                "le journal d'avant un message n'a pas de nouveaux messages : demandez l'un ou l'autre"
+            )),
+            Request::UserLog { name, .. } => file(&["script log", "journal de script"], name),
+            Request::ConfigurationGet { name, .. } => file(&["configuration", "configuration"], name),
             Request::ConfigurationRestore { name, if_signature, .. } => {
                 signatures(if_signature)?;
-                file("configuration", name)
+                file(&["configuration", "configuration"], name)
             }
             _ => Ok(()),
         }
@@ -220,7 +229,7 @@ fn rescue_line(request: &RescueRequest) -> Option<String> {
 }
 
 /// Names of archives are dates; paths are absolute and without `..`.
-fn rescue(request: &RescueRequest) -> Result<(), String> {
+fn rescue(request: &RescueRequest) -> Result<(), Told> {
     let (archive, to, paths) = match request {
         RescueRequest::List | RescueRequest::Purge(Purge::All | Purge::Before(_)) => return Ok(()),
         RescueRequest::Purge(Purge::One(name)) => (Some(name), None, [].as_slice()),
@@ -228,11 +237,14 @@ fn rescue(request: &RescueRequest) -> Result<(), String> {
         RescueRequest::Restore { archive, to, paths } => (archive.as_ref(), to.as_ref(), paths.as_slice()),
     };
     if let Some(name) = archive {
-        printable("name of the archive", name, MOST_NAME)?;
+        printable(&["name of the archive", "le nom de l'archive"], name, MOST_NAME)?;
     }
     let normal = |p: &Path| p.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
     match to.into_iter().chain(paths).find(|p| !p.is_absolute() || !normal(p)) {
-        Some(path) => Err(format!("{}: give an absolute path without ..", path.display())),
+        Some(path) => {
+            let path = path.display();
+            Err(told!("{path}: give an absolute path without ..", "{path} : donnez un chemin absolu sans .."))
+        }
         None => Ok(()),
     }
 }
@@ -265,41 +277,54 @@ fn cluster_line(source: ClusterSource, lock: Option<bool>) -> String {
     format!("cluster config{source}{lock}")
 }
 
-fn optional(what: &str, text: &Option<String>) -> Result<(), String> {
+fn optional(what: &[&str; 2], text: &Option<String>) -> Result<(), Told> {
     text.as_deref().map_or(Ok(()), |text| printable(what, text, MOST_NAME))
 }
 
 /// Signatures are hexadecimal, or empty for what is not there.
-fn signatures(list: &Option<Vec<String>>) -> Result<(), String> {
+fn signatures(list: &Option<Vec<String>>) -> Result<(), Told> {
     let list = list.as_deref().unwrap_or_default();
     if list.len() > MOST_SIGNATURES {
-        return Err(format!("more than {MOST_SIGNATURES} signatures are given"));
+        return Err(told!(
+            "more than {MOST_SIGNATURES} signatures are given",
+            "plus de {MOST_SIGNATURES} signatures sont données"
+        ));
     }
-    list.iter().filter(|one| !one.is_empty()).try_for_each(|one| printable("signature", one, MOST_NAME))
+    list.iter()
+        .filter(|one| !one.is_empty())
+        .try_for_each(|one| printable(&["signature", "la signature"], one, MOST_NAME))
 }
 
-fn printable(what: &str, text: &str, most: usize) -> Result<(), String> {
+/// `what` it is, in English, and in French with its article.
+fn printable([what, quoi]: &[&str; 2], text: &str, most: usize) -> Result<(), Told> {
     if text.is_empty() || text.len() > most || text.chars().any(char::is_control) {
-        return Err(format!("the {what} must have 1 to {most} bytes and no control characters"));
+        return Err(told!(
+            "the {what} must have 1 to {most} bytes and no control characters",
+            "{quoi} doit avoir 1 à {most} octets et aucun caractère de contrôle"
+        ));
     }
     Ok(())
 }
 
 /// A name in a directory of the product: it must never lead elsewhere.
-fn file(what: &str, name: &str) -> Result<(), String> {
-    printable(&format!("name of the {what}"), name, 255)?;
+fn file([what, quoi]: &[&str; 2], name: &str) -> Result<(), Told> {
+    printable(&[&format!("name of the {what}"), &format!("le nom de {quoi}")], name, 255)?;
     match name.contains('/') || name == "." || name == ".." {
-        true => Err(format!("\"{name}\" is no name of a {what}: give one of the list, without a directory")),
+        true => Err(told!(
+            "\"{name}\" is no name of a {what}: give one of the list, without a directory",
+            "\"{name}\" n'est pas un nom de {quoi} : donnez-en un de la liste, sans répertoire"
+        )),
         false => Ok(()),
     }
 }
 
 /// A name below SAFE/Application_Modules: the daemon must never be led out of it.
-fn template(name: &str) -> Result<(), String> {
-    printable("name of the .safe file", name, 255)?;
+fn template(name: &str) -> Result<(), Told> {
+    printable(&["name of the .safe file", "le nom du fichier .safe"], name, 255)?;
     if name.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
-        return Err(format!(
-            "\"{name}\" is not a file of Application_Modules: give a name without .. or an absolute path"
+        return Err(told!(
+            "\"{name}\" is not a file of Application_Modules: give a name without .. or an absolute path",
+            "\"{name}\" n'est pas un fichier de Application_Modules : donnez un nom sans .. ou un chemin absolu"
         ));
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 use super::frame::{self, Frame, FrameError, Hello, Kind};
 use super::{Failure, FailureKind, GROUP, Reply, Request};
+use crate::log::Lang;
+use crate::told::Tell;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -66,9 +68,32 @@ impl From<FrameError> for ClientError {
     }
 }
 
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Failure {
-        Failure { kind: FailureKind::Busy, text: error.to_string() }
+impl Tell for ClientError {
+    fn french(&self) -> String {
+        use ClientError as E;
+        match self {
+            E::NotRunning => "le démon d'administration safeadmin ne s'exécute pas".to_owned(),
+            E::Denied => {
+                format!("permission refusée : exécutez en tant que root ou membre du groupe {GROUP}")
+            }
+            E::Connect(e) => format!("impossible de se connecter à safeadmin : {e}"),
+            E::Version { our_protocol, our_release, protocol, release } => format!(
+                "safekit {our_release} parle la version {our_protocol} du protocole local, le safeadmin {release} \
+                 qui s'exécute la version {protocol} : redémarrez safeadmin après une mise à niveau"
+            ),
+            E::Lost => "safeadmin a fermé la connexion avant la fin de la réponse : voir son journal par \
+                journalctl -u safeadmin"
+                .to_owned(),
+            E::Silent => format!("safeadmin n'a pas donné signe de vie depuis {} s", SILENCE.as_secs()),
+            E::Frame(e) => e.french(),
+        }
+    }
+}
+
+impl ClientError {
+    /// The same as what is told of a request that was not carried out.
+    pub fn failure(&self, lang: Lang) -> Failure {
+        Failure { kind: FailureKind::Busy, text: self.text(lang) }
     }
 }
 

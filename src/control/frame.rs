@@ -4,6 +4,7 @@
 //! An answer is Hello, then replies, chunks and signs of life, and `Reply::End` at last.
 
 use super::Behalf;
+use crate::told::Tell;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -73,6 +74,25 @@ pub enum FrameError {
     /// Attachment beyond the limit.
     #[error("the attachment is longer than {} MiB", MAX_ATTACHMENT >> 20)]
     Attachment,
+}
+
+impl Tell for FrameError {
+    fn french(&self) -> String {
+        match self {
+            FrameError::Io(e) => format!("la connexion a échoué : {e}"),
+            FrameError::TooLong(length) => {
+                format!("une trame de {length} octets est plus longue que {MAX_FRAME}")
+            }
+            FrameError::Kind(kind) => format!("une trame est d'un type inconnu, {kind}"),
+            FrameError::Place(kind) => {
+                format!("une trame de type {kind:?} est arrivée là où aucune n'est attendue")
+            }
+            FrameError::Json(e) => format!("une trame ne peut pas être décodée : {e}"),
+            FrameError::Attachment => {
+                format!("la pièce jointe est plus longue que {} Mio", MAX_ATTACHMENT >> 20)
+            }
+        }
+    }
 }
 
 impl Hello {

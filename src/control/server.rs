@@ -4,6 +4,8 @@ use super::frame::{self, FrameError, Hello, Kind};
 use super::peers::Peers;
 use super::sink::{self, ReplySink};
 use super::{Access, Caller, FailureKind, GROUP, PROTOCOL, Reply, Request};
+use crate::log::Lang;
+use crate::told::{Tell, Told};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -64,9 +66,35 @@ enum Refusal {
     #[error("permission denied: {command} needs the role {needs}, {user} has {has}")]
     Role { command: String, needs: Access, user: String, has: Access },
     #[error("{0}")]
-    Invalid(String),
+    Invalid(Told),
     #[error("unreadable request: {0}")]
     Frame(#[from] FrameError),
+}
+
+impl Tell for Refusal {
+    fn french(&self) -> String {
+        match self {
+            Refusal::Denied => {
+                format!("permission refusée : exécutez en tant que root ou membre du groupe {GROUP}")
+            }
+            Refusal::Busy => {
+                format!("{CONNECTIONS} commandes sont déjà en cours : réessayez quand l'une sera terminée")
+            }
+            Refusal::Late => {
+                format!("la requête n'était pas complète en {} s", REQUEST_TIME.as_secs())
+            }
+            Refusal::Version { protocol, release } => format!(
+                "safekit {release} parle la version {protocol} du protocole local, le safeadmin {} qui s'exécute la \
+                 version {PROTOCOL} : redémarrez safeadmin après une mise à niveau",
+                env!("CARGO_PKG_VERSION")
+            ),
+            Refusal::Role { command, needs, user, has } => {
+                format!("permission refusée : {command} demande le rôle {needs}, {user} a {has}")
+            }
+            Refusal::Invalid(why) => why.of(Lang::Fr).to_owned(),
+            Refusal::Frame(error) => format!("requête illisible : {}", error.french()),
+        }
+    }
 }
 
 impl Refusal {
@@ -136,7 +164,7 @@ async fn accept<B: Backend + 'static>(listener: UnixListener, backend: Rc<B>, pe
 /// Tells a client that there is no room, without waiting: the socket buffer is empty and takes it.
 fn turn_away(stream: UnixStream) {
     tracing::warn!("a command was refused: {CONNECTIONS} are under way");
-    if let Ok(bytes) = refusal_bytes(&Refusal::Busy) {
+    if let Ok(bytes) = refusal_bytes(&Refusal::Busy, Lang::En) {
         let _ = stream.try_write(&bytes);
     }
 }
@@ -171,14 +199,14 @@ async fn converse<B: Backend>(
 
 async fn refuse(mut write: OwnedWriteHalf, caller: &Caller, refusal: &Refusal) {
     tracing::warn!(user = caller.name(), pid = caller.pid, %refusal, "a command was refused");
-    if let Ok(bytes) = refusal_bytes(refusal) {
+    if let Ok(bytes) = refusal_bytes(refusal, caller.lang) {
         let _ = timeout(REFUSAL_TIME, write.write_all(&bytes)).await;
     }
 }
 
-fn refusal_bytes(refusal: &Refusal) -> Result<Vec<u8>, FrameError> {
+fn refusal_bytes(refusal: &Refusal, lang: Lang) -> Result<Vec<u8>, FrameError> {
     let mut bytes = frame::encode_json(&Hello::ours())?;
-    bytes.extend(frame::encode_json(&Reply::error(refusal.kind(), refusal.to_string()))?);
+    bytes.extend(frame::encode_json(&Reply::error(refusal.kind(), refusal.text(lang)))?);
     bytes.extend(frame::encode_json(&Reply::End { code: 1 })?);
     Ok(bytes)
 }

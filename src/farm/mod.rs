@@ -19,7 +19,9 @@ use crate::config::module::{Filter, Proto};
 use crate::fsm::bucket::{Bitmap, Reach, Share};
 use crate::fsm::membership::Node;
 use crate::ids::ModuleName;
+use crate::log::Lang;
 use crate::net::{MacAddr, NetError};
+use crate::told::{Tell, Told, told};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -88,7 +90,7 @@ pub enum FarmError {
         /// The module.
         module: ModuleName,
         /// What is wrong.
-        what: String,
+        what: Told,
     },
     /// An interface is not there.
     #[error("the packet filter needs interface {device}, which is not there; interfaces here: {known}")]
@@ -128,6 +130,35 @@ pub enum FarmError {
     /// The kernel refused.
     #[error(transparent)]
     Net(#[from] NetError),
+}
+
+impl Tell for FarmError {
+    fn french(&self) -> String {
+        match self {
+            FarmError::Layout { module, what } => format!(
+                "le filtre de paquets du module {module} ne peut pas être fait : {}",
+                what.of(Lang::Fr)
+            ),
+            FarmError::NoDevice { device, known } => format!(
+                "le filtre de paquets a besoin de l'interface {device}, qui n'existe pas ; interfaces présentes ici : \
+                 {known}"
+            ),
+            FarmError::Missing { what } => format!(
+                "ce noyau ne peut pas filtrer les paquets pour une ferme : {what} manque ; il faut Linux 5.16 ou plus \
+                 récent avec nftables (ses modules nf_tables, nft_hash, nft_ct, nft_fwd_netdev, nft_dup_netdev, \
+                 nft_tproxy)"
+            ),
+            FarmError::Gone { module } => format!(
+                "le filtre de paquets du module {module} a disparu : autre chose sur ce nœud supprime des règles nftables \
+                 qui ne sont pas les siennes (nft flush ruleset ?)"
+            ),
+            FarmError::Withdrawn { module } => format!(
+                "safeguard a retiré ce serveur du module {module}, dont le safeadmin n'a pas répondu à temps : il \
+                 participera de nouveau quand il sera redémarré"
+            ),
+            FarmError::Net(e) => e.french(),
+        }
+    }
 }
 
 /// The packet filter of one module on this node. Every call is one change that is seen whole or not at
@@ -208,17 +239,28 @@ impl Layout {
     /// # Errors
     /// [`FarmError::Layout`].
     pub fn check(&self, groups: usize) -> Result<(), FarmError> {
-        let wrong = |what: String| Err(FarmError::Layout { module: self.module.clone(), what });
+        let wrong = |what: Told| Err(FarmError::Layout { module: self.module.clone(), what });
         let mut addrs = BTreeSet::new();
         if let Some(twice) = self.vips.iter().find(|vip| !addrs.insert(vip.addr)) {
-            return wrong(format!("virtual address {} is given twice", twice.addr));
+            let addr = twice.addr;
+            return wrong(told!(
+                "virtual address {addr} is given twice",
+                "l'adresse virtuelle {addr} est donnée deux fois"
+            ));
         }
         for rule in &self.rules {
             if rule.group >= groups {
-                return wrong(format!("a rule is of group {}, and there are {groups}", rule.group));
+                let group = rule.group;
+                return wrong(told!(
+                    "a rule is of group {group}, and there are {groups}",
+                    "une règle est du groupe {group}, et il y en a {groups}"
+                ));
             }
             if let Some(addr) = rule.vip.filter(|addr| !addrs.contains(addr)) {
-                return wrong(format!("a rule is for {addr}, which is not a virtual address of the module"));
+                return wrong(told!(
+                    "a rule is for {addr}, which is not a virtual address of the module",
+                    "une règle est pour {addr}, qui n'est pas une adresse virtuelle du module"
+                ));
             }
             let fits = match rule.filter {
                 Filter::OnAddr => true,
@@ -226,7 +268,11 @@ impl Layout {
                 Filter::OnIpid => rule.proto == Proto::Udp,
             };
             if !fits {
-                return wrong(format!("no {:?} can be balanced {:?}", rule.proto, rule.filter));
+                let (proto, filter) = (rule.proto, rule.filter);
+                return wrong(told!(
+                    "no {proto:?} can be balanced {filter:?}",
+                    "{proto:?} ne peut pas être réparti par {filter:?}"
+                ));
             }
         }
         Ok(())

@@ -21,13 +21,13 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    fn because(&mut self, reason: impl Into<Told>) -> &mut Self {
-        self.reasons.push(reason.into());
+    fn because(&mut self, reason: Told) -> &mut Self {
+        self.reasons.push(reason);
         self
     }
 
-    fn advise(&mut self, advice: impl Into<Told>) -> &mut Self {
-        self.advice.push(advice.into());
+    fn advise(&mut self, advice: Told) -> &mut Self {
+        self.advice.push(advice);
         self
     }
 }
@@ -98,7 +98,7 @@ fn stopped(e: &mut Explanation, clean: bool, module: &str) {
     } else {
         e.because(told!("stopped", "arrêté"));
     }
-    e.advise(format!("safekit start -m {module}"));
+    e.advise(Told::same(format!("safekit start -m {module}")));
 }
 
 fn on_its_way(e: &mut Explanation, to: Role, step: u8, steps: usize) {
@@ -181,7 +181,7 @@ fn waiting(e: &mut Explanation, s: &State, module: &str, peer: &str) {
         }
         Some(Why::Differs) => {
             let theirs = if let Peer::Heard { face, .. } = &s.peer { face.alike } else { None };
-            let what = difference(s.alike, theirs).unwrap_or_else(|| Told::from("<rfs>"));
+            let what = difference(s.alike, theirs).unwrap_or_else(|| Told::same("<rfs>"));
             let (en, fr) = (what.of(Lang::En), what.of(Lang::Fr));
             e.because(told!(
                 "{peer} has another configuration, {en}: it cannot be its secondary",
@@ -261,7 +261,7 @@ fn alone(e: &mut Explanation, cfg: &Config, s: &State, module: &str, peer: &str)
             "no secondary is accepted while safeguard does not answer",
             "aucun secondaire n'est accepté tant que safeguard ne répond pas"
         ));
-        e.advise("systemctl status safeguard");
+        e.advise(Told::same("systemctl status safeguard"));
     }
     if cfg.data && s.record.flag == Flag::Up {
         e.because(told!(

@@ -1,5 +1,6 @@
 //! Resources: `<class>.<id>` and their values (spec/resources.md).
 
+use crate::told::Tell;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,6 +41,16 @@ pub type Resources = BTreeMap<ResourceName, Value>;
     "\"{0}\" is not a resource name: write class.id with letters, digits and . _ - : [ ] / only, 128 characters at most"
 )]
 pub struct BadResourceName(pub String);
+
+impl Tell for BadResourceName {
+    fn french(&self) -> String {
+        let BadResourceName(name) = self;
+        format!(
+            "\"{name}\" n'est pas un nom de ressource : écrivez class.id avec seulement des lettres, des chiffres et \
+             . _ - : [ ] /, 128 caractères au plus"
+        )
+    }
+}
 
 impl ResourceName {
     /// A name from parts that the program itself chose.

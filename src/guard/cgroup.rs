@@ -6,6 +6,7 @@
 
 use super::marked;
 use crate::ids::ModuleName;
+use crate::told::Tell;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{AccessFlags, Pid, access};
 use std::ffi::{CStr, CString};
@@ -28,6 +29,12 @@ pub struct GroupError {
     what: &'static str,
     path: PathBuf,
     source: io::Error,
+}
+
+impl Tell for GroupError {
+    fn french(&self) -> String {
+        format!("échec sur les processus du module ({} {}) : {}", self.what, self.path.display(), self.source)
+    }
 }
 
 impl GroupError {

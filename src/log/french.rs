@@ -3,7 +3,7 @@
 use super::english::{script, transition};
 use super::message::Message;
 use crate::fsm::command::{Caller, Command};
-use crate::net::tls::TlsFault;
+use crate::told::Tell;
 
 const NOT_UPTODATE: &str = "Les données des répertoires répliqués ne sont peut-être pas à jour (attendez le démarrage du serveur distant)";
 const INCONSISTENT: &str =
@@ -55,7 +55,7 @@ pub(super) fn text(message: &Message) -> String {
         M::CannotStop(left) => format!("L'application ne peut pas être arrêtée : {left}"),
         M::OwnPause(ms) => format!("Ce serveur a été suspendu pendant {ms} ms : il se suspecte en premier"),
         M::Lost(count) => format!("{count} messages perdus : ils n'ont pas pu être écrits dans le journal"),
-        M::OtherDistrusted(url, fault) => format!("Module non examiné sur {url} : {}", distrusted(fault)),
+        M::OtherDistrusted(url, fault) => format!("Module non examiné sur {url} : {}", fault.french()),
         M::NotUptodate => NOT_UPTODATE.into(),
         M::RunPrim => format!("{IF_SURE} prim pour forcer le démarrage en primaire"),
         M::Inconsistent => INCONSISTENT.into(),
@@ -87,24 +87,6 @@ pub(super) fn text(message: &Message) -> String {
 
 fn stalled(seconds: u64) -> String {
     format!("La réintégration est arrêtée : rien reçu depuis {seconds} s")
-}
-
-fn distrusted(fault: &TlsFault) -> String {
-    match fault {
-        TlsFault::Authority(file) => {
-            format!("HTTPS demande le certificat de l'autorité de certification dans {file}")
-        }
-        TlsFault::Issuer => {
-            "son certificat n'est pas signé par une autorité de SAFE/web/conf/cacert.crt de ce serveur".into()
-        }
-        TlsFault::Expired => "son certificat a expiré".into(),
-        TlsFault::NotYetValid => {
-            "son certificat n'est pas encore valide : les horloges des deux serveurs diffèrent".into()
-        }
-        TlsFault::Name => "son certificat n'est pas pour ce nom ou cette adresse".into(),
-        TlsFault::Plain => "ce qui y répond ne parle pas HTTPS".into(),
-        TlsFault::Other(what) => format!("échec de HTTPS : {what}"),
-    }
 }
 
 fn rescued(archive: &str, files: u64, bytes: u64, left_out: u64) -> String {

@@ -187,6 +187,16 @@ pub enum Lang {
     Fr,
 }
 
+impl Lang {
+    /// As browsers and pages call it.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Fr => "fr",
+        }
+    }
+}
+
 impl Level {
     /// Whether the level belongs to the main log; the others are shown with `-A` only (MSG-L-03).
     pub fn is_main(self) -> bool {

@@ -1,5 +1,6 @@
 //! The log files of scripts: names, first line, size (MSG-L-06, CFG-USR-04).
 
+use crate::told::Tell;
 use jiff::civil::DateTime;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -18,6 +19,13 @@ pub struct UserlogError {
     pub path: String,
     /// What the system said.
     pub error: io::Error,
+}
+
+impl Tell for UserlogError {
+    fn french(&self) -> String {
+        let UserlogError { path, error } = self;
+        format!("journal de script {path} : {error} ; vérifiez l'espace et les droits de son répertoire")
+    }
 }
 
 /// `userlog_<yyyy-mm-dd>T<hhmmss>_<script>.ulog`; `start`: local time of the start of the script.

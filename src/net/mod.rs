@@ -25,6 +25,7 @@ pub mod vip;
 
 pub use mac::MacAddr;
 
+use crate::told::Tell;
 use std::io;
 use std::net::IpAddr;
 
@@ -113,6 +114,46 @@ pub enum NetError {
         /// The virtual address.
         addr: IpAddr,
     },
+}
+
+impl Tell for NetError {
+    fn french(&self) -> String {
+        use NetError as E;
+        match self {
+            E::NoInterface { addr, networks } => format!(
+                "aucune interface n'a le réseau de {addr} : donnez à une interface une adresse dans ce réseau, ou imposez-en \
+                 une par l'attribut name de <interface> ; réseaux présents ici : {networks}"
+            ),
+            E::UnknownInterface { name, known } => format!(
+                "il n'y a pas d'interface {name} : corrigez l'attribut name de <interface> ; interfaces présentes ici : \
+                 {known}"
+            ),
+            E::NoPrefix { name, addr } => format!(
+                "l'interface {name} n'a pas d'adresse dans le réseau de {addr} : donnez l'attribut netmask de \
+                 <virtual_addr>"
+            ),
+            E::BadPrefix { addr, prefix } => format!(
+                "la longueur de préfixe {prefix} est trop grande pour {addr} : corrigez le netmask de <virtual_addr>"
+            ),
+            E::StillThere { addr, interface } => format!(
+                "{addr} est toujours configurée sur {interface} après sa suppression : autre chose sur ce nœud la \
+                 configure de nouveau"
+            ),
+            // What was tried is called as in the log.
+            E::Permission { what } => {
+                format!("échec ({what}) : permission refusée, il faut root (CAP_NET_ADMIN et CAP_NET_RAW)")
+            }
+            E::Kernel { what, text, .. } => format!("échec ({what}) : {text}"),
+            E::Malformed { what, detail } => {
+                format!("échec ({what}) : la réponse du noyau n'est pas comprise : {detail}")
+            }
+            E::NoReset { addr } => format!(
+                "ce noyau ne peut pas rompre les connexions TCP (CONFIG_INET_DIAG_DESTROY n'est pas activé) : les clients \
+                 de {addr} ne remarquent le basculement qu'à leur prochain envoi ; définissez tcpreset=\"off\" pour ne \
+                 plus voir cet avertissement"
+            ),
+        }
+    }
 }
 
 impl NetError {

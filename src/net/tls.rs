@@ -1,5 +1,6 @@
 //! What keeps two ends from HTTPS, as rustls says it.
 
+use crate::told::Tell;
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::io;
@@ -28,6 +29,27 @@ pub enum TlsFault {
     /// Anything else, in the words of rustls.
     #[error("HTTPS with it fails: {0}")]
     Other(String),
+}
+
+impl Tell for TlsFault {
+    fn french(&self) -> String {
+        match self {
+            TlsFault::Authority(file) => {
+                format!("HTTPS demande le certificat de l'autorité de certification dans {file}")
+            }
+            TlsFault::Issuer => {
+                "son certificat n'est pas signé par une autorité de SAFE/web/conf/cacert.crt de ce nœud"
+                    .into()
+            }
+            TlsFault::Expired => "son certificat a expiré".into(),
+            TlsFault::NotYetValid => {
+                "son certificat n'est pas encore valide : les horloges des deux nœuds diffèrent".into()
+            }
+            TlsFault::Name => "son certificat n'est pas pour ce nom ou cette adresse".into(),
+            TlsFault::Plain => "ce qui y répond ne parle pas HTTPS".into(),
+            TlsFault::Other(what) => format!("échec de HTTPS : {what}"),
+        }
+    }
 }
 
 impl TlsFault {

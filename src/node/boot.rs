@@ -5,6 +5,7 @@ use super::record::{self, RecordError};
 use crate::config::module::Boot;
 use crate::config::paths::Paths;
 use crate::ids::ModuleName;
+use crate::told::attempt::Attempt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -28,7 +29,9 @@ pub fn boot_id(from_env: Option<String>) -> Result<String, RecordError> {
         return Ok(id);
     }
     let path = PathBuf::from(KERNEL_BOOT_ID);
-    std::fs::read_to_string(&path).map(|id| id.trim().to_owned()).map_err(record::io_error("read", &path))
+    std::fs::read_to_string(&path)
+        .map(|id| id.trim().to_owned())
+        .map_err(record::io_error(Attempt::Read, &path))
 }
 
 /// Compares `boot_id` with the one that [`set_begun`] remembered.

@@ -8,13 +8,15 @@ use crate::actors::cluster::{Cluster, DropCount, GetCounters, GetMembers, GetSet
 use crate::actors::cluster::{ClusterSetup, Member, ProbeReport};
 use crate::control::CheckRow;
 use crate::ids::ModuleName;
+use crate::log::Lang;
 use crate::net::addr::{self, Interface};
 use crate::net::vip::{VipAddr, VipPlan};
 use crate::net::{MacAddr, NetError, arp};
+use crate::told::{Tell, Told, told};
 use actix::Addr;
 use futures_util::future;
 use futures_util::stream::{self, StreamExt};
-use rows::{VipFinding, Where};
+use rows::{Row, VipFinding, Where};
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -49,7 +51,11 @@ struct Facts {
 }
 
 /// Checks the cluster from this node; takes 5 s at most. To be run within the actor system.
-pub async fn check(cluster: Addr<Cluster>, inputs: CheckInputs) -> Vec<CheckRow> {
+pub async fn check(cluster: Addr<Cluster>, inputs: CheckInputs, lang: Lang) -> Vec<CheckRow> {
+    verdicts(cluster, inputs).await.into_iter().map(|row| row.shown(lang)).collect()
+}
+
+async fn verdicts(cluster: Addr<Cluster>, inputs: CheckInputs) -> Vec<Row> {
     let deadline = Instant::now() + TOTAL - MARGIN;
     let Ok(asked) = timeout_at(deadline, cluster.send(GetSetup)).await else { return rows::stuck() };
     let Ok(setup) = asked else { return rows::stuck() };
@@ -90,9 +96,12 @@ async fn find_vips(inputs: CheckInputs, deadline: Instant) -> Vec<VipFinding> {
         let asking = tokio::task::spawn_blocking(move || find_vip(&vip));
         let place = match timeout_at(deadline, asking).await {
             Ok(Ok(Ok((here, holder)))) => Ok(Where { here, holder }),
-            Ok(Ok(Err(error))) => Err(error.to_string()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("no time was left to ask who holds it".to_owned()),
+            Ok(Ok(Err(error))) => Err(error.told()),
+            Ok(Err(error)) => Err(Told::same(error.to_string())),
+            Err(_) => Err(told!(
+                "no time was left to ask who holds it",
+                "il ne restait plus de temps pour demander qui la tient"
+            )),
         };
         VipFinding { module, addr, place }
     });

@@ -9,6 +9,7 @@ use crate::control::CheckStatus;
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::NodeName;
 use crate::node::keys::SecretKey;
+use crate::told::proof::assert_translated;
 use actix::{Actor, Context, Handler};
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
@@ -86,11 +87,29 @@ fn good() -> Facts {
     }
 }
 
+/// The rows in English; their French is looked at.
+fn shown(rows: Vec<Row>) -> Vec<CheckRow> {
+    for row in &rows {
+        [&row.check, &row.found].into_iter().chain(&row.advice).for_each(|told| {
+            // A lan is called lan, the cluster cluster.
+            let alike = told == &Told::same(told.to_string());
+            assert!(
+                !alike || ["lan ", "cluster"].iter().any(|word| told.to_string().starts_with(word)),
+                "{told}"
+            );
+            if !alike {
+                assert_translated(told);
+            }
+        });
+    }
+    rows.into_iter().map(|row| row.shown(Lang::En)).collect()
+}
+
 /// What is not good of `good`, spoilt by `spoil`.
 fn faults(spoil: impl FnOnce(&mut Facts)) -> Vec<(CheckStatus, String, String)> {
     let mut facts = good();
     spoil(&mut facts);
-    let rows = of_cluster(&facts).into_iter().filter(|row| row.status != CheckStatus::Ok);
+    let rows = shown(of_cluster(&facts)).into_iter().filter(|row| row.status != CheckStatus::Ok);
     rows.map(|row| (row.status, format!("{}: {}", row.check, row.found), row.advice.unwrap())).collect()
 }
 
@@ -117,7 +136,7 @@ fn theirs(facts: &mut Facts) -> &mut NodeView {
 #[test]
 fn all_is_well() {
     assert_eq!(faults(|_| {}), []);
-    let rows = of_cluster(&good());
+    let rows = shown(of_cluster(&good()));
     let checks: Vec<_> = rows.iter().map(|row| format!("{}: {}", row.check, row.found)).collect();
     assert_eq!(
         checks,
@@ -216,7 +235,7 @@ fn a_virtual_address_belongs_to_who_runs_the_module() {
     for (roles, here, holder, status, found) in cases {
         let place = Result::Ok(rows::Where { here, holder });
         let vip = VipFinding { module: "mirror".parse().unwrap(), addr: "192.0.2.9".parse().unwrap(), place };
-        let row = of_vip(&vip, &members(roles));
+        let row = shown(vec![of_vip(&vip, &members(roles))]).remove(0);
         assert_eq!(row.status, status, "{roles:?} {row:?}");
         assert!(row.found.contains(found), "{row:?}");
         assert_eq!(row.advice.is_some(), status != Ok);
@@ -262,7 +281,7 @@ async fn two_nodes_that_agree_have_no_fault() {
     two.send(SetLocal(view(Role::Stop))).await.unwrap();
     wait_for(&mut events, ClusterEvent::ViewChanged(1)).await;
     wait_for(&mut theirs, ClusterEvent::MemberUp(0)).await;
-    let rows = check(one, CheckInputs::default()).await;
+    let rows = check(one, CheckInputs::default(), Lang::En).await;
     assert!(rows.iter().all(|row| row.status == CheckStatus::Ok), "{rows:?}");
     assert_eq!(rows.len(), 7, "{rows:?}");
 }
@@ -274,7 +293,7 @@ async fn another_key_is_found_within_the_time_of_the_check() {
     let (one, _events) = start(Some(setup(0, port, key())));
     let (_two, _theirs) = start(Some(setup(1, port, key())));
     let began = Instant::now();
-    let rows = check(one, CheckInputs::default()).await;
+    let rows = check(one, CheckInputs::default(), Lang::En).await;
     assert!(began.elapsed() < TOTAL, "{:?}", began.elapsed());
     let refused = rows.iter().find(|row| row.check == "datagrams of node2").unwrap();
     assert_eq!(refused.status, CheckStatus::Error);
@@ -284,7 +303,7 @@ async fn another_key_is_found_within_the_time_of_the_check() {
 #[actix::test]
 async fn without_a_configuration_the_check_says_so() {
     let (cluster, _events) = start(None);
-    let rows = check(cluster, CheckInputs::default()).await;
+    let rows = check(cluster, CheckInputs::default(), Lang::En).await;
     assert_eq!(rows.len(), 1);
     assert!(rows[0].advice.as_ref().unwrap().contains("safekit cluster config"), "{rows:?}");
 }

@@ -12,6 +12,8 @@ use crate::config::cluster::{self, ClusterConfig, LanNode};
 use crate::config::error::ConfigErrors;
 use crate::config::paths::Paths;
 use crate::config::signature;
+use crate::told::Tell;
+use crate::told::attempt::Attempt;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -78,6 +80,28 @@ pub enum ClusterError {
     Record(#[from] RecordError),
 }
 
+impl Tell for ClusterError {
+    fn french(&self) -> String {
+        use ClusterError as E;
+        match self {
+            E::NotConfigured => {
+                "le cluster n'est pas configuré : exécutez \"safekit cluster config <cluster.xml>\""
+                    .to_owned()
+            }
+            E::Locked => {
+                "la configuration du cluster est verrouillée : exécutez d'abord \"safekit cluster config \
+                unlock\""
+                    .to_owned()
+            }
+            E::Unresolved(e) => e.french(),
+            E::Config(e) => e.french(),
+            E::Key(e) => e.french(),
+            E::Zip(e) => e.french(),
+            E::Record(e) => e.french(),
+        }
+    }
+}
+
 /// The cluster configuration of this node; `None` when it has none.
 pub fn load(paths: &Paths) -> Result<Option<ClusterConfig>, ClusterError> {
     match read_text(&paths.cluster_xml())? {
@@ -88,7 +112,7 @@ pub fn load(paths: &Paths) -> Result<Option<ClusterConfig>, ClusterError> {
 
 fn read_text(path: &Path) -> Result<Option<String>, RecordError> {
     let Some(bytes) = record::load_bytes(path, LARGEST_XML)? else { return Ok(None) };
-    let damaged = |_| RecordError::Damaged { path: path.to_owned(), what: "not UTF-8 text".into() };
+    let damaged = |_| RecordError::Damaged { path: path.to_owned(), what: record::not_utf8() };
     String::from_utf8(bytes).map(Some).map_err(damaged)
 }
 
@@ -156,7 +180,7 @@ fn install(
 /// Signs what is in `dir` without the resolved addresses, which may differ between nodes.
 fn store_info(dir: &Path, locked: bool) -> Result<(), ClusterError> {
     let signature = signature::of_files(dir, &["cluster.xml", CLUSTER_KEY]);
-    let signature = signature.map_err(record::io_error("sign", dir))?;
+    let signature = signature.map_err(record::io_error(Attempt::Sign, dir))?;
     let date = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
     Ok(record::store(&dir.join(INFO), &ClusterInfo { signature, date, locked })?)
 }

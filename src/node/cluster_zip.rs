@@ -3,6 +3,7 @@
 
 use super::cluster::LARGEST_XML;
 use super::keys::{CLUSTER_KEY, SecretKey};
+use crate::told::Tell;
 use std::io::{Cursor, Read, Write};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
@@ -22,6 +23,18 @@ pub enum ClusterZipError {
     /// One of its files is not what it should be.
     #[error("the zip holds a {0} that is too large or not valid")]
     Entry(&'static str),
+}
+
+impl Tell for ClusterZipError {
+    fn french(&self) -> String {
+        match self {
+            ClusterZipError::Zip(e) => format!("pas un zip lisible d'une configuration de cluster : {e}"),
+            ClusterZipError::NoXml => "le zip ne contient pas de cluster.xml".to_owned(),
+            ClusterZipError::Entry(name) => {
+                format!("{name}, dans le zip, est trop grand ou n'est pas valide")
+            }
+        }
+    }
 }
 
 /// Packs a configuration and its key.

@@ -22,6 +22,7 @@ use crate::config::module::{self, ModuleConfig};
 use crate::config::paths::Paths;
 use crate::config::{plan, signature};
 use crate::ids::ModuleName;
+use crate::told::attempt::Attempt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -351,7 +352,7 @@ fn load(paths: &Paths, dir: &Path) -> Result<ModuleConfig, ConfigureError> {
     let bytes =
         record::load_bytes(&path, LARGEST_CONFIG)?.ok_or_else(|| ConfigureError::NoFile(path.clone()))?;
     let text = String::from_utf8(bytes)
-        .map_err(|_| RecordError::Damaged { path: path.clone(), what: "not UTF-8 text".into() })?;
+        .map_err(|_| RecordError::Damaged { path: path.clone(), what: record::not_utf8() })?;
     read(paths, &text)
 }
 
@@ -388,7 +389,7 @@ fn run_script(
 
 fn info(dir: &Path) -> Result<ConfInfo, ConfigureError> {
     let date = tree::modified(dir)?.map_or(0, seconds);
-    let signature = signature::of_module(dir).map_err(record::io_error("sign", dir))?;
+    let signature = signature::of_module(dir).map_err(record::io_error(Attempt::Sign, dir))?;
     Ok(ConfInfo { signature, date })
 }
 

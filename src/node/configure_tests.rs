@@ -80,7 +80,7 @@ fn a_wrong_file_leaves_the_old_configuration() {
         tag: "failover".into(),
         attribute: None,
         value: None,
-        what: "unknown action".into(),
+        what: crate::told::Told::same("unknown action"),
     };
     let error = config(&node.paths, &am, Stopped, &|_| vec![fault.clone()]).unwrap_err();
     assert_eq!(error.to_string(), "userconfig.xml:3: <failover>: unknown action");

@@ -4,6 +4,7 @@ use super::firewall::Runner;
 use super::record::{self, RecordError};
 use crate::config::paths::Paths;
 use crate::ids::ModuleName;
+use crate::told::Tell;
 use std::path::Path;
 
 /// Whose crontab it is: the user may use `safekit`, and nothing else.
@@ -23,6 +24,22 @@ pub enum CrontabError {
     /// The new crontab cannot be written.
     #[error(transparent)]
     File(#[from] RecordError),
+}
+
+impl Tell for CrontabError {
+    fn french(&self) -> String {
+        match self {
+            CrontabError::Missing => {
+                "syncat a besoin de la commande crontab, qui n'est pas installée : installez \
+                cron (paquet cron ou cronie), ou retirez syncat de userconfig.xml"
+                    .to_owned()
+            }
+            CrontabError::Refused(why) => format!(
+                "la planification de syncat ne peut pas être gardée dans la crontab de l'utilisateur {USER} : {why}"
+            ),
+            CrontabError::File(e) => e.french(),
+        }
+    }
 }
 
 /// Makes `syncat` the schedule of the module, or removes it. `crontab` replaces the whole in one step;

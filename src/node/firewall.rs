@@ -8,6 +8,7 @@ use crate::config::cluster::{ClusterConfig, DEFAULT_PORT};
 use crate::config::module::ModuleConfig;
 use crate::config::ports::{self, Port};
 use crate::ids::ModuleId;
+use crate::told::Tell;
 use std::process::Command;
 use std::time::Duration;
 
@@ -69,6 +70,19 @@ pub enum FirewallError {
         /// Its error output, or why it was not started.
         reason: String,
     },
+}
+
+impl Tell for FirewallError {
+    fn french(&self) -> String {
+        match self {
+            FirewallError::None => {
+                "aucun pare-feu à configurer : ni firewalld, ni iptables, ni nftables avec une \
+                chaîne \"inet filter input\" n'est utilisé"
+                    .to_owned()
+            }
+            FirewallError::Command { command, reason } => format!("échec de \"{command}\" : {reason}"),
+        }
+    }
 }
 
 /// How commands reach the system: tests and dry runs record them instead.

@@ -3,6 +3,7 @@
 use super::level;
 use crate::config::cluster::ClusterConfig;
 use crate::ids::NodeName;
+use crate::told::Tell;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
@@ -52,6 +53,27 @@ pub enum IdentityError {
     /// The system does not list its addresses.
     #[error("the addresses of this machine cannot be listed: {0}")]
     Addresses(#[from] io::Error),
+}
+
+impl Tell for IdentityError {
+    fn french(&self) -> String {
+        match self {
+            IdentityError::UnknownName { named, nodes } => format!(
+                "SAFEKIT_NODE=\"{named}\" n'est pas un nœud de cluster.xml ({nodes}) : corrigez l'un des deux"
+            ),
+            IdentityError::Several(nodes) => format!(
+                "cette machine a des adresses de plusieurs nœuds de cluster.xml ({nodes}) : corrigez cluster.xml, ou \
+                 définissez SAFEKIT_NODE"
+            ),
+            IdentityError::None { nodes, addresses, hostname } => format!(
+                "cette machine n'est aucun des nœuds de cluster.xml ({nodes}) : aucun addr ni laddr n'est l'une de \
+                 ses adresses ({addresses}) et son nom est {hostname}"
+            ),
+            IdentityError::Addresses(e) => {
+                format!("les adresses de cette machine ne peuvent pas être listées : {e}")
+            }
+        }
+    }
 }
 
 impl Machine {

@@ -8,6 +8,8 @@ use super::record::{self, RecordError};
 use crate::config::paths::Paths;
 use crate::control::SavedKey;
 use crate::ids::ModuleName;
+use crate::told::Tell;
+use crate::told::attempt::Attempt;
 use std::fmt;
 use std::fmt::Write as _;
 use std::fs::{File, Permissions};
@@ -94,6 +96,22 @@ pub enum KeyError {
     NotInstalled(ModuleName),
 }
 
+impl Tell for KeyError {
+    fn french(&self) -> String {
+        match self {
+            KeyError::Record(e) => e.french(),
+            KeyError::NotAKey(path) => format!(
+                "{} : ce n'est pas une clé de cette version : créez-en une nouvelle par genkey",
+                path.display()
+            ),
+            KeyError::Random(why) => format!("le système ne donne pas de nombres aléatoires : {why}"),
+            KeyError::NotInstalled(m) => {
+                format!("le module {m} n'est pas installé : installez-le par \"safekit module install\"")
+            }
+        }
+    }
+}
+
 /// Reads a key; `None` when there is none.
 pub fn load(path: &Path) -> Result<Option<SecretKey>, KeyError> {
     match record::load_bytes(path, LARGEST)? {
@@ -111,10 +129,10 @@ pub fn store(path: &Path, key: &SecretKey) -> Result<(), KeyError> {
 pub fn protect(path: &Path) -> Result<(), RecordError> {
     let file = match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other.map_err(record::io_error("read", path))?,
+        other => other.map_err(record::io_error(Attempt::Read, path))?,
     };
     let narrowed = file.set_permissions(Permissions::from_mode(MODE)).and_then(|()| file.sync_all());
-    narrowed.map_err(record::io_error("protect", path))
+    narrowed.map_err(record::io_error(Attempt::Protect, path))
 }
 
 /// `module genkey`: a new key in SAFE/modules/AM, used from the next configuration on (CLI-092).

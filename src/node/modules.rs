@@ -12,6 +12,9 @@ use super::tree;
 use crate::config::archive::{self, ArchiveError};
 use crate::config::paths::Paths;
 use crate::ids::{ModuleId, ModuleName, NodeName};
+use crate::log::Lang;
+use crate::told::attempt::Attempt;
+use crate::told::{Tell, Told, told};
 use serde::{Deserialize, Serialize};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -64,7 +67,7 @@ pub enum ModuleError {
         /// Who has it.
         module: ModuleName,
         /// `this node` or `node <name>`.
-        place: String,
+        place: Told,
     },
     /// All ids are given.
     #[error("no module id is free: uninstall a module")]
@@ -113,6 +116,47 @@ pub enum ModuleError {
     /// The active configuration cannot be removed.
     #[error(transparent)]
     Configure(#[from] Box<ConfigureError>),
+}
+
+impl Tell for ModuleError {
+    fn french(&self) -> String {
+        use ModuleError as E;
+        match self {
+            E::NotInstalled(m) => {
+                format!(
+                    "le module {m} n'est pas installé : installez-le par \"safekit module install -m {m}\""
+                )
+            }
+            E::AlreadyInstalled(m) => {
+                format!("le module {m} est déjà installé : utilisez -r pour l'installer de nouveau")
+            }
+            E::Reserved(name) => {
+                format!("\"{name}\" ne peut pas être le nom d'un module : choisissez-en un autre")
+            }
+            E::BadId => "0 n'est pas un identifiant de module : utilisez 1 à 255".to_owned(),
+            E::IdHeld { id, module, place } => format!(
+                "l'identifiant {id} est celui du module {module} ({}) : utilisez -M avec un autre identifiant",
+                place.of(Lang::Fr)
+            ),
+            E::NoId => "aucun identifiant de module n'est libre : désinstallez un module".to_owned(),
+            E::IdsDiffer { module, here, there, node } => format!(
+                "le module {module} a l'identifiant {here} ici et {there} sur le nœud {node} : installez-le de \
+                 nouveau avec -r -M {there}"
+            ),
+            E::ThirdNode { module, nodes } => format!(
+                "le module miroir {module} est configuré sur plus de deux nœuds ({nodes} en plus de celui-ci) : \
+                 déconfigurez-le où il n'a pas sa place"
+            ),
+            E::Running(m) => format!("le module {m} s'exécute : arrêtez-le d'abord"),
+            E::NoTemplate { name, dir } => format!(
+                "pas de {name}.safe ni de {name}.zip sous {} : donnez le chemin absolu d'un fichier .safe",
+                dir.display()
+            ),
+            E::Archive(e) => e.french(),
+            E::Record(e) => e.french(),
+            E::Configure(e) => e.french(),
+        }
+    }
 }
 
 /// Names and ids of the installed modules, by name (CLI-098).
@@ -202,9 +246,14 @@ fn choose_id(
 ) -> Result<ModuleId, ModuleError> {
     let holder = |id: ModuleId| {
         let local = here.iter().find(|(name, other)| *other == id && name != module);
-        let local = local.map(|(name, _)| (name.clone(), "this node".to_owned()));
+        let local = local.map(|(name, _)| (name.clone(), told!("this node", "ce nœud")));
         let remote = elsewhere.iter().find(|other| other.id == id && other.module != *module);
-        local.or_else(|| remote.map(|other| (other.module.clone(), format!("node {}", other.node))))
+        local.or_else(|| {
+            remote.map(|other| {
+                let node = &other.node;
+                (other.module.clone(), told!("node {node}", "nœud {node}"))
+            })
+        })
     };
     let same = elsewhere.iter().find(|other| other.module == *module).map(|other| other.id);
     match forced.or(present).or(same) {
@@ -295,7 +344,7 @@ pub fn uninstall(paths: &Paths, module: &ModuleName, running: bool) -> Result<()
 fn keep(paths: &Paths, module: &ModuleName) -> Result<(), ModuleError> {
     let backup = paths.application_modules().join("backup");
     let mut made = DirBuilder::new();
-    made.recursive(true).mode(0o700).create(&backup).map_err(record::io_error("create", &backup))?;
+    made.recursive(true).mode(0o700).create(&backup).map_err(record::io_error(Attempt::Create, &backup))?;
     let archive = package(paths, module, true)?;
     Ok(record::store_bytes(&backup.join(format!("{module}.safe")), &archive, 0o600)?)
 }

@@ -5,6 +5,9 @@
 //! what is stored here (terms, flags, ids) decides which node may run the application.
 //! Cost of a store: one fsync of the file and one of its directory.
 
+use crate::log::Lang;
+use crate::told::attempt::Attempt;
+use crate::told::{Tell, Told, told};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File, OpenOptions};
@@ -25,8 +28,8 @@ pub enum RecordError {
     Io {
         /// File or directory concerned.
         path: PathBuf,
-        /// What was tried: `read`, `write`, ...
-        action: &'static str,
+        /// What was tried.
+        action: Attempt,
         /// The system's reason.
         source: io::Error,
     },
@@ -36,12 +39,32 @@ pub enum RecordError {
         /// The damaged file.
         path: PathBuf,
         /// What is wrong with it.
-        what: String,
+        what: Told,
     },
 }
 
+impl Tell for RecordError {
+    fn french(&self) -> String {
+        match self {
+            RecordError::Io { path, action, source } => {
+                format!("{} : impossible de {} : {source}", path.display(), action.french())
+            }
+            RecordError::Damaged { path, what } => format!(
+                "{} : enregistrement endommagé ({}) : restaurez le fichier, ou supprimez-le pour repartir de zéro",
+                path.display(),
+                what.of(Lang::Fr)
+            ),
+        }
+    }
+}
+
+/// What is wrong with a file that should be text.
+pub(crate) fn not_utf8() -> Told {
+    told!("not UTF-8 text", "ce n'est pas un texte UTF-8")
+}
+
 /// Makes an error constructor for `map_err`: what was tried, on which path.
-pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RecordError {
+pub(crate) fn io_error(action: Attempt, path: &Path) -> impl FnOnce(io::Error) -> RecordError {
     move |source| RecordError::Io { path: path.to_owned(), action, source }
 }
 
@@ -49,7 +72,7 @@ pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Err
 pub fn store<T: Serialize>(path: &Path, value: &T) -> Result<(), RecordError> {
     let json = serde_json::to_string(value).map_err(|e| RecordError::Io {
         path: path.to_owned(),
-        action: "write",
+        action: Attempt::Write,
         source: io::Error::other(e),
     })?;
     let text = format!("{json}\n{CHECKSUM}{}\n", blake3::hash(json.as_bytes()).to_hex());
@@ -59,17 +82,19 @@ pub fn store<T: Serialize>(path: &Path, value: &T) -> Result<(), RecordError> {
 /// Loads a record; `None` when it was never stored.
 pub fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
     let Some(bytes) = load_bytes(path, LARGEST)? else { return Ok(None) };
-    let damaged = |what: String| RecordError::Damaged { path: path.to_owned(), what };
-    let text = String::from_utf8(bytes).map_err(|_| damaged("not text".into()))?;
+    let damaged = |what: Told| RecordError::Damaged { path: path.to_owned(), what };
+    let text = String::from_utf8(bytes).map_err(|_| damaged(told!("not text", "pas du texte")))?;
     let (json, sum) = text
         .strip_suffix('\n')
         .and_then(|text| text.rsplit_once('\n'))
-        .ok_or_else(|| damaged("cut short".into()))?;
-    let sum = sum.strip_prefix(CHECKSUM).ok_or_else(|| damaged("no checksum".into()))?;
+        .ok_or_else(|| damaged(told!("cut short", "tronqué")))?;
+    let sum = sum
+        .strip_prefix(CHECKSUM)
+        .ok_or_else(|| damaged(told!("no checksum", "pas de somme de contrôle")))?;
     if sum != blake3::hash(json.as_bytes()).to_hex().as_str() {
-        return Err(damaged("wrong checksum".into()));
+        return Err(damaged(told!("wrong checksum", "somme de contrôle incorrecte")));
     }
-    serde_json::from_str(json).map(Some).map_err(|e| damaged(e.to_string()))
+    serde_json::from_str(json).map(Some).map_err(|e| damaged(Told::same(e.to_string())))
 }
 
 /// Stores a whole file durably with these permissions, replacing the old one in one step.
@@ -77,12 +102,12 @@ pub fn store_bytes(path: &Path, bytes: &[u8], mode: u32) -> Result<(), RecordErr
     // A name of its own per call, so that two writers of one record cannot mix their bytes.
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let dir = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(dir).map_err(io_error("create", dir))?;
+    fs::create_dir_all(dir).map_err(io_error(Attempt::Create, dir))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fresh = dir.join(format!(".{name}.{}.new", SERIAL.fetch_add(1, Ordering::Relaxed)));
     let written = write_synced(&fresh, bytes, mode)
-        .map_err(io_error("write", &fresh))
-        .and_then(|()| fs::rename(&fresh, path).map_err(io_error("replace", path)));
+        .map_err(io_error(Attempt::Write, &fresh))
+        .and_then(|()| fs::rename(&fresh, path).map_err(io_error(Attempt::Replace, path)));
     if written.is_err() {
         // The first error is the one to report; a leftover is overwritten by a later store.
         let _ = fs::remove_file(&fresh);
@@ -104,12 +129,12 @@ pub fn load_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, RecordErro
     let file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(io_error("read", path)(e)),
+        Err(e) => return Err(io_error(Attempt::Read, path)(e)),
     };
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(io_error("read", path))?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(io_error(Attempt::Read, path))?;
     if bytes.len() as u64 > limit {
-        let what = format!("larger than {limit} bytes");
+        let what = told!("larger than {limit} bytes", "plus grand que {limit} octets");
         return Err(RecordError::Damaged { path: path.to_owned(), what });
     }
     Ok(Some(bytes))
@@ -120,13 +145,13 @@ pub fn remove(path: &Path) -> Result<bool, RecordError> {
     match fs::remove_file(path) {
         Ok(()) => sync_dir(path.parent().unwrap_or(Path::new("/"))).map(|()| true),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(io_error("remove", path)(e)),
+        Err(e) => Err(io_error(Attempt::Remove, path)(e)),
     }
 }
 
 /// Makes the names in a directory durable.
 pub fn sync_dir(dir: &Path) -> Result<(), RecordError> {
-    File::open(dir).and_then(|d| d.sync_all()).map_err(io_error("sync", dir))
+    File::open(dir).and_then(|d| d.sync_all()).map_err(io_error(Attempt::Sync, dir))
 }
 
 #[cfg(test)]

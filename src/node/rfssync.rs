@@ -5,6 +5,7 @@ use super::record::{self, RecordError};
 use crate::config::paths::Paths;
 use crate::fsm::sync::{Backup, How, Offer};
 use crate::ids::ModuleName;
+use crate::told::{Told, told};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -44,11 +45,12 @@ pub const LONGEST_UID: usize = 24;
 ///
 /// # Errors
 /// What is wrong with it and what is allowed.
-pub fn check_uid(uid: &str) -> Result<(), String> {
+pub fn check_uid(uid: &str) -> Result<(), Told> {
     let bad = |c: char| c.is_control() || c.is_whitespace();
     if uid.is_empty() || uid.chars().count() > LONGEST_UID || uid.chars().any(bad) {
-        return Err(format!(
-            "the uid of an external synchronization must have 1 to {LONGEST_UID} characters, without blanks"
+        return Err(told!(
+            "the uid of an external synchronization must have 1 to {LONGEST_UID} characters, without blanks",
+            "l'uid d'une synchronisation externe doit avoir 1 à {LONGEST_UID} caractères, sans espace"
         ));
     }
     Ok(())

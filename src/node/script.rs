@@ -8,6 +8,8 @@ use super::record::{self, RecordError};
 use super::tree;
 use crate::config::paths::Paths;
 use crate::ids::ModuleName;
+use crate::told::Tell;
+use crate::told::attempt::Attempt;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
@@ -69,6 +71,27 @@ pub enum ScriptError {
     Record(#[from] RecordError),
 }
 
+impl Tell for ScriptError {
+    fn french(&self) -> String {
+        match self {
+            ScriptError::NotExecutable(path) => {
+                format!("{} : non exécutable : exécutez \"chmod +x\" dessus ou supprimez-le", path.display())
+            }
+            ScriptError::Run { path, source } => {
+                format!("{} : impossible de l'exécuter : {source}", path.display())
+            }
+            ScriptError::Failed { name, status, userlog, output } => {
+                let how = status.code().map_or(status.to_string(), |code| format!("code de retour {code}"));
+                format!("échec du script {name} ({how}) : voir {}\n{output}", userlog.display())
+            }
+            ScriptError::Timeout { name, after, userlog } => {
+                format!("le script {name} a été tué après {} s : voir {}", after.as_secs(), userlog.display())
+            }
+            ScriptError::Record(e) => e.french(),
+        }
+    }
+}
+
 /// Runs `dir`/`name` if it exists, with the environment of ST-93 and `vars`, and returns the end of
 /// its output (`None`: no such script). The whole output is in SAFEUSERVAR/userlog_`name`.ulog.
 pub fn run(
@@ -112,7 +135,7 @@ pub fn run(
 
 fn open_userlog(path: &Path, name: &str) -> Result<File, RecordError> {
     let dir = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(dir).map_err(record::io_error("create", dir))?;
+    fs::create_dir_all(dir).map_err(record::io_error(Attempt::Create, dir))?;
     // Emptied at each run, so that commands repeated for years do not fill the disk.
     let mut file = File::options()
         .read(true)
@@ -120,9 +143,9 @@ fn open_userlog(path: &Path, name: &str) -> Result<File, RecordError> {
         .create(true)
         .truncate(true)
         .open(path)
-        .map_err(record::io_error("write", path))?;
+        .map_err(record::io_error(Attempt::Write, path))?;
     let now = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
-    writeln!(file, "----- {now} {name}").map_err(record::io_error("write", path))?;
+    writeln!(file, "----- {now} {name}").map_err(record::io_error(Attempt::Write, path))?;
     Ok(file)
 }
 

@@ -2,6 +2,7 @@
 //! a sandbox. Blocking.
 
 use super::script;
+use crate::told::Tell;
 use serde::Deserialize;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -57,6 +58,24 @@ pub enum ServiceError {
         /// The service.
         service: String,
     },
+}
+
+impl Tell for ServiceError {
+    fn french(&self) -> String {
+        match self {
+            ServiceError::Systemctl { command, reason } => {
+                format!("échec de \"systemctl {command}\" : {reason}")
+            }
+            ServiceError::Supervisor { socket, source } => {
+                format!("impossible d'interroger le superviseur de ce nœud à {} : {source}", socket.display())
+            }
+            // The supervisor of a sandbox knows English only.
+            ServiceError::Refused(_) => self.to_string(),
+            ServiceError::Runs { service } => {
+                format!("{service} ne s'est pas terminé en {} s", TIMEOUT.as_secs())
+            }
+        }
+    }
 }
 
 /// A program as the supervisor shows it.

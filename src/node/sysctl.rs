@@ -5,6 +5,7 @@ use super::record::{self, RecordError};
 use crate::config::paths::Paths;
 use crate::ids::ModuleName;
 use crate::net::vip::Setting;
+use crate::told::attempt::Attempt;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -108,7 +109,7 @@ impl Settings {
             // The settings of another boot are gone, and so is what a damaged file said.
             Ok(found) => found.filter(|raised| raised.boot == self.boot),
             Err(RecordError::Damaged { path, what }) => {
-                tracing::warn!(path = %path.display(), what, "settings of the kernel cannot be put back");
+                tracing::warn!(path = %path.display(), %what, "settings of the kernel cannot be put back");
                 None
             }
             Err(error) => return Err(error),
@@ -119,12 +120,12 @@ impl Settings {
     fn read(&self, path: &str) -> Result<i32, RecordError> {
         let file = self.root.join(path);
         let number = |text: String| text.trim().parse().map_err(io::Error::other);
-        fs::read_to_string(&file).and_then(number).map_err(record::io_error("read", &file))
+        fs::read_to_string(&file).and_then(number).map_err(record::io_error(Attempt::Read, &file))
     }
 
     fn write(&self, path: &str, value: i32) -> Result<(), RecordError> {
         let file = self.root.join(path);
-        fs::write(&file, value.to_string()).map_err(record::io_error("write", &file))
+        fs::write(&file, value.to_string()).map_err(record::io_error(Attempt::Write, &file))
     }
 }
 

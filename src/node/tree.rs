@@ -1,6 +1,7 @@
 //! Whole directories: durable copies, and replacement in one step.
 
 use super::record::{RecordError, io_error, sync_dir};
+use crate::told::attempt::Attempt;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -19,22 +20,22 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), RecordError> {
 
 fn copy_level(from: &Path, to: &Path, deeper: u32) -> Result<(), RecordError> {
     if deeper == 0 {
-        return Err(io_error("copy", from)(io::Error::other("too many directory levels")));
+        return Err(io_error(Attempt::Copy, from)(io::Error::other("too many directory levels")));
     }
-    fs::create_dir_all(to).map_err(io_error("create", to))?;
+    fs::create_dir_all(to).map_err(io_error(Attempt::Create, to))?;
     for entry in entries(from)? {
         let target = to.join(entry.file_name().unwrap_or_default());
-        let meta = fs::symlink_metadata(&entry).map_err(io_error("read", &entry))?;
+        let meta = fs::symlink_metadata(&entry).map_err(io_error(Attempt::Read, &entry))?;
         if meta.is_dir() {
             copy_level(&entry, &target, deeper - 1)?;
         } else if meta.is_file() {
-            copy_file(&entry, &target).map_err(io_error("copy", &entry))?;
+            copy_file(&entry, &target).map_err(io_error(Attempt::Copy, &entry))?;
         } else {
-            return Err(io_error("copy", &entry)(io::Error::other("neither a file nor a directory")));
+            return Err(io_error(Attempt::Copy, &entry)(io::Error::other("neither a file nor a directory")));
         }
     }
-    let mode = fs::metadata(from).map_err(io_error("read", from))?.permissions();
-    fs::set_permissions(to, mode).map_err(io_error("write", to))?;
+    let mode = fs::metadata(from).map_err(io_error(Attempt::Read, from))?.permissions();
+    fs::set_permissions(to, mode).map_err(io_error(Attempt::Write, to))?;
     sync_dir(to)
 }
 
@@ -55,12 +56,12 @@ pub fn replace(fresh: &Path, target: &Path) -> Result<(), RecordError> {
 /// Puts `fresh` in the place of `target` in one step; what was there, if anything, is then at `fresh`.
 pub fn swap(fresh: &Path, target: &Path) -> Result<(), RecordError> {
     let parent = target.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(parent).map_err(io_error("create", parent))?;
+    fs::create_dir_all(parent).map_err(io_error(Attempt::Create, parent))?;
     let moved = match renameat2(AT_FDCWD, fresh, AT_FDCWD, target, RenameFlags::RENAME_EXCHANGE) {
         Err(nix::Error::ENOENT) => fs::rename(fresh, target),
         other => other.map_err(io::Error::from),
     };
-    moved.map_err(io_error("replace", target))?;
+    moved.map_err(io_error(Attempt::Replace, target))?;
     sync_dir(parent)
 }
 
@@ -70,7 +71,7 @@ pub fn take_away(target: &Path) -> Result<(), RecordError> {
     remove(&gone)?;
     match fs::rename(target, &gone) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other.map_err(io_error("delete", target))?,
+        other => other.map_err(io_error(Attempt::Delete, target))?,
     }
     sync_dir(target.parent().unwrap_or(Path::new("/")))?;
     remove(&gone)
@@ -79,7 +80,7 @@ pub fn take_away(target: &Path) -> Result<(), RecordError> {
 /// Deletes a directory with all it holds, if it exists.
 pub fn remove(dir: &Path) -> Result<(), RecordError> {
     match fs::remove_dir_all(dir) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error("delete", dir)(e)),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error(Attempt::Delete, dir)(e)),
         _ => Ok(()),
     }
 }
@@ -95,8 +96,8 @@ pub fn beside(dir: &Path, suffix: &str) -> PathBuf {
 pub fn make_private(dir: &Path) -> Result<(), RecordError> {
     remove(dir)?;
     let parent = dir.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(parent).map_err(io_error("create", parent))?;
-    DirBuilder::new().mode(0o700).create(dir).map_err(io_error("create", dir))
+    fs::create_dir_all(parent).map_err(io_error(Attempt::Create, parent))?;
+    DirBuilder::new().mode(0o700).create(dir).map_err(io_error(Attempt::Create, dir))
 }
 
 /// Newest modification time of the files of a tree; `None` when it has none.
@@ -105,7 +106,7 @@ pub fn modified(dir: &Path) -> Result<Option<SystemTime>, RecordError> {
     let mut open = vec![dir.to_owned()];
     while let Some(dir) = open.pop() {
         for entry in entries(&dir)? {
-            let meta = fs::symlink_metadata(&entry).map_err(io_error("read", &entry))?;
+            let meta = fs::symlink_metadata(&entry).map_err(io_error(Attempt::Read, &entry))?;
             if meta.is_dir() {
                 open.push(entry);
             } else {
@@ -120,11 +121,11 @@ pub fn modified(dir: &Path) -> Result<Option<SystemTime>, RecordError> {
 pub fn entries(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
     let listing = match fs::read_dir(dir) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(io_error("read", dir))?,
+        other => other.map_err(io_error(Attempt::Read, dir))?,
     };
     let mut found = Vec::new();
     for entry in listing {
-        found.push(entry.map_err(io_error("read", dir))?.path());
+        found.push(entry.map_err(io_error(Attempt::Read, dir))?.path());
     }
     found.sort();
     Ok(found)

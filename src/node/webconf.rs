@@ -4,6 +4,7 @@
 use super::record::{self, RecordError};
 use crate::config::paths::Paths;
 use crate::control::GROUP;
+use crate::told::attempt::Attempt;
 use crate::web::auth::edit::{EditError, UserFile};
 use crate::web::auth::htpasswd;
 use crate::web::remote::secret::{Secret, SecretError};
@@ -99,7 +100,7 @@ pub fn make_logs(paths: &Paths) -> Result<(), WebConfError> {
         let made = OpenOptions::new().append(true).create_new(true).mode(0o640).open(&path);
         match made.and_then(|file| fchown(&file, Some(user), Some(group))) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(record::io_error("make", &path)(e).into());
+                return Err(record::io_error(Attempt::Make, &path)(e).into());
             }
             _ => {}
         }
@@ -112,7 +113,7 @@ fn prepare(paths: &Paths, owner: (u32, u32)) -> Result<(), WebConfError> {
     let conf = paths.web_conf();
     let ssl = conf.join("ssl");
     if !conf.is_dir() {
-        fs::create_dir_all(&ssl).map_err(record::io_error("create", &ssl))?;
+        fs::create_dir_all(&ssl).map_err(record::io_error(Attempt::Create, &ssl))?;
         for dir in [&conf, &ssl] {
             give(dir, owner, 0o750)?;
         }
@@ -128,8 +129,8 @@ fn prepare(paths: &Paths, owner: (u32, u32)) -> Result<(), WebConfError> {
 }
 
 fn give(path: &Path, (uid, gid): (u32, u32), mode: u32) -> Result<(), RecordError> {
-    chown(path, Some(uid), Some(gid)).map_err(record::io_error("give", path))?;
-    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(record::io_error("protect", path))
+    chown(path, Some(uid), Some(gid)).map_err(record::io_error(Attempt::Give, path))?;
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(record::io_error(Attempt::Protect, path))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::service::{Manager, ServiceError};
 use super::webconf;
 use crate::config::paths::Paths;
 use crate::control::WebserverOp;
+use crate::told::Tell;
 use crate::web::settings::{Settings, SettingsError};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -35,6 +36,21 @@ pub enum WebserverError {
         /// Where it should listen.
         port: u16,
     },
+}
+
+impl Tell for WebserverError {
+    fn french(&self) -> String {
+        match self {
+            // Whoever starts it stands before a shell, not before a page.
+            WebserverError::Settings(_) => self.to_string(),
+            WebserverError::Service(e) => e.french(),
+            WebserverError::Silent { port } => format!(
+                "{SERVICE} ne répond pas sur le port {port} en {} s : voir SAFEVAR/httpd.log et son journal (journalctl \
+                 -u {SERVICE})",
+                ANSWER.as_secs()
+            ),
+        }
+    }
 }
 
 /// Does it; gives what is to be printed, and the exit code.

@@ -18,6 +18,7 @@ pub use rows::{Assignment, Entry, Retention};
 
 use crate::ids::ModuleName;
 use crate::log::syslog::Syslog;
+use crate::told::Tell;
 use database::{File, Schema};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,23 @@ pub enum StoreError {
     /// The writer could not be started, or it has ended.
     #[error("the thread that writes the logs does not run: {0}")]
     NoWriter(String),
+}
+
+impl Tell for StoreError {
+    fn french(&self) -> String {
+        match self {
+            StoreError::Database { path, what } => format!(
+                "{} : {what} ; vérifiez l'espace, les droits et le disque de son répertoire",
+                path.display()
+            ),
+            StoreError::Busy(path) => {
+                format!("{} : trop de changements attendent le disque ; réessayez", path.display())
+            }
+            StoreError::NoWriter(why) => {
+                format!("le thread qui écrit les journaux ne s'exécute pas : {why}")
+            }
+        }
+    }
 }
 
 /// The stores of a node. A handle: clone it freely.

@@ -8,10 +8,12 @@ use crate::control::server::CONNECTIONS;
 use crate::control::{Behalf, Failure, FailureKind, LevelReport, NodeRow, Reply, Request};
 use crate::ids::NodeName;
 use crate::lock::lock;
+use crate::log::Lang;
+use crate::told::{Tell, Told, told};
 use crate::web::here::Here;
 use crate::web::remote::table::MOST_OF_ONE;
 use crate::web::remote::target::Service;
-use crate::web::remote::way::Way;
+use crate::web::remote::way::{NoWay, Way};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -63,17 +65,29 @@ pub enum AskError {
         /// The node.
         node: NodeName,
         /// Why; names the node and says what to do.
-        why: String,
+        why: Told,
     },
 }
 
-impl From<AskError> for Failure {
-    fn from(error: AskError) -> Failure {
-        let kind = match error {
+impl Tell for AskError {
+    fn french(&self) -> String {
+        match self {
+            AskError::Busy => "le service web est occupé par d'autres requêtes : réessayez".to_owned(),
+            AskError::Client(error) => error.french(),
+            AskError::NoNode(node) => format!("{node} n'est pas un nœud du cluster"),
+            AskError::Node { why, .. } => why.of(Lang::Fr).to_owned(),
+        }
+    }
+}
+
+impl AskError {
+    /// The same as what is told of a request that was not carried out.
+    pub fn failure(&self, lang: Lang) -> Failure {
+        let kind = match self {
             AskError::NoNode(_) => FailureKind::NotFound,
             AskError::Busy | AskError::Client(_) | AskError::Node { .. } => FailureKind::Busy,
         };
-        Failure { kind, text: error.to_string() }
+        Failure { kind, text: self.text(lang) }
     }
 }
 
@@ -153,16 +167,20 @@ impl Asker {
     }
 
     /// Version of the node at an address, which need not be in the cluster yet.
-    pub async fn look(&self, address: &Address, behalf: Behalf) -> Result<LevelReport, String> {
+    pub async fn look(&self, address: &Address, behalf: Behalf) -> Result<LevelReport, Told> {
         let request = Request::Level { module: None };
-        let _turn = self.0.far.turn(&request).await.map_err(|e| e.to_string())?;
-        let answer = self.0.way.ask_address(address, behalf, &request).await.map_err(|e| e.to_string())?;
-        let finished = answer.finish().await.map_err(|e| format!("{address}: {e}"))?;
+        let _turn = self.0.far.turn(&request).await.map_err(|e| e.told())?;
+        let answer = self.0.way.ask_address(address, behalf, &request).await.map_err(|NoWay(why)| why)?;
+        let finished = answer.finish().await.map_err(|e| {
+            let mut why = told!("{address}: ", "{address} : ");
+            why += e.told();
+            why
+        })?;
         let level = finished.replies.into_iter().find_map(|reply| match reply {
             Reply::Level(level) => Some(level),
             _ => None,
         });
-        level.ok_or_else(|| format!("{address} does not say what it is"))
+        level.ok_or_else(|| told!("{address} does not say what it is", "{address} ne dit pas ce qu'il est"))
     }
 
     /// The nodes of the cluster, as this one knows them now; none without a cluster.
@@ -211,7 +229,7 @@ impl Asker {
     ) -> Result<Answer, AskError> {
         let turn = self.0.far.turn(request).await?;
         let asked = self.0.way.ask(row, behalf, request, attachment).await;
-        let answer = asked.map_err(|e| AskError::Node { node: row.node.clone(), why: e.to_string() })?;
+        let answer = asked.map_err(|NoWay(why)| AskError::Node { node: row.node.clone(), why })?;
         Ok(answer.holding(turn))
     }
 

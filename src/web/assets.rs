@@ -1,6 +1,7 @@
 //! The console: files embedded in the program, pages that are all one page (WEB-01 to WEB-07).
 
 use super::problem::Problem;
+use crate::told::told;
 use actix_web::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, VARY,
 };
@@ -46,7 +47,10 @@ async fn console(request: HttpRequest, path: Path<String>) -> Result<HttpRespons
     if path.starts_with("assets/")
         || [".js", ".css", ".svg", ".map", ".txt", ".html"].iter().any(|end| last.ends_with(end))
     {
-        return Err(Problem::not_found("the console has no such file: reload the page"));
+        return Err(Problem::not_found(told!(
+            "the console has no such file: reload the page",
+            "la console n'a pas ce fichier : rechargez la page"
+        )));
     }
     Ok(page(&request))
 }

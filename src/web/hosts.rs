@@ -8,7 +8,9 @@ use super::ask::Asker;
 use super::problem::Problem;
 use super::redirect;
 use crate::control::NodeRow;
+use crate::log::Lang;
 use crate::node::level;
+use crate::told::{Told, told};
 use actix_web::HttpRequest;
 use actix_web::http::{StatusCode, header};
 use std::collections::BTreeSet;
@@ -45,11 +47,13 @@ impl Hosts {
         {
             return Ok(());
         }
+        let asked = name.map_or_else(|| told!("what was asked", "ce qui a été demandé"), Told::same);
+        let (en, fr) = (asked.of(Lang::En), asked.of(Lang::Fr));
         Err(Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
-            format!(
-                "this service needs no login, and answers only to its own names, not to {}: ask its address, or add a line Define servernames \"<name>\" to httpd.conf",
-                name.as_deref().unwrap_or("what was asked")
+            told!(
+                "this service needs no login, and answers only to its own names, not to {en}: ask its address, or add a line Define servernames \"<name>\" to httpd.conf",
+                "ce service ne demande pas de connexion et ne répond qu'à ses propres noms, pas à {fr} : demandez son adresse, ou ajoutez une ligne Define servernames \"<nom>\" à httpd.conf"
             ),
         ))
     }

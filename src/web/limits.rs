@@ -1,7 +1,9 @@
 //! How much, and how slowly, somebody may send.
 
+use super::principal;
 use super::problem::Problem;
 use super::remote::server as remote;
+use crate::told::{Told, told};
 use actix_web::HttpMessage;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
@@ -63,7 +65,10 @@ fn place(connection: Option<&Connection>) -> Result<Option<OwnedSemaphorePermit>
     // Only a test has no connection.
     let Some(Connection(places)) = connection else { return Ok(None) };
     places.clone().try_acquire_owned().map(Some).map_err(|_| {
-        let why = format!("this connection has {AT_ONCE} requests under way: end some");
+        let why = told!(
+            "this connection has {AT_ONCE} requests under way: end some",
+            "cette connexion a {AT_ONCE} requêtes en cours : terminez-en"
+        );
         Problem::too_many(why, Duration::from_secs(1))
     })
 }
@@ -103,8 +108,9 @@ pub(super) async fn bound(
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let payload = Rc::new(RefCell::new(request.take_payload()));
+    let lang = principal::lang(request.request());
     let (response, place) = match admit(&request) {
-        Err(problem) => (request.error_response(problem), None),
+        Err(problem) => (request.error_response(problem.in_language(lang)), None),
         Ok(Admitted { most, _room, place }) => {
             let bounded = Box::pin(Bounded::new(payload.clone(), most));
             request.set_payload(Payload::Stream { payload: bounded });
@@ -112,7 +118,7 @@ pub(super) async fn bound(
             // What reads a body as bytes says only that it could not.
             let error = response.response().error();
             let response = match error.and_then(|error| error.as_error::<PayloadError>()).map(unread) {
-                Some(problem) => response.error_response(problem),
+                Some(problem) => response.error_response(problem.in_language(lang)),
                 None => response,
             };
             (response, place)
@@ -137,9 +143,10 @@ fn admit(request: &ServiceRequest) -> Result<Admitted, Problem> {
     let announced =
         request.headers().get("Content-Length").and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > most) {
+        let most = most >> 10;
         return Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is longer than {} KiB", most >> 10),
+            told!("the body is longer than {most} KiB", "le corps dépasse {most} Kio"),
         ));
     }
     // A body that does not say how long it is may be as long as it may. Who is not let in gives the
@@ -150,20 +157,37 @@ fn admit(request: &ServiceRequest) -> Result<Admitted, Problem> {
     if !large || most <= SMALL || request.path().starts_with(remote::PATH) {
         return Ok(Admitted { most, _room: None, place });
     }
-    let busy = || Problem::too_many("other archives are being received: try again", Duration::from_secs(5));
+    let busy = || {
+        let why = told!(
+            "other archives are being received: try again",
+            "d'autres archives sont en cours de réception : réessayez"
+        );
+        Problem::too_many(why, Duration::from_secs(5))
+    };
     Ok(Admitted { most, _room: Some(ROOMS.try_acquire().map_err(|_| busy())?), place })
 }
 
 /// Why a body was not read to its end.
 pub(super) fn unread(error: &PayloadError) -> Problem {
     match error {
-        PayloadError::Overflow => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
+        PayloadError::Overflow => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, too_long()),
         PayloadError::Incomplete(_) => Problem::new(
             StatusCode::REQUEST_TIMEOUT,
-            "the body is not complete: it has ended too early, or comes too slowly",
+            told!(
+                "the body is not complete: it has ended too early, or comes too slowly",
+                "le corps n'est pas complet : il s'est terminé trop tôt, ou arrive trop lentement"
+            ),
         ),
-        other => Problem::bad_request(format!("the body cannot be read: {other}")),
+        other => Problem::bad_request(told!(
+            "the body cannot be read: {other}",
+            "le corps ne peut pas être lu : {other}"
+        )),
     }
+}
+
+/// What is said of a body beyond the limit.
+pub(super) fn too_long() -> Told {
+    told!("the body is too long", "le corps est trop long")
 }
 
 /// A body within its limits.

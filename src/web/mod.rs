@@ -174,10 +174,7 @@ impl Web {
     pub fn warnings(&self) -> Vec<Told> {
         let mut warnings = Vec::new();
         if let Some(access) = self.auth.everybody() {
-            warnings.push(told!(
-                "no login is needed: everybody has the role {access} (httpd.conf)",
-                "aucune connexion n'est demandée : tout le monde a le rôle {access} (httpd.conf)"
-            ));
+            warnings.push(auth::no_login(access));
         }
         if !self.https {
             warnings.push(told!(
@@ -185,7 +182,7 @@ impl Web {
                 "les connexions ne sont pas chiffrées : HTTPS n'est pas configuré"
             ));
         }
-        warnings.extend(self.watch.latest().warning.map(Told::from));
+        warnings.extend(self.watch.latest().warning);
         warnings
     }
 }

@@ -5,6 +5,7 @@
 
 use super::problem::Problem;
 use crate::lock::lock;
+use crate::told::told;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
@@ -47,7 +48,10 @@ pub(super) async fn bound(
         return Ok(response);
     }
     let Ok(Ok(room)) = timeout(TURN, ROOMS.acquire()).await else {
-        let why = "other long answers are being sent: try again";
+        let why = told!(
+            "other long answers are being sent: try again",
+            "d'autres longues réponses sont en cours d'envoi : réessayez"
+        );
         return Ok(response.error_response(Problem::too_many(why, STALLED)));
     };
     Ok(response.map_body(|_, body| match body.try_into_bytes() {

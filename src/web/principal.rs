@@ -11,6 +11,7 @@ use super::sessions::{Key, Proof, Secret};
 use super::tls::ClientCertificate;
 use crate::control::{Access, Behalf};
 use crate::log::Lang;
+use crate::told::{Tell, told};
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, web};
@@ -76,7 +77,10 @@ impl Principal {
             return Ok(());
         }
         let Principal { user, access: has, .. } = self;
-        Err(Problem::forbidden(format!("this needs the role {access}, {user} has {has}")))
+        Err(Problem::forbidden(told!(
+            "this needs the role {access}, {user} has {has}",
+            "cela demande le rôle {access}, {user} a {has}"
+        )))
     }
 
     /// For whom safeadmin does it.
@@ -98,8 +102,9 @@ impl FromRequest for Principal {
             genuine(&web, &request, Some(&identity))?;
             let Identity { user, access, address, how, .. } = identity;
             let Some(access) = access else {
-                return Err(Problem::forbidden(format!(
-                    "{user} has no role here: an administrator can give one in group.conf"
+                return Err(Problem::forbidden(told!(
+                    "{user} has no role here: an administrator can give one in group.conf",
+                    "{user} n'a pas de rôle ici : un administrateur peut lui en donner un dans group.conf"
                 )));
             };
             Ok(Principal { user, access, address, how, lang: lang(&request) })
@@ -110,7 +115,8 @@ impl FromRequest for Principal {
 /// The server that got a request.
 pub fn web_of(request: &HttpRequest) -> Result<Web, Problem> {
     let web = request.app_data::<web::Data<Web>>();
-    web.map(|web| web.get_ref().clone()).ok_or_else(|| Problem::internal("the server has no state"))
+    web.map(|web| web.get_ref().clone())
+        .ok_or_else(|| Problem::internal(told!("the server has no state", "le serveur n'a pas d'état")))
 }
 
 /// The language of texts in the answer: the one of English and French that the browser likes better.
@@ -149,8 +155,12 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
         if let Some(token) = header.strip_prefix("Bearer ") {
             return bearer(web, token.trim(), address).map(Some);
         }
-        let (user, password) =
-            basic(header).ok_or_else(|| Problem::unauthorized("the Authorization header cannot be read"))?;
+        let (user, password) = basic(header).ok_or_else(|| {
+            Problem::unauthorized(told!(
+                "the Authorization header cannot be read",
+                "l'en-tête Authorization ne peut pas être lu"
+            ))
+        })?;
         let proof = web.auth.proof(&user);
         let login = match web.auth.remembered(&user, &password) {
             Some(login) => login,
@@ -192,7 +202,10 @@ fn bearer(web: &Web, token: &str, address: IpAddr) -> Result<Identity, Problem> 
         web.limits
             .attempt("token", address, Instant::now())
             .map_err(|wait| refused(AuthError::Slower(wait)))?;
-        let why = "this token is unknown, revoked or has expired, or who made it has its role no more";
+        let why = told!(
+            "this token is unknown, revoked or has expired, or who made it has its role no more",
+            "ce jeton est inconnu, révoqué ou expiré, ou qui l'a créé n'en a plus le rôle"
+        );
         audit::refused(web, "token", address, &why);
         return Err(Problem::unauthorized(why));
     };
@@ -234,12 +247,13 @@ pub async fn log_in(web: &Web, user: &str, password: &str, address: IpAddr) -> R
 
 /// A refused login as an answer. Whoever asks is nobody yet: why the users cannot be checked is in the log.
 pub fn refused(why: AuthError) -> Problem {
-    let detail = why.to_string();
+    let detail = why.told();
     match why {
         AuthError::Slower(wait) => Problem::too_many(detail, wait),
-        AuthError::Unavailable(_) => Problem::unavailable(
+        AuthError::Unavailable(_) => Problem::unavailable(told!(
             "names and passwords cannot be checked now: an administrator finds the reason in SAFEVAR/httpd.log",
-        ),
+            "les noms et mots de passe ne peuvent pas être vérifiés maintenant : un administrateur en trouve la raison dans SAFEVAR/httpd.log"
+        )),
         AuthError::Wrong | AuthError::NoPassword => Problem::unauthorized(detail),
     }
 }
@@ -266,7 +280,10 @@ pub fn genuine(web: &Web, request: &HttpRequest, identity: Option<&Identity>) ->
     if let Some(origin) = text("Origin") {
         let host = origin.split_once("://").map(|(_, host)| host);
         if host.is_none() || host != hosts::asked(request) {
-            return Err(Problem::forbidden("this request comes from a page of another site"));
+            return Err(Problem::forbidden(told!(
+                "this request comes from a page of another site",
+                "cette requête vient d'une page d'un autre site"
+            )));
         }
     }
     let from_browser = text("Origin").is_some() || text("Sec-Fetch-Site").is_some();
@@ -277,8 +294,9 @@ pub fn genuine(web: &Web, request: &HttpRequest, identity: Option<&Identity>) ->
         Some(How::Nobody | How::Certificate(_)) => from_browser.then_some(&web.page),
     };
     match wanted {
-        Some(token) if !token.is(text(CSRF).unwrap_or_default()) => Err(Problem::forbidden(format!(
-            "this needs the header {CSRF} with the value csrf of GET /api/v1/session"
+        Some(token) if !token.is(text(CSRF).unwrap_or_default()) => Err(Problem::forbidden(told!(
+            "this needs the header {CSRF} with the value csrf of GET /api/v1/session",
+            "cela demande l'en-tête {CSRF} avec la valeur csrf de GET /api/v1/session"
         ))),
         _ => Ok(()),
     }

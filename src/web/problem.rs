@@ -1,10 +1,16 @@
 //! What is answered when something goes wrong: problem documents (RFC 9457).
 
 use super::ask::AskError;
+use super::principal;
 use crate::control::async_client::Finished;
 use crate::control::client::ClientError;
 use crate::control::{Failure, FailureKind, Reply};
+use crate::log::Lang;
+use crate::told::{Tell, Told};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -25,8 +31,10 @@ pub struct Problem {
     title: &'static str,
     /// Status of the answer.
     status: u16,
-    /// What is wrong and what to do.
-    pub detail: String,
+    /// What is wrong and what to do; in English until somebody asks in another language.
+    #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String)]
+    pub detail: Told,
     #[serde(flatten)]
     rest: Box<Rest>,
 }
@@ -55,65 +63,65 @@ struct Rest {
 
 impl Problem {
     /// A problem of this status.
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+    pub fn new(status: StatusCode, detail: Told) -> Problem {
         Problem {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Problem"),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail,
             rest: Box::default(),
         }
     }
 
     /// 400: the request itself is wrong.
-    pub fn bad_request(detail: impl Into<String>) -> Problem {
+    pub fn bad_request(detail: Told) -> Problem {
         Problem::new(StatusCode::BAD_REQUEST, detail)
     }
 
     /// 401: nobody is logged in.
-    pub fn unauthorized(detail: impl Into<String>) -> Problem {
+    pub fn unauthorized(detail: Told) -> Problem {
         Problem::new(StatusCode::UNAUTHORIZED, detail)
     }
 
     /// 403: the role does not reach.
-    pub fn forbidden(detail: impl Into<String>) -> Problem {
+    pub fn forbidden(detail: Told) -> Problem {
         Problem::new(StatusCode::FORBIDDEN, detail)
     }
 
     /// 404.
-    pub fn not_found(detail: impl Into<String>) -> Problem {
+    pub fn not_found(detail: Told) -> Problem {
         Problem::new(StatusCode::NOT_FOUND, detail)
     }
 
     /// 405.
-    pub fn method_not_allowed(detail: impl Into<String>) -> Problem {
+    pub fn method_not_allowed(detail: Told) -> Problem {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
     }
 
     /// 409: something else is there than what was to be changed, or something of that name already.
-    pub fn conflict(detail: impl Into<String>) -> Problem {
+    pub fn conflict(detail: Told) -> Problem {
         Problem::new(StatusCode::CONFLICT, detail)
     }
 
     /// 422: understood, and refused by the product: the state does not permit it, or it has faults.
-    pub fn refused(detail: impl Into<String>) -> Problem {
+    pub fn refused(detail: Told) -> Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
     /// 429, and when to try again.
-    pub fn too_many(detail: impl Into<String>, retry_after: Duration) -> Problem {
+    pub fn too_many(detail: Told, retry_after: Duration) -> Problem {
         let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
         problem.rest.retry_after = Some(retry_after);
         problem
     }
 
     /// 500: a fault of the node or of this program.
-    pub fn internal(detail: impl Into<String>) -> Problem {
+    pub fn internal(detail: Told) -> Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     }
 
     /// 503: not now; and when to try again, for programs that look at that.
-    pub fn unavailable(detail: impl Into<String>) -> Problem {
+    pub fn unavailable(detail: Told) -> Problem {
         let mut problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
         problem.rest.retry_after = Some(AGAIN);
         problem
@@ -121,7 +129,8 @@ impl Problem {
 
     /// Of a request that `safeadmin` has refused, in its words.
     pub fn of(finished: &Finished) -> Problem {
-        let mut problem = Problem::from(finished.failure());
+        let mut problem =
+            finished.errors().map_or_else(|| Problem::refused(Finished::silent()), Problem::from);
         for reply in &finished.replies {
             match reply {
                 Reply::Text(text) => problem.rest.output.push(text.clone()),
@@ -154,7 +163,7 @@ impl Problem {
     /// The same as a conflict with what has this signature.
     pub fn into_conflict(mut self, signature: impl Into<String>) -> Problem {
         self.rest.signature = Some(signature.into());
-        Problem { detail: self.detail, rest: self.rest, ..Problem::conflict("") }
+        Problem { detail: self.detail, rest: self.rest, ..Problem::conflict(Told::default()) }
     }
 
     /// With one more member.
@@ -165,15 +174,41 @@ impl Problem {
         self
     }
 
+    /// The same in the language of whoever asks.
+    pub fn in_language(mut self, lang: Lang) -> Problem {
+        self.detail = Told::same(self.detail.into(lang));
+        self
+    }
+
     /// Status of the answer.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 
+fn as_text<S: serde::Serializer>(detail: &Told, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(detail)
+}
+
+/// Tells problems in the language of whoever asks: those of everything that is served inside.
+pub(super) async fn translate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let lang = principal::lang(request.request());
+    let found = |error: &actix_web::Error| error.as_error::<Problem>().cloned();
+    match next.call(request).await {
+        Ok(response) => Ok(match response.response().error().and_then(found) {
+            Some(problem) => response.error_response(problem.in_language(lang)),
+            None => response.map_into_boxed_body(),
+        }),
+        Err(error) => Err(found(&error).map_or(error, |problem| problem.in_language(lang).into())),
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
+        self.detail.fmt(f)
     }
 }
 
@@ -199,7 +234,9 @@ impl ResponseError for Problem {
 }
 
 impl From<Failure> for Problem {
+    /// It was told in the language of whoever asks.
     fn from(Failure { kind, text }: Failure) -> Problem {
+        let text = Told::same(text);
         match kind {
             FailureKind::NotFound => Problem::not_found(text),
             FailureKind::Conflict => Problem::conflict(text),
@@ -213,7 +250,7 @@ impl From<Failure> for Problem {
 
 impl From<AskError> for Problem {
     fn from(e: AskError) -> Problem {
-        let detail = e.to_string();
+        let detail = e.told();
         match e {
             AskError::Busy | AskError::Client(ClientError::NotRunning) => Problem::unavailable(detail),
             AskError::Client(ClientError::Silent) => Problem::new(StatusCode::GATEWAY_TIMEOUT, detail),
@@ -232,7 +269,7 @@ mod tests {
 
     #[test]
     fn the_document_has_the_members_of_the_standard() {
-        let problem = Problem::refused("the module is not stopped")
+        let problem = Problem::refused(Told::same("the module is not stopped"))
             .with_output(vec!["looked".to_owned()])
             .into_conflict("ab12")
             .with_member("xml", "<safe/>");
@@ -254,7 +291,7 @@ mod tests {
             (FailureKind::Failed, 500),
         ] {
             let problem = Problem::from(Failure { kind, text: "why".to_owned() });
-            assert_eq!((problem.status().as_u16(), problem.detail.as_str()), (status, "why"));
+            assert_eq!((problem.status().as_u16(), problem.detail.of(Lang::Fr)), (status, "why"));
         }
     }
 
@@ -266,13 +303,13 @@ mod tests {
             Reply::error(FailureKind::Failed, "and no disk"),
         ];
         let problem = Problem::of(&Finished { replies, attachment: Vec::new(), code: 1 });
-        assert_eq!((problem.status().as_u16(), problem.detail.as_str()), (404, "no m\nand no disk"));
+        assert_eq!((problem.status().as_u16(), problem.detail.of(Lang::Fr)), (404, "no m\nand no disk"));
         assert_eq!(problem.rest.output, ["looked"]);
     }
 
     #[test]
     fn who_is_too_fast_learns_when_to_come_back() {
-        let response = Problem::too_many("slower", Duration::from_millis(100)).error_response();
+        let response = Problem::too_many(Told::same("slower"), Duration::from_millis(100)).error_response();
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers().get(header::RETRY_AFTER).unwrap(), "1");
     }

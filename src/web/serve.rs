@@ -3,16 +3,18 @@
 use super::auth::openid;
 use super::logs::{self, LogFile};
 use super::pki::PkiError;
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use super::remote::server::{self as remote, Remote};
 use super::settings::{Settings, SettingsError};
 use super::tls;
 use super::user::{self, UserError};
 use super::{Web, api, assets, headers, limits, metrics, mosaic, pace, ready, redirect};
 use crate::config::paths::Paths;
+use crate::ids::ModuleName;
+use crate::told::told;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpServer, web};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -129,6 +131,7 @@ pub fn server(
             None => app,
         };
         app.wrap(from_fn(pace::bound))
+            .wrap(from_fn(problem::translate))
             .wrap(from_fn(limits::bound))
             .wrap(from_fn(headers::secure))
             .wrap(from_fn(logs::access))
@@ -158,13 +161,12 @@ pub fn server(
 
 /// Everything that is served, and how what is wrong with a request is told.
 pub fn configure(config: &mut web::ServiceConfig) {
-    let bad = |e: &dyn std::fmt::Display| actix_web::Error::from(Problem::bad_request(e.to_string()));
     let json = web::JsonConfig::default().limit(limits::LARGE).error_handler(|e, _| bad_body(&e).into());
     config
         .app_data(web::PayloadConfig::new(limits::LARGE))
         .app_data(json)
-        .app_data(web::PathConfig::default().error_handler(move |e, _| bad(&e)))
-        .app_data(web::QueryConfig::default().error_handler(move |e, _| bad(&e)));
+        .app_data(web::PathConfig::default().error_handler(|e, request| bad_path(&e, request).into()))
+        .app_data(web::QueryConfig::default().error_handler(|e, _| bad_query(&e).into()));
     for routes in [
         remote::routes,
         ready::routes,
@@ -180,7 +182,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 }
 
 async fn unknown() -> Result<&'static str, Problem> {
-    Err(Problem::not_found("there is nothing of this name"))
+    Err(Problem::not_found(told!("there is nothing of this name", "il n'y a rien de ce nom")))
 }
 
 /// A body that is not the JSON of the endpoint.
@@ -189,12 +191,47 @@ fn bad_body(error: &actix_web::error::JsonPayloadError) -> Problem {
     use actix_web::http::StatusCode;
     match error {
         Json::Overflow { .. } | Json::OverflowKnownLength { .. } => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, limits::too_long())
         }
         Json::Payload(error) => limits::unread(error),
-        Json::ContentType => Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json"),
-        other => Problem::bad_request(other.to_string()),
+        Json::ContentType => Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            told!("send application/json", "envoyez application/json"),
+        ),
+        // In the words of the parser, which knows English only; so are those of the two others.
+        Json::Deserialize(e) | Json::Serialize(e) => Problem::bad_request(told!(
+            "the body is not what is expected: {e}",
+            "le corps n'est pas ce qui est attendu : {e}"
+        )),
+        other => Problem::bad_request(told!(
+            "the body cannot be read: {other}",
+            "le corps ne peut pas être lu : {other}"
+        )),
     }
+}
+
+/// A path with something else than what belongs there.
+fn bad_path(error: &actix_web::error::PathError, request: &HttpRequest) -> Problem {
+    if let Some(Err(bad)) = request.match_info().get("module").map(str::parse::<ModuleName>) {
+        return Problem::bad_request(bad.into());
+    }
+    let why = match error {
+        actix_web::error::PathError::Deserialize(e) => e.to_string(),
+        other => other.to_string(),
+    };
+    Problem::bad_request(told!("the path cannot be read: {why}", "le chemin ne peut pas être lu : {why}"))
+}
+
+/// Parameters that are not those of the endpoint.
+fn bad_query(error: &actix_web::error::QueryPayloadError) -> Problem {
+    let why = match error {
+        actix_web::error::QueryPayloadError::Deserialize(e) => e.to_string(),
+        other => other.to_string(),
+    };
+    Problem::bad_request(told!(
+        "the parameters cannot be read: {why}",
+        "les paramètres ne peuvent pas être lus : {why}"
+    ))
 }
 
 /// Opens a port for IPv6 and IPv4; for IPv4 alone where there is no IPv6.

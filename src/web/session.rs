@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::sessions::Proof;
 use super::{audit, auth};
 use crate::control::Access;
-use crate::told::Told;
+use crate::told::told;
 use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
@@ -93,7 +93,9 @@ pub fn begin(
         web.sessions.end(key);
     }
     let begun = web.sessions.begin(&user, access, proof, address, Instant::now());
-    let (cookie, session) = begun.map_err(|e| Problem::unavailable(format!("no session can begin: {e}")))?;
+    let (cookie, session) = begun.map_err(|e| {
+        Problem::unavailable(told!("no session can begin: {e}", "aucune session ne peut commencer : {e}"))
+    })?;
     audit::login(web, &user, address, access);
     let key = web.sessions.find(cookie.expose(), Instant::now()).map(|(key, _)| key);
     let identity =
@@ -140,7 +142,7 @@ fn report(web: &Web, request: &HttpRequest, identity: Option<Identity>) -> Sessi
     };
     let mut warnings = web.warnings();
     if role == Some(Access::Admin) {
-        warnings.extend(web.auth.trouble().into_iter().map(Told::from));
+        warnings.extend(web.auth.trouble());
     }
     SessionReport {
         authenticated: identity.is_some(),

@@ -12,6 +12,7 @@ use safekit::guard::client::GuardError;
 use safekit::log::Message;
 use safekit::net::tls::TlsFault;
 use safekit::node::record::RecordError;
+use safekit::told::attempt::Attempt;
 use std::fs;
 use std::path::Path;
 
@@ -126,7 +127,7 @@ fn others() -> Vec<Message> {
     };
     let full = RecordError::Io {
         path: "/var/safekit/modules/AM/record".into(),
-        action: "write",
+        action: Attempt::Write,
         source: std::io::Error::from(std::io::ErrorKind::StorageFull),
     };
     let absent = GuardError::Absent {

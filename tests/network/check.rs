@@ -42,7 +42,7 @@ fn checked(space: &Space, addresses: &'static [&'static str]) -> Vec<CheckRow> {
     let rows = space.run_async(move || async move {
         let cluster = Cluster::new(Some(setup()), Nobody.start().recipient(), Heard::default()).start();
         let inputs = CheckInputs { vips: vec![("mirror".parse().unwrap(), plan(addresses))] };
-        tokio::time::timeout(DEADLINE, check(cluster, inputs)).await.unwrap()
+        tokio::time::timeout(DEADLINE, check(cluster, inputs, safekit::log::Lang::En)).await.unwrap()
     });
     assert!(began.elapsed() < DEADLINE / 2, "{:?}", began.elapsed());
     let silent = rows.iter().find(|row| row.check == "lan default to node2").unwrap();

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { api } from '../api/api';
 import type { Certificate } from '../api/types';
+import { lang } from '../i18n';
 import { nodes, through } from './cluster';
 
 /** The page is there first. */
@@ -24,7 +25,7 @@ export function useCertificates(): void {
       clearTimeout(first);
       clearInterval(timer);
     };
-  }, [others.join()]);
+  }, [others.join(), lang.value]);
 }
 
 async function look(names: string[]): Promise<void> {

@@ -103,6 +103,11 @@ const RESCUE = [
   { name: '2026-02-27T03:12:44', header: { began: '2026-02-27T03:12:44', why: 'split_brain', node: 1, dirs: ['/var/lib/postgresql'], open: false }, files: 12, bytes: 3_400_000, left_out: 0, read: false },
 ];
 
+const ENDING = {
+  en: 'the certificate of the web service expires in 12 days: make a new one with initssl, or install that of your own certification authority',
+  fr: 'le certificat du service web expire dans 12 jours : créez-en un nouveau avec initssl, ou installez celui de votre autorité de certification',
+};
+
 function certificateOf(call: Call) {
   if (!call.settings.https) {
     return { https: false, subject: null, issuer: null, names: [], not_before: null, not_after: null, days_left: null, warning: null };
@@ -111,7 +116,7 @@ function certificateOf(call: Call) {
   return {
     https: true, subject: `CN=${call.node.name}.example.com`, issuer: 'CN=SafeKit CA', names: [`${call.node.name}.example.com`, call.node.address],
     not_before: '2026-03-01 00:00:00', not_after: ending ? '2026-03-14 00:00:00' : '2046-02-24 00:00:00', days_left: ending ? 12 : 7292,
-    warning: ending ? 'the certificate of the web service expires in 12 days: make a new one with initssl, or install that of your own certification authority' : null,
+    warning: ending ? ENDING[call.req.headers['accept-language'] === 'fr' ? 'fr' : 'en'] : null,
   };
 }
 

@@ -123,7 +123,8 @@ impl Admin {
             let paths = self.0.paths.clone();
             let info = off(move || read_info(&paths)).await??;
             let signature = info.map(|info| info.signature).unwrap_or_default();
-            self.refuse_other(call, expected, signature, "the cluster configuration").await?;
+            let what = told!("the cluster configuration", "la configuration du cluster");
+            self.refuse_other(call, expected, signature, what).await?;
         }
         let lock = lock.map(|lock| if lock { Lock::Lock } else { Lock::Unlock });
         let (paths, bytes) = (self.0.paths.clone(), call.attachment.clone());
@@ -191,7 +192,8 @@ impl Admin {
     pub(super) async fn cluster_deconfig(&self, call: &Call) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
         if let Some((module, _)) = self.running_instances().into_iter().next() {
-            let why = "without a cluster no module can run".to_owned();
+            let why =
+                told!("without a cluster no module can run", "sans cluster, aucun module ne peut s'exécuter");
             return Err(AdminError::Running(module, why));
         }
         let paths = self.0.paths.clone();
@@ -212,14 +214,16 @@ impl Admin {
         off(move || if make { cluster::genkey(&paths) } else { cluster::delkey(&paths) }).await??;
         self.after_cluster_change().await?;
         let text = match make {
-            true => {
-                "the cluster has a new key: this node hears the others again once all have it (safekit -H \"*\" -G)"
-            }
-            false => {
-                "the cluster has no key: this node hears the others again once none has one (safekit -H \"*\" -G)"
-            }
+            true => told!(
+                "the cluster has a new key: this node hears the others again once all have it (safekit -H \"*\" -G)",
+                "le cluster a une nouvelle clé : ce nœud entend de nouveau les autres quand tous l'ont (safekit -H \"*\" -G)"
+            ),
+            false => told!(
+                "the cluster has no key: this node hears the others again once none has one (safekit -H \"*\" -G)",
+                "le cluster n'a pas de clé : ce nœud entend de nouveau les autres quand aucun n'en a (safekit -H \"*\" -G)"
+            ),
         };
-        self.say(call, Reply::Text(text.to_owned())).await;
+        self.tell(call, text).await;
         Ok(0)
     }
 
@@ -253,7 +257,7 @@ impl Admin {
             }
         };
         let vips = off(move || configs.into_iter().filter_map(plan).collect()).await?;
-        let rows = check::check(self.0.cluster.clone(), CheckInputs { vips }).await;
+        let rows = check::check(self.0.cluster.clone(), CheckInputs { vips }, call.caller.lang).await;
         let bad = rows.iter().any(|row| row.status == CheckStatus::Error);
         self.say(call, Reply::Checks(rows)).await;
         Ok(i32::from(bad))

@@ -36,7 +36,7 @@ impl Extra {
             .err()
             .unwrap_or_default()
             .into_iter()
-            .map(|e| fault(e.at.line, "failover", format!("column {}: {}", e.at.column, e.problem).into()))
+            .map(|e| fault(e.at.line, "failover", e.in_line()))
             .collect();
         faults.extend(self.taken(config));
         if let (Some(place), Some(farm)) = (&self.place, &config.farm)
@@ -212,7 +212,7 @@ impl Admin {
             Ok(warnings) => (0, Fault::all(&[], &warnings, lang)),
             Err(ConfigureError::Config(errors)) => (1, Fault::all(&errors.0, &[], lang)),
             Err(ConfigureError::Replicated(error)) => {
-                (1, Fault::all(&[fault(1, "rfs", error.to_string().into())], &[], lang))
+                (1, Fault::all(&[fault(1, "rfs", error.told())], &[], lang))
             }
             Err(other) => return Err(other.into()),
         };
@@ -235,10 +235,10 @@ impl Admin {
         }
         drop(mark);
         let text = match done? {
-            true => format!("module {module} is deconfigured"),
-            false => format!("module {module} was not configured"),
+            true => told!("module {module} is deconfigured", "le module {module} est déconfiguré"),
+            false => told!("module {module} was not configured", "le module {module} n'était pas configuré"),
         };
-        self.say(call, Reply::Text(text)).await;
+        self.tell(call, text).await;
         Ok(0)
     }
 

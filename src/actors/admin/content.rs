@@ -33,7 +33,7 @@ impl Admin {
     pub(super) async fn certificate(&self, call: &Call) -> Result<i32, AdminError> {
         let paths = self.0.paths.clone();
         let report = off(move || tls::status(&paths, paths.https_switch().exists())).await?;
-        self.say(call, Reply::Certificate(report)).await;
+        self.say(call, Reply::Certificate(report.report(call.caller.lang))).await;
         Ok(0)
     }
 

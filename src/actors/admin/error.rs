@@ -57,10 +57,10 @@ pub enum AdminError {
     Turn,
     /// It runs with what is to be changed.
     #[error("module {0} is running: stop it first ({1})")]
-    Running(ModuleName, String),
+    Running(ModuleName, Told),
     /// Somebody else was faster.
     #[error("{0} has changed meanwhile: look at what it is now, then change that; nothing was changed")]
-    Conflict(String),
+    Conflict(Told),
     /// No such script log.
     #[error("\"{0}\" is no script log of module {1}: the module was started again, or its logs were cleaned")]
     NoUserlog(String, ModuleName),
@@ -81,7 +81,7 @@ pub enum AdminError {
     NoRfs(ModuleName),
     /// The replication refuses.
     #[error("{0}")]
-    Rfs(String),
+    Rfs(Told),
     /// Rescue archives.
     #[error(transparent)]
     Rescue(#[from] RescueError),
@@ -236,7 +236,7 @@ mod tests {
             (ConfigureError::NotInstalled(m.clone()).into(), FailureKind::NotFound),
             (KeyError::NotInstalled(m.clone()).into(), FailureKind::NotFound),
             (ConfigureError::Running(m.clone()).into(), FailureKind::Refused),
-            (AdminError::Conflict("m".to_owned()), FailureKind::Conflict),
+            (AdminError::Conflict(Told::same("m")), FailureKind::Conflict),
             (Refused::NoPrimary.into(), FailureKind::Refused),
             (AdminError::Busy(m), FailureKind::Busy),
             (StoreError::NoWriter("gone".to_owned()).into(), FailureKind::Failed),

@@ -4,6 +4,7 @@ use crate::actors::cluster::LanSetup;
 use crate::config::cluster::{ClusterConfig, Lan, LanNode};
 use crate::config::module::{Farm, FarmLan};
 use crate::ids::NodeName;
+use crate::told::Tell;
 
 /// Why a farm has no network.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -37,6 +38,28 @@ pub enum FarmError {
         /// This node.
         node: NodeName,
     },
+}
+
+impl Tell for FarmError {
+    fn french(&self) -> String {
+        match self {
+            FarmError::NoLan(lan) => {
+                format!(
+                    "<farm> : le lan \"{lan}\" n'est pas dans cluster.xml : corrigez son nom ou cluster.xml"
+                )
+            }
+            FarmError::NotOnLan { lan, node } => format!(
+                "<farm> : ce nœud, {node}, n'est pas sur le lan \"{lan}\" : ajoutez-le ou prenez un autre lan"
+            ),
+            FarmError::NoNode { lan, node } => format!(
+                "<farm> : le nœud {node} du lan \"{lan}\" n'est pas dans cluster.xml : corrigez son nom ou cluster.xml"
+            ),
+            FarmError::Unresolved { lan, node } => format!(
+                "<farm> : l'adresse de {node} sur le lan \"{lan}\" ne peut pas être résolue : corrigez le serveur de \
+                 noms ou écrivez l'adresse"
+            ),
+        }
+    }
 }
 
 /// The networks of a farm. Asks the resolver: blocks. Another node whose name has no address is skipped

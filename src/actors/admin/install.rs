@@ -11,7 +11,7 @@ use crate::ids::{ModuleId, ModuleName};
 use crate::node::configure::{self, ConfigureError};
 use crate::node::modules::{self, ModuleError};
 use crate::node::{keys, lastconfig};
-use crate::told::told;
+use crate::told::{Told, told};
 use jiff::Timestamp;
 
 /// The bytes of a key.
@@ -100,11 +100,14 @@ impl Admin {
         let present = self.slot(module, |s| (s.id, s.role())).ok();
         let other_id = |(id, role)| role != Role::Stop && forced.is_some_and(|forced| forced != id);
         if present.is_some_and(other_id) {
-            return Err(AdminError::Running(module.clone(), "its id would change".to_owned()));
+            return Err(AdminError::Running(
+                module.clone(),
+                told!("its id would change", "son identifiant changerait"),
+            ));
         }
         let elsewhere = self.elsewhere().await?;
         let (paths, name) = (self.0.paths.clone(), module.clone());
-        let (id, key) = off(move || -> Result<(ModuleId, &str), AdminError> {
+        let (id, key) = off(move || -> Result<(ModuleId, Told), AdminError> {
             let mut archive = archive()?;
             if keep_key {
                 archive = modules::with_present_keys(&paths, &name, archive)?;
@@ -125,7 +128,7 @@ impl Admin {
             "module {module} is installed with id {id}",
             "le module {module} est installé avec l'identifiant {id}"
         );
-        text += key.into();
+        text += key;
         self.tell(call, text).await;
         self.tell_saved(call, module).await;
         Ok(0)
@@ -153,7 +156,7 @@ impl Admin {
             Err(ConfigureError::NotInstalled(_)) => String::new(),
             Err(error) => return Err(error.into()),
         };
-        self.refuse_other(call, expected, signature, &format!("module {module}")).await
+        self.refuse_other(call, expected, signature, told!("module {module}", "le module {module}")).await
     }
 
     /// Tells the signature of what is there if it is none of the expected ones, and refuses.
@@ -162,13 +165,13 @@ impl Admin {
         call: &Call,
         expected: &[String],
         signature: String,
-        what: &str,
+        what: Told,
     ) -> Result<(), AdminError> {
         if expected.contains(&signature) {
             return Ok(());
         }
         self.say(call, Reply::Conflict { signature }).await;
-        Err(AdminError::Conflict(what.to_owned()))
+        Err(AdminError::Conflict(what))
     }
 
     pub(super) async fn package(
@@ -296,13 +299,19 @@ impl Admin {
 }
 
 /// What an installation made of the key of the module, to be told after its id; nothing if it never had one.
-fn key_change(before: Option<Secret>, after: Option<Secret>, kept: bool) -> &'static str {
+fn key_change(before: Option<Secret>, after: Option<Secret>, kept: bool) -> Told {
     match (before, after) {
-        (None, None) if kept => "; it stays without a key",
-        (None, None) => "",
-        (Some(before), Some(after)) if before == after => "; its key stays",
-        (_, Some(_)) => "; its key is the one of the archive from the next configuration on",
-        (Some(_), None) => "; it has no key any more from the next configuration on: safekit module genkey",
+        (None, None) if kept => told!("; it stays without a key", " ; il reste sans clé"),
+        (None, None) => Told::default(),
+        (Some(before), Some(after)) if before == after => told!("; its key stays", " ; sa clé reste la même"),
+        (_, Some(_)) => told!(
+            "; its key is the one of the archive from the next configuration on",
+            " ; sa clé est celle de l'archive à partir de la prochaine configuration"
+        ),
+        (Some(_), None) => told!(
+            "; it has no key any more from the next configuration on: safekit module genkey",
+            " ; il n'a plus de clé à partir de la prochaine configuration : safekit module genkey"
+        ),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::control::server::Call;
 use crate::fsm::command::Command;
 use crate::fsm::state::Role;
 use crate::ids::ModuleName;
-use crate::told::told;
+use crate::told::{Tell, Told, told};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -24,24 +24,28 @@ pub(super) fn left_behind(
     paths: &Paths,
     config: ClusterConfig,
     running: &[(ModuleName, Instance)],
-) -> Result<Vec<(ModuleName, String)>, AdminError> {
+) -> Result<Vec<(ModuleName, Told)>, AdminError> {
     if running.is_empty() {
         return Ok(Vec::new());
     }
     let place = place_in(config)?;
-    let why = |(module, instance): &(ModuleName, Instance)| -> Option<(ModuleName, String)> {
+    let why = |(module, instance): &(ModuleName, Instance)| -> Option<(ModuleName, Told)> {
         let handle = &instance.handle;
         if let Some(farm) = &handle.config.farm
             && let Err(error) = farm::lans(farm, &place.config, &place.me)
         {
-            return Some((module.clone(), error.to_string()));
+            return Some((module.clone(), error.told()));
         }
         let before = instance.pair.as_ref()?;
         match find_pair(paths, module, handle.id, &handle.config, &place, &[]) {
-            Err(error) => Some((module.clone(), error.to_string())),
-            Ok(pair) if (&pair.me, &pair.peer) != (&before.me, &before.peer) => {
-                Some((module.clone(), "its two nodes or their order in cluster.xml change".to_owned()))
-            }
+            Err(error) => Some((module.clone(), error.told())),
+            Ok(pair) if (&pair.me, &pair.peer) != (&before.me, &before.peer) => Some((
+                module.clone(),
+                told!(
+                    "its two nodes or their order in cluster.xml change",
+                    "ses deux nœuds ou leur ordre dans cluster.xml changent"
+                ),
+            )),
             Ok(_) => None,
         }
     };
@@ -54,15 +58,16 @@ impl Admin {
     pub(super) async fn stop_left_behind(
         &self,
         call: &Call,
-        left: Vec<(ModuleName, String)>,
+        left: Vec<(ModuleName, Told)>,
     ) -> Result<(), AdminError> {
         let end = Instant::now() + self.longest_stop();
         let caller = call.caller.label(None, None);
         for (module, why) in &left {
-            let text = told!(
-                "module {module} cannot go on in this cluster and is stopped: {why}",
-                "le module {module} ne peut pas continuer dans ce cluster, il est arrêté : {why}"
+            let mut text = told!(
+                "module {module} cannot go on in this cluster and is stopped: ",
+                "le module {module} ne peut pas continuer dans ce cluster, il est arrêté : "
             );
+            text += why.clone();
             self.tell(call, text).await;
             let instance = self.instance(module)?;
             ask(&instance.handle, Control { command: Command::Stop, caller: caller.clone() }).await??;

@@ -4,6 +4,7 @@ use crate::config::cluster::ClusterConfig;
 use crate::config::module::{Heart, Heartbeat, ModuleConfig};
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::node::modules::{Elsewhere, ModuleError, mirror_peer};
+use crate::told::Tell;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -60,6 +61,35 @@ pub enum PairError {
         "heartbeat {0}: exactly one of its two <server> addresses must be an address of this machine; use <heartbeat name=\"...\"> with a lan of cluster.xml"
     )]
     NotOurs(String),
+}
+
+impl Tell for PairError {
+    fn french(&self) -> String {
+        match self {
+            PairError::NoHeart => "<heart> manque : un module miroir a des heartbeats".to_owned(),
+            PairError::Nobody(m) => format!(
+                "aucun autre nœud de cluster.xml n'est sur tous les réseaux de heartbeat du module {m} : corrigez les \
+                 noms de ses <heartbeat> ou cluster.xml"
+            ),
+            PairError::Unknown { module, nodes } => format!(
+                "l'autre nœud du module {module} n'est pas connu : installez-le et configurez-le sur l'un de {nodes}, \
+                 qui doit être en ligne"
+            ),
+            PairError::Elsewhere(e) => e.french(),
+            PairError::NotOnLan { ident, lan, node } => format!(
+                "heartbeat {ident} : le nœud {node} n'est pas sur le lan \"{lan}\" de cluster.xml : ajoutez-le ou \
+                 prenez un autre lan"
+            ),
+            PairError::Unresolved { ident, addr, error } => format!(
+                "heartbeat {ident} : l'adresse \"{addr}\" ne peut pas être résolue ({error}) : corrigez le serveur de \
+                 noms ou écrivez l'adresse"
+            ),
+            PairError::NotOurs(ident) => format!(
+                "heartbeat {ident} : exactement une de ses deux adresses <server> doit être une adresse de cette \
+                 machine ; utilisez <heartbeat name=\"...\"> avec un lan de cluster.xml"
+            ),
+        }
+    }
 }
 
 /// What a module must know of its pair.

@@ -6,7 +6,7 @@ use crate::control::{Reply, RescueReport, RescueRequest};
 use crate::fsm::state::Role;
 use crate::ids::ModuleName;
 use crate::rfs::rescue::{self, Compared, RescueError, Target};
-use crate::told::{Told, told};
+use crate::told::{Tell, Told, told};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
@@ -48,8 +48,9 @@ impl Admin {
     ) -> Result<Target, AdminError> {
         let Some(to) = to else {
             if !matches!(role, Role::Alone | Role::Prim) {
-                let text = format!(
-                    "--in-place is for a node that is ALONE or PRIM, this one is {role}; restore to a directory, or run it on the other node"
+                let text = told!(
+                    "--in-place is for a node that is ALONE or PRIM, this one is {role}; restore to a directory, or run it on the other node",
+                    "--in-place est pour un nœud ALONE ou PRIM, celui-ci est {role} ; restaurez dans un répertoire, ou exécutez-le sur l'autre nœud"
                 );
                 return Err(RescueError::Refused(text).into());
             }
@@ -64,7 +65,11 @@ impl Admin {
             },
         );
         if inside {
-            let text = format!("{} is replicated: give another directory, or --in-place", to.display());
+            let to = to.display();
+            let text = told!(
+                "{to} is replicated: give another directory, or --in-place",
+                "{to} est répliqué : donnez un autre répertoire, ou --in-place"
+            );
             return Err(RescueError::Refused(text).into());
         }
         Ok(Target::Directory(to))
@@ -107,14 +112,16 @@ impl Admin {
                     "des fichiers de ce nœud ont été sauvés avant d'être remplacés ({names}) : safekit rescue diff -m {module}"
                 ))
             }
-            Ok(Err(error)) => Some(unreadable(&error.to_string())),
-            Err(error) => Some(unreadable(&error.to_string())),
+            Ok(Err(error)) => Some(unreadable(error.told())),
+            Err(error) => Some(unreadable(error.told())),
         }
     }
 }
 
-fn unreadable(error: &str) -> Told {
-    told!("rescue archives cannot be read: {error}", "les archives de secours sont illisibles : {error}")
+fn unreadable(error: Told) -> Told {
+    let mut text = told!("rescue archives cannot be read: ", "les archives de secours sont illisibles : ");
+    text += error;
+    text
 }
 
 fn restore(

@@ -6,7 +6,9 @@ use crate::control::server::Call;
 use crate::control::{Reply, RfsReport, RfsRequest};
 use crate::fsm::state::Role;
 use crate::ids::ModuleName;
+use crate::log::Lang;
 use crate::node::rfssync::{self, Policy, Side};
+use crate::told::{Told, told};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -58,7 +60,7 @@ impl Admin {
     async fn examine(&self, call: &Call, module: &ModuleName, what: Examination) -> Result<i32, AdminError> {
         let instance = self.instance(module)?;
         let (to, mut news) = mpsc::channel(NEWS);
-        ask_mirror(&instance.handle, Examine(what, to)).await?.map_err(AdminError::Rfs)?;
+        ask_mirror(&instance.handle, Examine(what, to)).await?.map_err(of_box)?;
         let mut code = 0;
         loop {
             let heard = tokio::select! {
@@ -75,10 +77,13 @@ impl Admin {
                     }
                     self.say(call, Reply::Rfs(report)).await;
                 }
-                Ok(Some(News::End(result))) => return result.map(|()| code).map_err(AdminError::Rfs),
+                Ok(Some(News::End(result))) => return result.map(|()| code).map_err(of_box),
                 Ok(None) => return Err(AdminError::NoAnswer(module.clone())),
                 Err(_) => {
-                    let text = format!("the replication of module {module} says nothing any more");
+                    let text = told!(
+                        "the replication of module {module} says nothing any more",
+                        "la réplication du module {module} ne dit plus rien"
+                    );
                     return Err(AdminError::Rfs(text));
                 }
             }
@@ -89,18 +94,27 @@ impl Admin {
 /// A backup is taken where nothing or only this node writes, and restored where nothing runs (RFS-59).
 fn may_set(policy: &Policy, role: Role) -> Result<(), AdminError> {
     let (allowed, states) = match policy {
-        Policy::Default | Policy::Full => (true, ""),
+        Policy::Default | Policy::Full => (true, Told::default()),
         // Without detection nothing may change before the module starts (RFS-52).
-        Policy::External { side: Side::Prim, detect: false, .. } => (role == Role::Stop, "STOP"),
+        Policy::External { side: Side::Prim, detect: false, .. } => (role == Role::Stop, Told::same("STOP")),
         Policy::External { side: Side::Prim, .. } => {
-            (matches!(role, Role::Stop | Role::Alone), "STOP or ALONE")
+            (matches!(role, Role::Stop | Role::Alone), told!("STOP or ALONE", "STOP ou ALONE"))
         }
-        Policy::External { side: Side::Second, .. } => (role == Role::Stop, "STOP"),
+        Policy::External { side: Side::Second, .. } => (role == Role::Stop, Told::same("STOP")),
     };
     if allowed {
         return Ok(());
     }
-    Err(AdminError::Rfs(format!("this policy is set in {states} only, the module is {role}")))
+    let (en, fr) = (states.of(Lang::En), states.of(Lang::Fr));
+    Err(AdminError::Rfs(told!(
+        "this policy is set in {en} only, the module is {role}",
+        "cette politique n'est définie qu'en {fr}, le module est {role}"
+    )))
+}
+
+/// What the process of the replication has said.
+fn of_box(text: String) -> AdminError {
+    AdminError::Rfs(Told::same(text))
 }
 
 #[cfg(test)]

@@ -255,6 +255,7 @@ fn seconds(since_1970: u64) -> Timestamp {
 mod tests {
     use super::*;
     use crate::control::SavedKey;
+    use crate::told::Told;
 
     #[test]
     fn watchers_have_a_bound_and_make_room_when_they_end() {
@@ -274,7 +275,7 @@ mod tests {
             id: 3,
             config: None,
             applied: None,
-            instance: Err("it is not configured".into()),
+            instance: Err(Told::same("it is not configured")),
             between: None,
             encrypted: false,
             busy: false,
@@ -299,7 +300,7 @@ mod tests {
             readiness: Readiness::Ready,
             remote: None,
             since: Timestamp::UNIX_EPOCH,
-            reason: "the application runs".into(),
+            reason: Told::same("the application runs"),
             progress: None,
             uptodate: None,
             degraded: false,

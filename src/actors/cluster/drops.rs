@@ -1,5 +1,7 @@
 //! Datagrams that were dropped: counted by peer and reason, told once a minute.
 
+use crate::log::Lang;
+use crate::told::{Told, told};
 use crate::wire::{Reason, WireError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -59,63 +61,102 @@ pub enum Port {
     Farm,
 }
 
+/// Words about a port, in one language.
+struct Words {
+    /// Whose it is.
+    whose: &'static str,
+    /// Where it is configured.
+    attribute: &'static str,
+    /// What its nodes share.
+    key: &'static str,
+    /// How that is put right.
+    again: &'static str,
+}
+
 impl Port {
-    /// Whose it is, where it is configured, what its nodes share, and how that is put right.
-    fn words(self) -> [&'static str; 4] {
-        match self {
-            Port::Cluster => [
+    fn words(self, lang: Lang) -> Words {
+        let [whose, attribute, key, again] = match (self, lang) {
+            (Port::Cluster, Lang::En) => [
                 "the cluster",
                 "lans@port in cluster.xml",
                 "cluster key or another cluster configuration",
                 "deploy the configuration again with safekit -H \"*\" -G",
             ],
-            Port::Farm => [
+            (Port::Cluster, Lang::Fr) => [
+                "du cluster",
+                "lans@port dans cluster.xml",
+                "clé de cluster ou une autre configuration de cluster",
+                "déployez de nouveau la configuration par safekit -H \"*\" -G",
+            ],
+            (Port::Farm, Lang::En) => [
                 "this farm",
                 "farm@port in userconfig.xml",
                 "key or another module of this number",
                 "configure the module again on all nodes",
             ],
-        }
+            (Port::Farm, Lang::Fr) => [
+                "de cette ferme",
+                "farm@port dans userconfig.xml",
+                "clé ou un autre module de ce numéro",
+                "configurez de nouveau le module sur tous les nœuds",
+            ],
+        };
+        Words { whose, attribute, key, again }
     }
 }
 
 impl DropReason {
     /// What is wrong with `who` and what to do.
-    pub fn advice(self, who: &str, port: Port) -> String {
-        let [whose, attribute, key, again] = port.words();
-        let use_other = format!(
-            "another program uses the port of {whose}: change the port of that program, or {attribute}"
-        );
-        let other_port = format!("give them or {attribute} another port");
-        let other_key = format!("uses another {key}");
-        let other_use = format!("sends datagrams of another use to the port of {whose}");
-        let (wrong, to_do) = match self {
-            DropReason::NotSafekit => ("sends what is no datagram of SafeKit", use_other.as_str()),
-            DropReason::OtherVersion => {
-                ("runs another version of SafeKit", "install the same version on all nodes")
-            }
-            DropReason::Damaged => (
-                "sends datagrams that arrive truncated",
-                "check the network between the nodes: cables, MTU, firewalls",
+    pub fn advice(self, who: &Told, port: Port) -> Told {
+        let (words, mots) = (port.words(Lang::En), port.words(Lang::Fr));
+        let Words { whose, attribute, key, again } = words;
+        let Words { whose: de_qui, attribute: attribut, key: cle, again: de_nouveau } = mots;
+        let (en, fr) = (who.of(Lang::En), who.of(Lang::Fr));
+        match self {
+            DropReason::NotSafekit => told!(
+                "{en} sends what is no datagram of SafeKit: another program uses the port of {whose}: change the port \
+                 of that program, or {attribute}",
+                "{fr} envoie ce qui n'est pas un datagramme de SafeKit : un autre programme utilise le port {de_qui} : \
+                 changez le port de ce programme, ou {attribut}"
             ),
-            DropReason::OtherKey => (other_key.as_str(), again),
-            DropReason::OtherUse => (other_use.as_str(), other_port.as_str()),
-            DropReason::OwnNumber => (
-                "uses the number of this node",
-                "two machines run as the same node: correct SAFEKIT_NODE or the addresses in cluster.xml",
+            DropReason::OtherVersion => told!(
+                "{en} runs another version of SafeKit: install the same version on all nodes",
+                "{fr} exécute une autre version de SafeKit : installez la même version sur tous les nœuds"
             ),
-            DropReason::Content => {
-                ("sends what is not understood", "install the same version of SafeKit on all nodes")
-            }
-            DropReason::Outdated => (
-                "sends copies or outdated datagrams",
-                "nothing to do unless they are many: then check the network",
+            DropReason::Damaged => told!(
+                "{en} sends datagrams that arrive truncated: check the network between the nodes: cables, MTU, firewalls",
+                "{fr} envoie des datagrammes qui arrivent tronqués : vérifiez le réseau entre les nœuds : câbles, MTU, \
+                 pare-feu"
             ),
-            DropReason::NoRandom => {
-                ("cannot be answered", "this system gives no random numbers: look at its kernel log")
+            DropReason::OtherKey => {
+                told!("{en} uses another {key}: {again}", "{fr} utilise une autre {cle} : {de_nouveau}")
             }
-        };
-        format!("{who} {wrong}: {to_do}")
+            DropReason::OtherUse => told!(
+                "{en} sends datagrams of another use to the port of {whose}: give them or {attribute} another port",
+                "{fr} envoie des datagrammes d'un autre usage au port {de_qui} : donnez-leur ou donnez à {attribut} un \
+                 autre port"
+            ),
+            DropReason::OwnNumber => told!(
+                "{en} uses the number of this node: two machines run as the same node: correct SAFEKIT_NODE or the \
+                 addresses in cluster.xml",
+                "{fr} utilise le numéro de ce nœud : deux machines s'exécutent comme le même nœud : corrigez SAFEKIT_NODE \
+                 ou les adresses dans cluster.xml"
+            ),
+            DropReason::Content => told!(
+                "{en} sends what is not understood: install the same version of SafeKit on all nodes",
+                "{fr} envoie ce qui n'est pas compris : installez la même version de SafeKit sur tous les nœuds"
+            ),
+            DropReason::Outdated => told!(
+                "{en} sends copies or outdated datagrams: nothing to do unless they are many: then check the network",
+                "{fr} envoie des copies ou des datagrammes périmés : rien à faire sauf s'ils sont nombreux : vérifiez \
+                 alors le réseau"
+            ),
+            DropReason::NoRandom => told!(
+                "{en} cannot be answered: this system gives no random numbers: look at its kernel log",
+                "{fr} ne peut pas recevoir de réponse : ce système ne donne pas de nombres aléatoires : regardez le \
+                 journal de son noyau"
+            ),
+        }
     }
 }
 

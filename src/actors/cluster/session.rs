@@ -7,6 +7,7 @@ use super::probe::{Answer, Question, Round};
 use super::setup::ClusterSetup;
 use super::sockets::Sockets;
 use crate::fsm::membership::{self, Destination, Effect, Event, Membership, Node, Version};
+use crate::told::Told;
 use crate::wire::{Channel, Kind, Opened, Received, decode, encode};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -230,7 +231,10 @@ impl Session {
         let node = self.setup.node_at(source.ip());
         if self.drops.count(node, source, reason, now_ms) {
             let who = node.map_or("an unknown sender", |node| self.setup.nodes[node].as_str());
-            tracing::warn!("{}", reason.advice(&format!("{who} at {}", source.ip()), Port::Cluster));
+            tracing::warn!(
+                "{}",
+                reason.advice(&Told::same(format!("{who} at {}", source.ip())), Port::Cluster)
+            );
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::config::cluster::{ClusterConfig, Lan};
 use crate::fsm::membership::{Config, Node};
 use crate::ids::NodeName;
 use crate::node::keys::SecretKey;
+use crate::told::Tell;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -27,6 +28,19 @@ pub enum SetupError {
     /// This node is not one of them.
     #[error("node {0} is not in cluster.xml: add it there, or correct SAFEKIT_NODE")]
     NotInCluster(NodeName),
+}
+
+impl Tell for SetupError {
+    fn french(&self) -> String {
+        match self {
+            SetupError::TooMany { nodes, lans } => format!(
+                "cluster.xml a {nodes} nœuds et {lans} lans : {MOST_NODES} nœuds et {MOST_LANS} lans au plus sont possibles"
+            ),
+            SetupError::NotInCluster(node) => {
+                format!("le nœud {node} n'est pas dans cluster.xml : ajoutez-le, ou corrigez SAFEKIT_NODE")
+            }
+        }
+    }
 }
 
 /// The cluster, seen from this node.

@@ -3,6 +3,8 @@
 use super::*;
 use crate::ids::NodeName;
 use crate::node::keys::SecretKey;
+use crate::told::Told;
+use crate::told::proof::assert_translated;
 use actix::Addr;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -260,10 +262,34 @@ fn a_warning_comes_once_a_minute_and_tells_what_to_do() {
     assert!(!count(DropReason::Outdated, 0), "happens on every network");
     assert_eq!(drops.all(61_500)[1].count, 3);
     assert_eq!(
-        DropReason::OtherKey.advice("node2 at 10.0.0.2", super::drops::Port::Cluster),
+        DropReason::OtherKey
+            .advice(&Told::same("node2 at 10.0.0.2"), super::drops::Port::Cluster)
+            .to_string(),
         "node2 at 10.0.0.2 uses another cluster key or another cluster configuration: deploy the \
          configuration again with safekit -H \"*\" -G"
     );
+}
+
+/// Each reason of each port is told in both languages.
+#[test]
+fn what_is_dropped_is_told_in_french_too() {
+    use DropReason as R;
+    let reasons = [
+        R::NotSafekit,
+        R::OtherVersion,
+        R::Damaged,
+        R::OtherKey,
+        R::OtherUse,
+        R::OwnNumber,
+        R::Content,
+        R::Outdated,
+        R::NoRandom,
+    ];
+    for port in [super::drops::Port::Cluster, super::drops::Port::Farm] {
+        for reason in reasons {
+            assert_translated(&reason.advice(&Told::same("node2"), port));
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::actors::cluster::{DropReason, Drops, Port, Sockets, random};
 use crate::fsm::bucket::Bitmap;
 use crate::fsm::group::{self, Destination, Effect, Event, Reason};
 use crate::fsm::membership::Node;
+use crate::told::Told;
 use crate::wire::{Channel, Kind, Opened, Received, decode, encode};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -150,7 +151,7 @@ fn drop_it(setup: &GroupSetup, drops: &mut Drops, source: SocketAddr, reason: Dr
     let node = setup.node_at(source.ip());
     if drops.count(node, source, reason, now_ms) {
         let who = name_of(setup, node);
-        let advice = reason.advice(&format!("{who} at {}", source.ip()), Port::Farm);
+        let advice = reason.advice(&Told::same(format!("{who} at {}", source.ip())), Port::Farm);
         tracing::warn!(module = %setup.module, "{advice}");
     }
 }

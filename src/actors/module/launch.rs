@@ -13,10 +13,13 @@ use crate::config::module::{ModuleConfig, Where};
 use crate::fsm::maxloop::Loops;
 use crate::fsm::resource::Value;
 use crate::fsm::rules::machine::Machine;
+use crate::fsm::rules::parse;
 use crate::fsm::scripts::{Script, Scripts};
 use crate::fsm::state::{Readiness, Role};
+use crate::log::Lang;
 use crate::net::{MacAddr, addr};
 use crate::node::boot;
+use crate::told::{Tell, Told};
 use actix::prelude::*;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -38,7 +41,7 @@ pub enum LaunchError {
     Group(#[from] crate::guard::cgroup::GroupError),
     /// Its rules are wrong, which `config` should have found.
     #[error("{0}")]
-    Rules(String),
+    Rules(Told),
     /// No random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
@@ -48,6 +51,21 @@ pub enum LaunchError {
     /// A mirror module without `<heart>`, which `config` should have found.
     #[error("<heart> is missing")]
     NoHeart,
+}
+
+impl Tell for LaunchError {
+    fn french(&self) -> String {
+        match self {
+            LaunchError::Record(e) => e.french(),
+            LaunchError::Group(e) => e.french(),
+            LaunchError::Rules(why) => why.of(Lang::Fr).to_owned(),
+            LaunchError::Random(e) => format!("le système ne donne pas de nombres aléatoires : {e}"),
+            LaunchError::Resolve(addr, why) => {
+                format!("l'adresse virtuelle {addr} ne peut pas être résolue : {why}")
+            }
+            LaunchError::NoHeart => "<heart> manque".to_owned(),
+        }
+    }
 }
 
 /// What is prepared outside the module's arbiter.
@@ -102,9 +120,7 @@ pub(super) fn prepare<K: Kind>(setup: Setup, fsm: K::Config) -> Result<Prepared<
     {
         tracing::warn!(%module, %error, "something of an earlier life is left");
     }
-    let rules = plan::ruleset(&setup.config).map_err(|errors| {
-        LaunchError::Rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-    })?;
+    let rules = plan::ruleset(&setup.config).map_err(|errors| LaunchError::Rules(parse::told(&errors)))?;
     let failover = &setup.config.failover;
     let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
     let machine = Machine::new(rules, millis(failover.period), millis(failover.handle_time));

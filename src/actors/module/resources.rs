@@ -104,7 +104,7 @@ impl<K: Kind> Module<K> {
         let WaitVerdict::Blocked { resources, .. } = wait else { return said };
         let known = |name| self.values.get(name).map(|(value, _)| (name, value));
         for (name, value) in resources.iter().filter_map(known).take(BLOCKING) {
-            said += if said.is_empty() { told!(": ", " : ") } else { ", ".into() };
+            said += if said.is_empty() { told!(": ", " : ") } else { Told::same(", ") };
             said += told!("{name} is {value}", "{name} est {value}");
         }
         said

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::address::Address;
+use crate::told::proof::assert_translated;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +11,13 @@ fn env(name: &str) -> Option<String> {
 }
 
 pub(super) fn read(text: &str) -> Result<ModuleConfig, ConfigErrors> {
-    load(text, "userconfig.xml", &env, None)
+    translated(load(text, "userconfig.xml", &env, None))
+}
+
+/// What was read; its faults are told in French too.
+#[track_caller]
+pub(super) fn translated(read: Result<ModuleConfig, ConfigErrors>) -> Result<ModuleConfig, ConfigErrors> {
+    read.inspect_err(|errors| errors.0.iter().for_each(|error| assert_translated(&error.what)))
 }
 
 /// A mirror with these parts.

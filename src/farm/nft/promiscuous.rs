@@ -6,6 +6,7 @@ use crate::farm::FarmError;
 use crate::ids::ModuleName;
 use crate::net::addr::{self, Interface};
 use crate::net::link;
+use crate::told::told;
 use std::collections::BTreeSet;
 
 /// Before the names of interfaces.
@@ -53,7 +54,11 @@ impl Claims {
         let names: Vec<&str> = self.on.iter().map(String::as_str).collect();
         let note = format!("{NOTE} {}", names.join(" "));
         if note.len() > LONGEST {
-            let what = format!("vmac_invisible on so many interfaces: {}", names.join(", "));
+            let all = names.join(", ");
+            let what = told!(
+                "vmac_invisible on so many interfaces: {all}",
+                "vmac_invisible sur tant d'interfaces : {all}"
+            );
             return Err(FarmError::Layout { module: self.module.clone(), what });
         }
         Ok(Some(note))

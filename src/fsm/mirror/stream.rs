@@ -10,6 +10,7 @@ use crate::fsm::scripts::Action;
 use crate::fsm::start;
 use crate::fsm::state::Role;
 use crate::log::Message;
+use crate::told::Told;
 
 impl Run<'_> {
     /// The order to the data plane for a thing of a move.
@@ -190,7 +191,7 @@ impl Run<'_> {
     /// What an operator has to make equal before there is a secondary.
     pub(super) fn say_differs(&mut self) {
         let theirs = self.peer().and_then(|f| f.alike);
-        let what = difference(self.s.alike, theirs).unwrap_or_else(|| "<rfs>".into());
+        let what = difference(self.s.alike, theirs).unwrap_or_else(|| Told::same("<rfs>"));
         self.log(Message::Error(format!(
             "the reintegration is refused: the other node has another configuration, {what}"
         )));

@@ -1,6 +1,6 @@
 //! Words and signs of the rule language, with their places.
 
-use std::fmt;
+use crate::told::{Told, told};
 use std::str::Chars;
 
 /// A place in the file: both numbers begin with 1; columns count characters.
@@ -129,24 +129,26 @@ impl<'a> Lexer<'a> {
     }
 }
 
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Token {
+    /// As it is told where something else was expected.
+    pub(super) fn told(&self) -> Told {
+        let sign = |sign: &str| Told::same(format!("\"{sign}\""));
         match self {
-            Token::Word(word) if word.len() <= 40 => write!(f, "\"{word}\""),
-            Token::Word(word) => write!(f, "\"{}...\"", word.chars().take(40).collect::<String>()),
-            Token::Colon => f.write_str("\":\""),
-            Token::Semicolon => f.write_str("\";\""),
-            Token::Open => f.write_str("\"(\""),
-            Token::Close => f.write_str("\")\""),
-            Token::Not => f.write_str("\"!\""),
-            Token::And => f.write_str("\"&&\""),
-            Token::Or => f.write_str("\"||\""),
-            Token::Equal => f.write_str("\"==\""),
-            Token::Differ => f.write_str("\"!=\""),
-            Token::Assign => f.write_str("\"=\""),
-            Token::OpenComment => f.write_str("a \"/*\" without its \"*/\""),
-            Token::Stray(c) => write!(f, "{c:?}"),
-            Token::End => f.write_str("the end of the rules"),
+            Token::Word(word) if word.len() <= 40 => sign(word),
+            Token::Word(word) => sign(&format!("{}...", word.chars().take(40).collect::<String>())),
+            Token::Colon => sign(":"),
+            Token::Semicolon => sign(";"),
+            Token::Open => sign("("),
+            Token::Close => sign(")"),
+            Token::Not => sign("!"),
+            Token::And => sign("&&"),
+            Token::Or => sign("||"),
+            Token::Equal => sign("=="),
+            Token::Differ => sign("!="),
+            Token::Assign => sign("="),
+            Token::OpenComment => told!("a \"/*\" without its \"*/\"", "un \"/*\" sans son \"*/\""),
+            Token::Stray(c) => Told::same(format!("{c:?}")),
+            Token::End => told!("the end of the rules", "la fin des règles"),
         }
     }
 }

@@ -4,6 +4,8 @@ use super::ast::{Action, Expr, Pick, Rule, Subject, Target};
 pub use super::lex::Position;
 use super::lex::{Lexer, Token};
 use crate::fsm::resource::{ResourceName, Value};
+use crate::log::Lang;
+use crate::told::{Tell, Told, told};
 
 /// Parentheses and `!` may nest this deep: the parser and the evaluation recurse.
 pub const MOST_DEPTH: usize = 64;
@@ -47,9 +49,9 @@ pub enum Problem {
     #[error("found {found} where {expected} is expected")]
     Unexpected {
         /// The word or sign in the text.
-        found: String,
+        found: Told,
         /// What may stand there.
-        expected: &'static str,
+        expected: Told,
     },
     /// Too many parentheses or `!`.
     #[error("parentheses and \"!\" nest deeper than {MOST_DEPTH}: split the rule")]
@@ -68,7 +70,54 @@ pub enum Problem {
     Reserved(String),
     /// Something that only the product's own rules may use.
     #[error("{0} is reserved to the product's own rules")]
-    ProductOnly(&'static str),
+    ProductOnly(Told),
+}
+
+impl Tell for Problem {
+    fn french(&self) -> String {
+        match self {
+            Problem::Unexpected { found, expected } => {
+                format!("il faut ici {}, et non {}", expected.of(Lang::Fr), found.of(Lang::Fr))
+            }
+            Problem::TooDeep => format!(
+                "plus de {MOST_DEPTH} parenthèses et \"!\" les uns dans les autres : partagez la règle en plusieurs"
+            ),
+            Problem::TooMany => format!("plus de {MOST_RULES} règles"),
+            Problem::LongLabel => format!("le nom de la règle dépasse {LONGEST_LABEL} caractères"),
+            Problem::Twice(label) => {
+                format!("le nom \"{label}\" est utilisé deux fois : renommez l'une des règles")
+            }
+            Problem::Reserved(label) => format!(
+                "la règle \"{label}\" appartient au produit et ne peut pas être remplacée : prenez un autre nom"
+            ),
+            Problem::ProductOnly(what) => {
+                format!("{} est réservé aux règles du produit", what.of(Lang::Fr))
+            }
+        }
+    }
+}
+
+impl Tell for RuleError {
+    fn french(&self) -> String {
+        let RuleError { at: Position { line, column }, problem } = self;
+        format!("ligne {line}, colonne {column} : {}", problem.french())
+    }
+}
+
+/// All errors of a text in one line.
+pub fn told(errors: &[RuleError]) -> Told {
+    let all = |lang| errors.iter().map(|error| error.text(lang)).collect::<Vec<_>>();
+    Told::new(all(Lang::En).join("; "), all(Lang::Fr).join(" ; "))
+}
+
+impl RuleError {
+    /// What is wrong and in which column, for who is told the line.
+    pub fn in_line(&self) -> Told {
+        let column = self.at.column;
+        let mut text = told!("column {column}: ", "colonne {column} : ");
+        text += self.problem.told();
+        text
+    }
 }
 
 /// All rules of a text.
@@ -134,46 +183,46 @@ impl Parser<'_> {
         RuleError { at: self.at, problem }
     }
 
-    fn unexpected(&self, expected: &'static str) -> RuleError {
-        self.problem(Problem::Unexpected { found: self.token.to_string(), expected })
+    fn unexpected(&self, expected: Told) -> RuleError {
+        self.problem(Problem::Unexpected { found: self.token.told(), expected })
     }
 
-    fn expect(&mut self, token: &Token, expected: &'static str) -> Result<(), RuleError> {
+    fn expect(&mut self, token: &Token, expected: impl FnOnce() -> Told) -> Result<(), RuleError> {
         if self.token != *token {
-            return Err(self.unexpected(expected));
+            return Err(self.unexpected(expected()));
         }
         self.advance();
         Ok(())
     }
 
-    fn keyword(&mut self, word: &str, expected: &'static str) -> Result<(), RuleError> {
+    fn keyword(&mut self, word: &str) -> Result<(), RuleError> {
         match &self.token {
             Token::Word(found) if found == word => {
                 self.advance();
                 Ok(())
             }
-            _ => Err(self.unexpected(expected)),
+            _ => Err(self.unexpected(Told::same(format!("\"{word}\"")))),
         }
     }
 
     fn rule(&mut self) -> Result<Parsed, RuleError> {
         let at = self.at;
         let Token::Word(label) = self.token.clone() else {
-            return Err(self.unexpected("the label of a rule"));
+            return Err(self.unexpected(told!("the label of a rule", "le nom d'une règle")));
         };
         self.advance_label();
         if label.len() > LONGEST_LABEL {
             return Err(RuleError { at, problem: Problem::LongLabel });
         }
-        self.expect(&Token::Colon, "\":\" after the label")?;
-        self.keyword("if", "\"if\"")?;
-        self.expect(&Token::Open, "\"(\" after \"if\"")?;
+        self.expect(&Token::Colon, || told!("\":\" after the label", "\":\" après le nom"))?;
+        self.keyword("if")?;
+        self.expect(&Token::Open, || told!("\"(\" after \"if\"", "\"(\" après \"if\""))?;
         let when = self.or()?;
-        self.expect(&Token::Close, "\")\", \"&&\" or \"||\"")?;
-        self.keyword("then", "\"then\"")?;
+        self.expect(&Token::Close, end_of_condition)?;
+        self.keyword("then")?;
         let action = self.action()?;
         if self.token != Token::Semicolon {
-            return Err(self.unexpected("\";\" after the action"));
+            return Err(self.unexpected(told!("\";\" after the action", "\";\" après l'action")));
         }
         self.advance_label();
         Ok(Parsed { rule: Rule { label, when, action }, at })
@@ -219,7 +268,7 @@ impl Parser<'_> {
             Token::Open => {
                 self.advance();
                 let inner = self.or()?;
-                self.expect(&Token::Close, "\")\", \"&&\" or \"||\"")?;
+                self.expect(&Token::Close, end_of_condition)?;
                 inner
             }
             _ => self.test()?,
@@ -230,14 +279,18 @@ impl Parser<'_> {
 
     /// `resource == state`; the guide's grammar also allows `state == resource`.
     fn test(&mut self) -> Result<Expr, RuleError> {
-        const SUBJECT: &str = "a resource (class.id) or a state (init, down, up, unknown)";
         if let Some(value) = self.state() {
             self.advance();
             let equal = self.comparison()?;
-            let subject = self.subject("a resource (class.id)")?;
+            let subject = self.subject(|| told!("a resource (class.id)", "une ressource (class.id)"))?;
             return Ok(Expr::Test { subject, equal, value });
         }
-        let subject = self.subject(SUBJECT)?;
+        let subject = self.subject(|| {
+            told!(
+                "a resource (class.id) or a state (init, down, up, unknown)",
+                "une ressource (class.id) ou un état (init, down, up, unknown)"
+            )
+        })?;
         let equal = self.comparison()?;
         let value = self.expect_state()?;
         Ok(Expr::Test { subject, equal, value })
@@ -246,7 +299,7 @@ impl Parser<'_> {
     fn comparison(&mut self) -> Result<bool, RuleError> {
         match self.token {
             Token::Equal | Token::Differ => Ok(self.advance() == Token::Equal),
-            _ => Err(self.unexpected("\"==\" or \"!=\"")),
+            _ => Err(self.unexpected(told!("\"==\" or \"!=\"", "\"==\" ou \"!=\""))),
         }
     }
 
@@ -261,37 +314,43 @@ impl Parser<'_> {
     }
 
     fn expect_state(&mut self) -> Result<Value, RuleError> {
-        let value = self.state().ok_or_else(|| self.unexpected("a state (init, down, up, unknown)"))?;
+        let state = || told!("a state (init, down, up, unknown)", "un état (init, down, up, unknown)");
+        let value = self.state().ok_or_else(|| self.unexpected(state()))?;
         self.advance();
         Ok(value)
     }
 
-    fn subject(&mut self, expected: &'static str) -> Result<Subject, RuleError> {
+    fn subject(&mut self, expected: impl FnOnce() -> Told) -> Result<Subject, RuleError> {
         let Token::Word(word) = &self.token else {
-            return Err(self.unexpected(expected));
+            return Err(self.unexpected(expected()));
         };
         if word == "cluster" {
             if self.author == Author::User {
-                return Err(self.problem(Problem::ProductOnly("cluster()")));
+                return Err(self.problem(Problem::ProductOnly(Told::same("cluster()"))));
             }
             self.advance();
             self.brackets()?;
             return Ok(Subject::Cluster);
         }
-        let target = target(word).ok_or_else(|| self.unexpected(expected))?;
+        let target = target(word).ok_or_else(|| self.unexpected(expected()))?;
         self.advance();
         Ok(Subject::Resource(target))
     }
 
     fn brackets(&mut self) -> Result<(), RuleError> {
-        self.expect(&Token::Open, "\"()\"")?;
-        self.expect(&Token::Close, "\")\"")
+        self.expect(&Token::Open, || Told::same("\"()\""))?;
+        self.expect(&Token::Close, || Told::same("\")\""))
     }
 
     fn action(&mut self) -> Result<Action, RuleError> {
-        const ACTION: &str = "an action: stop(), stopstart(), wait(), restart() or swap()";
+        let an_action = || {
+            told!(
+                "an action: stop(), stopstart(), wait(), restart() or swap()",
+                "une action : stop(), stopstart(), wait(), restart() ou swap()"
+            )
+        };
         let Token::Word(word) = &self.token else {
-            return Err(self.unexpected(ACTION));
+            return Err(self.unexpected(an_action()));
         };
         let action = match word.as_str() {
             "stop" => Action::Stop,
@@ -301,7 +360,7 @@ impl Parser<'_> {
             "swap" => Action::Swap,
             name => match name.parse::<ResourceName>() {
                 Ok(name) => return self.assignment(name),
-                Err(_) => return Err(self.unexpected(ACTION)),
+                Err(_) => return Err(self.unexpected(an_action())),
             },
         };
         self.advance();
@@ -311,12 +370,20 @@ impl Parser<'_> {
 
     fn assignment(&mut self, name: ResourceName) -> Result<Action, RuleError> {
         if self.author == Author::User {
-            return Err(self.problem(Problem::ProductOnly("an assignment as action")));
+            return Err(self.problem(Problem::ProductOnly(told!(
+                "an assignment as action",
+                "une affectation comme action"
+            ))));
         }
         self.advance();
-        self.expect(&Token::Assign, "\"=\"")?;
+        self.expect(&Token::Assign, || Told::same("\"=\""))?;
         Ok(Action::Set(name, self.expect_state()?))
     }
+}
+
+/// What may follow a test.
+fn end_of_condition() -> Told {
+    told!("\")\", \"&&\" or \"||\"", "\")\", \"&&\" ou \"||\"")
 }
 
 /// `[local.|remote.]class.id`. The scopes are no classes, or `local.remote.x` could be read twice.

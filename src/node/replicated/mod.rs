@@ -15,6 +15,7 @@ use super::{modules, tree};
 use crate::config::module::Rfs;
 use crate::config::paths::Paths;
 use crate::ids::ModuleName;
+use crate::told::Tell;
 use place::{Found, Place};
 use rustix::mount::UnmountFlags;
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,67 @@ pub enum ReplicatedError {
     /// The list of what is taken.
     #[error(transparent)]
     Record(#[from] RecordError),
+}
+
+impl Tell for ReplicatedError {
+    fn french(&self) -> String {
+        use ReplicatedError as E;
+        match self {
+            E::Missing(dir) => format!(
+                "{} : ce répertoire n'existe pas : créez-le sur les deux nœuds avant de configurer le module",
+                dir.display()
+            ),
+            E::NotDirectory(dir) => {
+                format!("{} n'est pas un répertoire : seuls des répertoires sont répliqués", dir.display())
+            }
+            E::Busy(dir, backing) => format!(
+                "Device or resource busy\n{} est la racine d'un système de fichiers : démontez-le, configurez, puis \
+                 montez-le sur {} (aussi dans /etc/fstab)",
+                dir.display(),
+                backing.display()
+            ),
+            E::Link(dir, to) => format!(
+                "{} est un lien symbolique vers {} : nommez le répertoire lui-même",
+                dir.display(),
+                to.display()
+            ),
+            E::Both(dir, backing) => {
+                let (dir, backing) = (dir.display(), backing.display());
+                format!(
+                    "{dir} et {backing} sont là tous les deux : gardez celui qui a les bonnes données sous le nom \
+                     {backing} et supprimez l'autre"
+                )
+            }
+            E::Mounted(dir) => {
+                let dir = dir.display();
+                format!("{dir} est monté : arrêtez le module ; s'il est arrêté, umount {dir}")
+            }
+            E::NotLinked(dir) => format!(
+                "{} n'est pas le lien d'un module configuré : exécutez \"safekit config\"",
+                dir.display()
+            ),
+            E::Aside(path) => format!("{} gêne : supprimez-le", path.display()),
+            E::Shared { dir, module, other } => format!(
+                "{} est déjà répliqué par le module {module}, ou un répertoire au-dessus ou au-dessous l'est ({})",
+                dir.display(),
+                other.display()
+            ),
+            E::Own(dir, own) => format!(
+                "{} ne peut pas être répliqué : SafeKit lui-même est dans {}",
+                dir.display(),
+                own.display()
+            ),
+            E::ToCheck(path, dir) => {
+                format!(
+                    "{} manque : le système de fichiers de {} est-il monté ?",
+                    path.display(),
+                    dir.display()
+                )
+            }
+            E::Io(path, error) => format!("{} : {error}", path.display()),
+            E::Record(e) => e.french(),
+        }
+    }
 }
 
 impl Directory {

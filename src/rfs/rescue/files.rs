@@ -4,6 +4,7 @@ use super::entry::Entry;
 use super::{RescueError, io};
 use crate::fsm::start::Rescue;
 use crate::node::record;
+use crate::told::attempt::Attempt;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -43,7 +44,7 @@ const RESERVE: u64 = 5 << 30;
 impl Room {
     /// Bytes that may still be written where `dir` is.
     pub(super) fn free(&self, dir: &Path) -> Result<u64, RescueError> {
-        let fs = rustix::fs::statvfs(dir).map_err(|e| io("examine", dir)(e.into()))?;
+        let fs = rustix::fs::statvfs(dir).map_err(|e| io(Attempt::Examine, dir)(e.into()))?;
         let bytes = |blocks: u64| blocks.saturating_mul(fs.f_frsize);
         let reserve = self.reserve.unwrap_or_else(|| (bytes(fs.f_blocks) / 10).min(RESERVE));
         Ok(bytes(fs.f_bavail).saturating_sub(reserve))
@@ -103,11 +104,11 @@ impl Place {
         let mut sum = 0;
         let entries = match fs::read_dir(&files) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-            other => other.map_err(io("read", &files))?,
+            other => other.map_err(io(Attempt::Read, &files))?,
         };
         for entry in entries {
-            let entry = entry.map_err(io("read", &files))?;
-            let meta = entry.metadata().map_err(io("examine", &entry.path()))?;
+            let entry = entry.map_err(io(Attempt::Read, &files))?;
+            let meta = entry.metadata().map_err(io(Attempt::Examine, &entry.path()))?;
             sum += std::os::unix::fs::MetadataExt::blocks(&meta) * 512;
         }
         Ok(sum)
@@ -116,11 +117,11 @@ impl Place {
     /// Makes an empty archive, durably.
     pub fn create(&self, header: &Header) -> Result<(), RescueError> {
         let files = self.files();
-        fs::create_dir_all(&files).map_err(io("create", &files))?;
+        fs::create_dir_all(&files).map_err(io(Attempt::Create, &files))?;
         // Owners and permissions are in the manifest: until they are restored nobody else may read.
         private(&self.0)?;
         let manifest = self.manifest();
-        File::create(&manifest).and_then(|f| f.sync_all()).map_err(io("create", &manifest))?;
+        File::create(&manifest).and_then(|f| f.sync_all()).map_err(io(Attempt::Create, &manifest))?;
         record::store(&self.header(), header)?;
         for dir in [Some(self.0.as_path()), self.0.parent()].into_iter().flatten() {
             sync_dir(dir)?;
@@ -131,7 +132,7 @@ impl Place {
     /// The manifest. A last line that was cut off by a crash is not there.
     pub fn load_manifest(&self) -> Result<Vec<Entry>, RescueError> {
         let path = self.manifest();
-        let bytes = fs::read(&path).map_err(io("read", &path))?;
+        let bytes = fs::read(&path).map_err(io(Attempt::Read, &path))?;
         let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
         let lines = bytes[..whole].split(|&b| b == b'\n').filter(|l| !l.is_empty()).enumerate();
         let damaged = |(line, text): (usize, &[u8])| {
@@ -147,35 +148,36 @@ impl Place {
     /// The manifest, to add lines to.
     pub fn append(&self) -> Result<File, RescueError> {
         let path = self.manifest();
-        let file = OpenOptions::new().read(true).append(true).open(&path).map_err(io("open", &path))?;
-        let bytes = fs::read(&path).map_err(io("read", &path))?;
+        let file =
+            OpenOptions::new().read(true).append(true).open(&path).map_err(io(Attempt::Open, &path))?;
+        let bytes = fs::read(&path).map_err(io(Attempt::Read, &path))?;
         let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-        file.set_len(whole as u64).map_err(io("repair", &path))?;
+        file.set_len(whole as u64).map_err(io(Attempt::Repair, &path))?;
         Ok(file)
     }
 
     /// Adds a line, durably.
     pub fn add(&self, manifest: &mut File, entry: &Entry) -> Result<(), RescueError> {
         let path = self.manifest();
-        let mut line = serde_json::to_vec(entry).map_err(|e| io("write", &path)(e.into()))?;
+        let mut line = serde_json::to_vec(entry).map_err(|e| io(Attempt::Write, &path)(e.into()))?;
         line.push(b'\n');
-        manifest.write_all(&line).and_then(|()| manifest.sync_data()).map_err(io("write", &path))
+        manifest.write_all(&line).and_then(|()| manifest.sync_data()).map_err(io(Attempt::Write, &path))
     }
 
     /// Takes it away.
     pub fn remove(&self) -> Result<(), RescueError> {
-        fs::remove_dir_all(&self.0).map_err(io("remove", &self.0))
+        fs::remove_dir_all(&self.0).map_err(io(Attempt::Remove, &self.0))
     }
 }
 
 fn private(dir: &Path) -> Result<(), RescueError> {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    fs::set_permissions(dir, mode).map_err(io("protect", dir))
+    fs::set_permissions(dir, mode).map_err(io(Attempt::Protect, dir))
 }
 
 /// Names in a directory are durable.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), RescueError> {
-    File::open(dir).and_then(|d| d.sync_all()).map_err(io("sync", dir))
+    File::open(dir).and_then(|d| d.sync_all()).map_err(io(Attempt::Sync, dir))
 }
 
 /// The archives in a directory, oldest first: their names are dates.
@@ -183,11 +185,11 @@ pub(super) fn places(root: &Path) -> Result<Vec<Place>, RescueError> {
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(io("read", root)(e)),
+        Err(e) => return Err(io(Attempt::Read, root)(e)),
     };
     let mut found = Vec::new();
     for entry in entries {
-        let place = Place(entry.map_err(io("read", root))?.path());
+        let place = Place(entry.map_err(io(Attempt::Read, root))?.path());
         if place.header().is_file() {
             found.push(place);
         }

@@ -9,6 +9,7 @@ use crate::rfs::op::FileKey;
 use crate::rfs::resync::TreePath;
 use crate::rfs::resync::beneath::open_at;
 use crate::rfs::resync::meta::{Entry as Found, xattrs};
+use crate::told::attempt::Attempt;
 use jiff::Timestamp;
 use rustix::fs::OFlags;
 use std::collections::HashMap;
@@ -108,7 +109,7 @@ impl Keeper {
         let shown = PathBuf::from(path.shown());
         let found = match Found::read(dir, name, acl) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            other => other.map_err(io("examine", &shown))?,
+            other => other.map_err(io(Attempt::Examine, &shown))?,
         };
         let file = (from.dir, found.meta.key());
         let mut state = self.state();
@@ -120,7 +121,7 @@ impl Keeper {
         }
         // Another name of a file that is kept, and may be changed already.
         let stored = known.map(|(_, stored)| *stored);
-        let xattrs = xattrs(dir, name, acl).map_err(io("examine", &shown))?;
+        let xattrs = xattrs(dir, name, acl).map_err(io(Attempt::Examine, &shown))?;
         let Some(mut entry) = Entry::of(from.dir, path, what, &found, &xattrs) else { return Ok(()) };
         entry.doubtful = from.doubtful;
         let writing = match &mut *state {
@@ -153,7 +154,7 @@ impl Keeper {
                 return Ok(());
             }
         };
-        let meta = file.metadata().map_err(io("examine", &writing.place.0))?;
+        let meta = file.metadata().map_err(io(Attempt::Examine, &writing.place.0))?;
         let bytes = std::os::unix::fs::MetadataExt::blocks(&meta) * 512;
         if !self.make_room(writing, bytes)? {
             entry.left_out = Some("no room".to_owned());
@@ -163,7 +164,7 @@ impl Keeper {
         let path = writing.place.file(number);
         let mut options = OpenOptions::new();
         let to = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
-        let to = to.map_err(io("create", &path))?;
+        let to = to.map_err(io(Attempt::Create, &path))?;
         match copy(&file, &to).and_then(|hash| to.sync_all().map(|()| hash)) {
             Ok(hash) => {
                 sync_dir(&writing.place.files())?;
@@ -172,10 +173,10 @@ impl Keeper {
                 (entry.stored, entry.hash) = (Some(number), Some(hash));
             }
             Err(e) if matches!(e.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG)) => {
-                std::fs::remove_file(&path).map_err(io("remove", &path))?;
+                std::fs::remove_file(&path).map_err(io(Attempt::Remove, &path))?;
                 entry.left_out = Some("no room".to_owned());
             }
-            Err(e) => return Err(io("write", &path)(e)),
+            Err(e) => return Err(io(Attempt::Write, &path)(e)),
         }
         Ok(())
     }

@@ -23,6 +23,9 @@ pub use keeper::{Keeper, Kept, Source};
 pub use read::{Archive, Compared, Now, Purge, archives, diff, find, mark_read, purge, unread};
 pub use restore::{Restored, Target, restore};
 
+use crate::log::Lang;
+use crate::told::attempt::Attempt;
+use crate::told::{Tell, Told};
 use std::path::{Path, PathBuf};
 
 /// Why an archive cannot be written or read.
@@ -34,7 +37,7 @@ pub enum RescueError {
         /// File or directory.
         path: PathBuf,
         /// What was tried.
-        action: &'static str,
+        action: Attempt,
         /// Why.
         source: std::io::Error,
     },
@@ -53,11 +56,27 @@ pub enum RescueError {
     },
     /// What was asked for makes no sense.
     #[error("{0}")]
-    Refused(String),
+    Refused(Told),
+}
+
+impl Tell for RescueError {
+    fn french(&self) -> String {
+        match self {
+            RescueError::Io { path, action, source } => {
+                format!("{} : impossible de {} : {source}", path.display(), action.french())
+            }
+            RescueError::Record(e) => e.french(),
+            RescueError::Damaged { path, line, why } => format!(
+                "{} : la ligne {line} est endommagée : {why} ; les fichiers sont dans files/",
+                path.display()
+            ),
+            RescueError::Refused(why) => why.of(Lang::Fr).to_owned(),
+        }
+    }
 }
 
 /// Makes an error for `map_err`.
-fn io<'a>(action: &'static str, path: &'a Path) -> impl Fn(std::io::Error) -> RescueError + 'a {
+fn io<'a>(action: Attempt, path: &'a Path) -> impl Fn(std::io::Error) -> RescueError + 'a {
     move |source| RescueError::Io { path: path.to_owned(), action, source }
 }
 

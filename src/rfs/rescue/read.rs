@@ -6,6 +6,8 @@ use super::{RescueError, io};
 use crate::rfs::resync::beneath::{gone, open_at, open_dir, stat_at};
 use crate::rfs::resync::data::same;
 use crate::rfs::resync::{Meta, open_root};
+use crate::told::attempt::Attempt;
+use crate::told::told;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -117,8 +119,11 @@ pub fn find(root: &Path, wanted: Option<&str>) -> Result<std::path::PathBuf, Res
     let found = places(root)?.into_iter().rfind(|p| wanted.is_none_or(|w| p.name() == w));
     found.map(|p| p.0).ok_or_else(|| {
         RescueError::Refused(match wanted {
-            Some(wanted) => format!("there is no rescue archive {wanted}: see safekit rescue list"),
-            None => "there is no rescue archive".to_owned(),
+            Some(wanted) => told!(
+                "there is no rescue archive {wanted}: see safekit rescue list",
+                "il n'y a pas d'archive de secours {wanted} : voir safekit rescue list"
+            ),
+            None => told!("there is no rescue archive", "il n'y a pas d'archive de secours"),
         })
     })
 }
@@ -129,7 +134,7 @@ pub fn find(root: &Path, wanted: Option<&str>) -> Result<std::path::PathBuf, Res
 /// The mark cannot be written.
 pub fn mark_read(archive: &Path) -> Result<(), RescueError> {
     let mark = Place(archive.to_owned()).read_mark();
-    File::create(&mark).map(drop).map_err(io("write", &mark))
+    File::create(&mark).map(drop).map_err(io(Attempt::Write, &mark))
 }
 
 /// Compares an archive with what is in the directories now.
@@ -142,7 +147,7 @@ pub fn diff(archive: &Path, mut found: impl FnMut(Compared)) -> Result<(), Rescu
     for entry in place.load_manifest()? {
         let Some(dir) = header.dirs.get(entry.dir) else { continue };
         let path = format!("{}/{}", dir.display(), entry.path);
-        let now = now(&place, dir, &entry).map_err(io("compare", Path::new(&path)))?;
+        let now = now(&place, dir, &entry).map_err(io(Attempt::Compare, Path::new(&path)))?;
         let Entry { what, size, left_out, doubtful, .. } = entry;
         found(Compared { path, what, size, now, left_out, doubtful });
     }
@@ -150,7 +155,10 @@ pub fn diff(archive: &Path, mut found: impl FnMut(Compared)) -> Result<(), Rescu
 }
 
 pub(super) fn header_of(place: &Place) -> Result<Header, RescueError> {
-    let none = || RescueError::Refused(format!("{} is no rescue archive", place.0.display()));
+    let path = place.0.display();
+    let none = || {
+        RescueError::Refused(told!("{path} is no rescue archive", "{path} n'est pas une archive de secours"))
+    };
     place.load_header()?.ok_or_else(none)
 }
 
@@ -215,9 +223,10 @@ pub fn purge(root: &Path, which: &Purge) -> Result<Vec<String>, RescueError> {
         };
         let open = place.load_header()?.is_some_and(|h| h.open);
         if wanted && open && matches!(which, Purge::One(_)) {
-            return Err(RescueError::Refused(format!(
-                "the reintegration that fills {} has not ended: it is purged after that",
-                place.name()
+            let name = place.name();
+            return Err(RescueError::Refused(told!(
+                "the reintegration that fills {name} has not ended: it is purged after that",
+                "la réintégration qui remplit {name} n'est pas terminée : l'archive sera supprimée après"
             )));
         }
         if wanted && !open {

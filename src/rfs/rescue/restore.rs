@@ -8,6 +8,8 @@ use crate::rfs::op::FileKey;
 use crate::rfs::resync::beneath::{gone, open_at, open_dir, proc_path, stat_at};
 use crate::rfs::resync::meta::{Meta, set_xattrs};
 use crate::rfs::resync::{TreePath, open_root};
+use crate::told::attempt::Attempt;
+use crate::told::told;
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid};
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -63,14 +65,17 @@ pub fn restore(archive: &Path, target: &Target, paths: &[PathBuf]) -> Result<Res
             roots.insert(root.clone(), opened);
         }
         let shown = PathBuf::from(format!("{}/{}", root.display(), entry.path));
-        run.give(&roots[&root], &entry, *target == Target::InPlace).map_err(io("restore", &shown))?;
+        run.give(&roots[&root], &entry, *target == Target::InPlace).map_err(io(Attempt::Restore, &shown))?;
     }
     // What was made in them has changed their dates.
     for (dir, entry) in std::mem::take(&mut run.dirs).into_iter().rev() {
-        attributes(&dir, b".", &entry).map_err(io("restore", Path::new(&entry.path)))?;
+        attributes(&dir, b".", &entry).map_err(io(Attempt::Restore, Path::new(&entry.path)))?;
     }
     if run.done == Restored::default() {
-        return Err(RescueError::Refused("nothing in this archive is at these paths".to_owned()));
+        return Err(RescueError::Refused(told!(
+            "nothing in this archive is at these paths",
+            "rien dans cette archive n'est à ces chemins"
+        )));
     }
     Ok(run.done)
 }
@@ -83,32 +88,33 @@ fn bytes_path(path: &TreePath) -> PathBuf {
 
 /// The directory is there and has no entry.
 fn empty(to: &Path) -> Result<(), RescueError> {
-    fs::create_dir_all(to).map_err(io("create", to))?;
-    let mut entries = fs::read_dir(to).map_err(io("read", to))?;
-    match entries.next() {
-        None => Ok(()),
-        Some(_) => Err(RescueError::Refused(format!(
-            "{} is not empty: nothing is overwritten; give a new directory",
-            to.display()
-        ))),
+    fs::create_dir_all(to).map_err(io(Attempt::Create, to))?;
+    let mut entries = fs::read_dir(to).map_err(io(Attempt::Read, to))?;
+    if entries.next().is_none() {
+        return Ok(());
     }
+    let to = to.display();
+    Err(RescueError::Refused(told!(
+        "{to} is not empty: nothing is overwritten; give a new directory",
+        "{to} n'est pas vide : rien n'est écrasé ; donnez un nouveau répertoire"
+    )))
 }
 
 fn open(root: &Path, mounted: bool) -> Result<OwnedFd, RescueError> {
     if !mounted {
-        fs::create_dir_all(root).map_err(io("create", root))?;
+        fs::create_dir_all(root).map_err(io(Attempt::Create, root))?;
     }
     if mounted && root.is_symlink() {
         return Err(unmounted(root));
     }
-    let fd = open_root(root).map_err(io("open", root))?;
+    let fd = open_root(root).map_err(io(Attempt::Open, root))?;
     let parent = root.parent().unwrap_or(root);
-    let above = fs::metadata(parent).map_err(io("examine", parent))?;
+    let above = fs::metadata(parent).map_err(io(Attempt::Examine, parent))?;
     let same = std::os::unix::fs::MetadataExt::dev(&above)
-        == File::from(fd.try_clone().map_err(io("open", root))?)
+        == File::from(fd.try_clone().map_err(io(Attempt::Open, root))?)
             .metadata()
             .map(|m| std::os::unix::fs::MetadataExt::dev(&m))
-            .map_err(io("examine", root))?;
+            .map_err(io(Attempt::Examine, root))?;
     if mounted && same {
         return Err(unmounted(root));
     }
@@ -116,8 +122,11 @@ fn open(root: &Path, mounted: bool) -> Result<OwnedFd, RescueError> {
 }
 
 fn unmounted(root: &Path) -> RescueError {
-    let why = format!("{} is not mounted: nothing written there would be replicated", root.display());
-    RescueError::Refused(why)
+    let root = root.display();
+    RescueError::Refused(told!(
+        "{root} is not mounted: nothing written there would be replicated",
+        "{root} n'est pas monté : rien de ce qui y serait écrit ne serait répliqué"
+    ))
 }
 
 struct Run<'a> {

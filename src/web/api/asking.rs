@@ -4,8 +4,11 @@ use super::types::Outcome;
 use crate::control::async_client::{Answer, Finished};
 use crate::control::{Failure, Reply, Request};
 use crate::ids::NodeName;
+use crate::log::Lang;
+use crate::told::{Told, told};
 use crate::web::Web;
 use crate::web::ask::Place;
+use crate::web::auth;
 use crate::web::principal::Principal;
 use crate::web::problem::Problem;
 use crate::web::remote::deploy::Reach;
@@ -39,13 +42,11 @@ impl Asking {
         let principal = request.extensions().get::<Principal>().cloned();
         // Both are there behind the gate; without it nothing is answered.
         let (Some(web), Some(principal)) = (web, principal) else {
-            return Err(Problem::unauthorized("log in first"));
+            return Err(Problem::unauthorized(auth::log_in_first()));
         };
         let place = match request.match_info().get("node") {
             None => Place::Here,
-            Some(name) => {
-                Place::Node(name.parse::<NodeName>().map_err(|e| Problem::bad_request(e.to_string()))?)
-            }
+            Some(name) => Place::Node(name.parse::<NodeName>().map_err(|e| Problem::bad_request(e.into()))?),
         };
         Ok(Asking { web, principal, place })
     }
@@ -70,7 +71,7 @@ impl Asking {
     /// The one reply that `pick` takes.
     pub async fn one<T>(&self, request: Request, pick: impl Fn(Reply) -> Option<T>) -> Result<T, Problem> {
         let found = self.done(request, Vec::new()).await?.replies.into_iter().find_map(pick);
-        found.ok_or_else(|| Problem::internal("safeadmin has not said what was asked"))
+        found.ok_or_else(|| Problem::internal(unsaid()))
     }
 
     /// All rows of the replies that `pick` takes.
@@ -109,13 +110,22 @@ impl Asking {
     }
 }
 
+/// What is said when an answer has not what was asked.
+pub(super) fn unsaid() -> Told {
+    told!("safeadmin has not said what was asked", "safeadmin n'a pas dit ce qui était demandé")
+}
+
 impl Reach for Asking {
     fn name(&self) -> String {
         self.node()
     }
 
+    fn lang(&self) -> Lang {
+        self.principal.lang
+    }
+
     async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
         let answer = self.web.asker.ask(&self.place, self.principal.behalf(), request, attachment);
-        answer.await.map_err(Failure::from)
+        answer.await.map_err(|error| error.failure(self.principal.lang))
     }
 }

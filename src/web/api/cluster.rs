@@ -1,6 +1,7 @@
 //! The cluster: its configuration here and on the other nodes (CLI-041 to CLI-046, CLI-018).
 
 use super::Asking;
+use super::asking::unsaid;
 use super::types::{
     ClusterChange, ClusterDeploy, ClusterFile, ClusterText, Faults, NodeList, Outcome, Outcomes, ProbeTarget,
     Probed, expected,
@@ -8,6 +9,7 @@ use super::types::{
 use crate::config::address::Address;
 use crate::control::{CheckRow, ClusterNodeRow, ClusterSource, ClusterStateRow, NodeRow, Reply, Request};
 use crate::ids::NodeName;
+use crate::told::told;
 use crate::web::problem::Problem;
 use crate::web::remote::deploy::{self, Expected};
 use actix_web::http::StatusCode;
@@ -25,9 +27,13 @@ async fn file(asking: &Asking) -> Result<ClusterFile, Problem> {
         Reply::Cluster(report) => Some(report),
         _ => None,
     });
-    let report = report.ok_or_else(|| Problem::internal("safeadmin has not said what was asked"))?;
-    let xml = String::from_utf8(finished.attachment)
-        .map_err(|_| Problem::internal("cluster.xml of the node is not UTF-8 text"))?;
+    let report = report.ok_or_else(|| Problem::internal(unsaid()))?;
+    let xml = String::from_utf8(finished.attachment).map_err(|_| {
+        Problem::internal(told!(
+            "cluster.xml of the node is not UTF-8 text",
+            "cluster.xml du nœud n'est pas un texte UTF-8"
+        ))
+    })?;
     Ok(ClusterFile {
         configured: report.configured,
         xml,
@@ -77,7 +83,9 @@ async fn give(asking: &Asking, nodes: Vec<NodeName>, expected: &Expected) -> Res
 /// The nodes of a list, or all of the cluster.
 pub(super) async fn chosen(asking: &Asking, nodes: Option<Vec<NodeName>>) -> Result<Vec<NodeName>, Problem> {
     match nodes {
-        Some(nodes) if nodes.is_empty() => Err(Problem::bad_request("no node is chosen")),
+        Some(nodes) if nodes.is_empty() => {
+            Err(Problem::bad_request(told!("no node is chosen", "aucun nœud n'est choisi")))
+        }
         Some(nodes) => Ok(nodes),
         None => Ok(rows(asking).await?.into_iter().map(|row| row.node).collect()),
     }
@@ -108,7 +116,7 @@ pub async fn deconfigure(asking: Asking, query: Query<NodeList>) -> Result<Json<
     let names = query.into_inner().nodes.map(|list| {
         list.split(',').map(|name| name.trim().parse::<NodeName>()).collect::<Result<Vec<_>, _>>()
     });
-    let names = names.transpose().map_err(|e| Problem::bad_request(e.to_string()))?;
+    let names = names.transpose().map_err(|e| Problem::bad_request(e.into()))?;
     let mut nodes = chosen(&asking, names).await?;
     let me = asking.node();
     nodes.sort_by_key(|node| node.as_str() == me);
@@ -131,16 +139,17 @@ pub async fn check(asking: Asking, body: Json<ClusterText>) -> Result<Json<Fault
 #[utoipa::path(post, path = "/cluster/probe", tag = "cluster", request_body = ProbeTarget,
     responses((status = 200, body = Probed)))]
 pub async fn probe(asking: Asking, body: Json<ProbeTarget>) -> Result<Json<Probed>, Problem> {
+    let lang = asking.principal.lang;
     let address: Address = match body.address.trim().parse() {
         Ok(address) => address,
-        Err(error) => return Ok(Json(Probed { error: Some(error.to_string()), ..Probed::default() })),
+        Err(error) => return Ok(Json(Probed { error: Some(error.into(lang)), ..Probed::default() })),
     };
     let level = asking.web.asker.look(&address, asking.principal.behalf()).await;
     Ok(Json(match level {
         Ok(level) => {
             Probed { reachable: true, hostname: Some(level.host), version: Some(level.safekit), error: None }
         }
-        Err(error) => Probed { error: Some(error), ..Probed::default() },
+        Err(error) => Probed { error: Some(error.into(lang)), ..Probed::default() },
     }))
 }
 

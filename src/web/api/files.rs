@@ -6,6 +6,7 @@ use super::observe::Module;
 use super::types::{File, Files};
 use crate::control::{InstallSource, Reply, Request};
 use crate::ids::ModuleName;
+use crate::told::{Told, told};
 use crate::web::problem::Problem;
 use actix_web::http::StatusCode;
 use actix_web::web::{Json, Path};
@@ -52,7 +53,12 @@ fn saved(replies: Vec<Reply>) -> Result<String, Problem> {
         Reply::Saved { signature } => Some(signature),
         _ => None,
     });
-    found.ok_or_else(|| Problem::internal("the node has not said what it has saved"))
+    found.ok_or_else(|| {
+        Problem::internal(told!(
+            "the node has not said what it has saved",
+            "le nœud n'a pas dit ce qu'il a enregistré"
+        ))
+    })
 }
 
 /// Replaces the files of the module; its keys stay as they are. What somebody else saved in between is a conflict that
@@ -118,11 +124,15 @@ pub struct Kept {
 async fn off<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal("an archive could not be made"))?
+    tokio::task::spawn_blocking(work).await.map_err(|_| {
+        Problem::internal(told!("an archive could not be made", "une archive n'a pas pu être faite"))
+    })?
 }
 
 fn unpack(archive: &[u8]) -> Result<Vec<File>, Problem> {
-    let broken = |e: &dyn std::fmt::Display| Problem::internal(format!("the archive of the node: {e}"));
+    let broken = |e: &dyn std::fmt::Display| {
+        Problem::internal(told!("the archive of the node: {e}", "l'archive du nœud : {e}"))
+    };
     let mut zip = ZipArchive::new(Cursor::new(archive)).map_err(|e| broken(&e))?;
     let (mut files, mut total) = (Vec::new(), 0);
     for index in 0..zip.len() {
@@ -137,7 +147,10 @@ fn unpack(archive: &[u8]) -> Result<Vec<File>, Problem> {
         entry.by_ref().take(room + 1).read_to_end(&mut bytes).map_err(|e| broken(&e))?;
         total += bytes.len() as u64;
         if total > LARGEST {
-            return Err(Problem::refused("the module is too large to be edited here: download it instead"));
+            return Err(Problem::refused(told!(
+                "the module is too large to be edited here: download it instead",
+                "le module est trop grand pour être modifié ici : téléchargez-le plutôt"
+            )));
         }
         let (text, base64) = match String::from_utf8(bytes) {
             Ok(text) if !text.contains('\0') => (Some(text), None),
@@ -152,27 +165,33 @@ fn unpack(archive: &[u8]) -> Result<Vec<File>, Problem> {
 
 fn pack(files: &[File]) -> Result<Vec<u8>, Problem> {
     if files.len() > MOST {
-        return Err(Problem::bad_request(format!("more than {MOST} files")));
+        return Err(Problem::bad_request(told!("more than {MOST} files", "plus de {MOST} fichiers")));
     }
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for file in files {
         let mode = if file.executable { 0o755 } else { 0o644 };
         let bytes = content(file)?;
+        let path = &file.path;
+        let named = |e: &dyn std::fmt::Display| Problem::bad_request(told!("{path}: {e}", "{path} : {e}"));
         // The names are judged by the node, which unpacks the archive.
         let begun = zip.start_file(file.path.as_str(), SimpleFileOptions::default().unix_permissions(mode));
-        begun.map_err(|e| Problem::bad_request(format!("{}: {e}", file.path)))?;
-        zip.write_all(&bytes).map_err(|e| Problem::internal(e.to_string()))?;
+        begun.map_err(|e| named(&e))?;
+        zip.write_all(&bytes).map_err(|e| Problem::internal(Told::same(e.to_string())))?;
     }
-    Ok(zip.finish().map_err(|e| Problem::internal(e.to_string()))?.into_inner())
+    Ok(zip.finish().map_err(|e| Problem::internal(Told::same(e.to_string())))?.into_inner())
 }
 
 fn content(file: &File) -> Result<Vec<u8>, Problem> {
+    let path = &file.path;
     match (&file.text, &file.base64) {
         (Some(text), None) => Ok(text.clone().into_bytes()),
         (None, Some(coded)) => BASE64_STANDARD
             .decode(coded)
-            .map_err(|e| Problem::bad_request(format!("{}: base64: {e}", file.path))),
-        _ => Err(Problem::bad_request(format!("{}: a file has either text or base64", file.path))),
+            .map_err(|e| Problem::bad_request(told!("{path}: base64: {e}", "{path} : base64 : {e}"))),
+        _ => Err(Problem::bad_request(told!(
+            "{path}: a file has either text or base64",
+            "{path} : un fichier a soit text, soit base64"
+        ))),
     }
 }
 

@@ -26,6 +26,7 @@ use super::principal::Principal;
 use super::problem::Problem;
 use super::{events, session};
 use crate::control::Access;
+use crate::told::told;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
@@ -198,9 +199,15 @@ async fn gate(
 }
 
 async fn unknown() -> Result<&'static str, Problem> {
-    Err(Problem::not_found("there is nothing of this name: see /swagger-ui/index.html"))
+    Err(Problem::not_found(told!(
+        "there is nothing of this name: see /swagger-ui/index.html",
+        "il n'y a rien de ce nom : voir /swagger-ui/index.html"
+    )))
 }
 
 async fn wrong_method() -> Result<&'static str, Problem> {
-    Err(Problem::method_not_allowed("this method is not for this resource: see /swagger-ui/index.html"))
+    Err(Problem::method_not_allowed(told!(
+        "this method is not for this resource: see /swagger-ui/index.html",
+        "cette méthode n'est pas pour cette ressource : voir /swagger-ui/index.html"
+    )))
 }

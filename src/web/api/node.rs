@@ -100,5 +100,5 @@ pub async fn certificate(asking: Asking) -> Result<Json<CertificateReport>, Prob
 /// Who may log in here.
 #[utoipa::path(get, path = "/access", tag = "access", responses((status = 200, body = AccessReport)))]
 pub async fn access(asking: Asking) -> Json<AccessReport> {
-    Json(asking.web.auth.report())
+    Json(asking.web.auth.report(asking.principal.lang))
 }

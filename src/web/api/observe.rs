@@ -1,6 +1,7 @@
 //! What a module shows: state, reasons, logs, histories.
 
 use super::Asking;
+use super::asking::unsaid;
 use super::node::{MOST, USUAL};
 use super::types::{ClientQuery, Count, LogQuery, StateQuery, TextQuery};
 use crate::control::async_client::{Answer, Missed, Piece};
@@ -12,6 +13,7 @@ use crate::fsm::resource::ResourceName;
 use crate::ids::ModuleName;
 use crate::log::Lang;
 use crate::rfs::rescue::Archive;
+use crate::told::{Tell, told};
 use crate::web::problem::Problem;
 use actix_web::web::{Bytes, Json, Path, Query};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -26,7 +28,7 @@ pub(super) async fn first<T>(
     let mut answer = asking.ask(request, Vec::new()).await?;
     answer.until(pick).await.map_err(|missed| match missed {
         Missed::Refused(failure) => failure.into(),
-        Missed::Ended => Problem::internal("safeadmin has not said what was asked"),
+        Missed::Ended => Problem::internal(unsaid()),
         Missed::Client(error) => crate::web::ask::AskError::from(error).into(),
     })
 }
@@ -51,7 +53,12 @@ pub async fn state(
         first(&asking, Request::Watch { module: named }, pick).await?
     };
     // A module that is only installed has none.
-    let why = || format!("module {module} is not configured: run \"safekit config -m {module}\"");
+    let why = || {
+        told!(
+            "module {module} is not configured: run \"safekit config -m {module}\"",
+            "le module {module} n'est pas configuré : exécutez \"safekit config -m {module}\""
+        )
+    };
     let state = state.ok_or_else(|| Problem::refused(why()))?;
     Ok(Json(state))
 }
@@ -87,7 +94,7 @@ pub async fn history(
 
 /// The name of a resource in a path.
 pub(super) fn resource_name(text: &str) -> Result<ResourceName, Problem> {
-    text.parse().map_err(|e: <ResourceName as std::str::FromStr>::Err| Problem::bad_request(e.to_string()))
+    text.parse().map_err(|e: <ResourceName as std::str::FromStr>::Err| Problem::bad_request(e.told()))
 }
 
 /// The last messages of the module log, oldest first.
@@ -176,7 +183,10 @@ pub fn lang(text: Option<&str>) -> Result<Lang, Problem> {
     match text {
         None | Some("en") => Ok(Lang::En),
         Some("fr") => Ok(Lang::Fr),
-        Some(other) => Err(Problem::bad_request(format!("lang=\"{other}\": there are en and fr"))),
+        Some(other) => Err(Problem::bad_request(told!(
+            "lang=\"{other}\": there are en and fr",
+            "lang=\"{other}\" : il y a en et fr"
+        ))),
     }
 }
 

@@ -5,14 +5,18 @@ use crate::config::paths::Paths;
 use crate::control::server::{self, Backend, Call};
 use crate::control::{Access, FailureKind, Reply};
 use crate::log::Lang;
+use crate::told::Told;
+use crate::told::proof::assert_translated;
 use crate::web::principal::CSRF;
+use crate::web::problem::translate;
 use crate::web::session::COOKIE;
 use crate::web::settings::Settings;
 use crate::web::{Web, configure};
 use actix_web::cookie::Cookie;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
-use actix_web::test::{TestRequest, init_service, try_call_service};
+use actix_web::middleware::from_fn;
+use actix_web::test::{TestRequest, call_service, init_service, read_body, try_call_service};
 use actix_web::{App, web};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -276,6 +280,106 @@ async fn safeadmin_learns_which_language_is_read() {
             .to_request();
         assert_eq!(answer!(app, request).0, 422);
         assert_eq!(double.2.get(), lang, "{header}");
+    }
+}
+
+/// Parsers of JSON and of parameters know English only.
+fn without_the_words_of_a_parser(english: String, french: String) -> [String; 2] {
+    let parsed = ["the body is not what is expected", "the parameters cannot be read"];
+    match (english.split_once(": "), french.split_once(" : ")) {
+        (Some((en, why)), Some((fr, same))) if parsed.contains(&en) => {
+            assert_eq!(why, same);
+            [en.to_owned(), fr.to_owned()]
+        }
+        _ => [english, french],
+    }
+}
+
+/// Status and problem of an answer to somebody who reads a language.
+macro_rules! problem {
+    ($app:expr, $request:expr, $lang:expr) => {{
+        let request = $request.insert_header(("Accept-Language", $lang.tag())).to_request();
+        let response = call_service(&$app, request).await;
+        let (status, kind) = seen(response.status(), response.headers());
+        // Event streams have no end.
+        let problem = kind == "application/problem+json";
+        let body = if problem { read_body(response).await } else { web::Bytes::new() };
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        (status, body["detail"].as_str().map(str::to_owned))
+    }};
+}
+
+/// Whatever this service refuses itself, it refuses in French to who reads French.
+#[actix_web::test]
+async fn problems_are_told_in_the_language_of_whoever_asks() {
+    let (_dir, web, _double) = scene();
+    let app = App::new().app_data(web::Data::new(web.clone())).wrap(from_fn(translate)).configure(configure);
+    let app = init_service(app).await;
+    let admin = logged_in(&web, Access::Admin);
+    let asked = |method: &Method, path: &str, body: &'static str, by: Option<&(Cookie<'static>, String)>| {
+        let mut request = TestRequest::default().method(method.clone()).uri(path);
+        request = request.insert_header(("Content-Type", "application/json")).set_payload(body);
+        if let Some((cookie, csrf)) = by {
+            request = request.cookie(cookie.clone()).insert_header((CSRF, csrf.as_str()));
+        }
+        request
+    };
+    let mut cases = Vec::new();
+    let monitor = logged_in(&web, Access::Monitor);
+    for endpoint in ENDPOINTS {
+        let path = filled(endpoint, "");
+        // Who logs in or out ends the session of before.
+        let sessions = [Some(&monitor), Some(&admin)].into_iter().filter(|_| endpoint.needs.is_some());
+        for by in std::iter::once(None).chain(sessions) {
+            // What cannot be read is told by whatever can say it, a body that can be read by the double.
+            cases.extend(
+                ["", "{", body(endpoint)].map(|body| (endpoint.method.clone(), path.clone(), body, by)),
+            );
+        }
+    }
+    let forged = (admin.0.clone(), "another".to_owned());
+    for (method, path, body, by) in [
+        (Method::GET, "/nothing", "", Some(&admin)),
+        (Method::DELETE, "/level", "", Some(&admin)),
+        (Method::GET, "/modules/a%20b/state", "", Some(&admin)),
+        (Method::GET, "/nodes/no%20node/level", "", Some(&admin)),
+        (Method::GET, "/modules/m/log?lang=de", "", Some(&admin)),
+        (Method::GET, "/modules/m/log?count=many", "", Some(&admin)),
+        (Method::GET, "/modules/m/resources/x/history", "", Some(&admin)),
+        (Method::DELETE, "/cluster?nodes=a%20b", "", Some(&admin)),
+        (Method::POST, "/cluster/deploy", r#"{"nodes":[]}"#, Some(&admin)),
+        (Method::POST, "/modules/m/commands", r#"{"command":"start"}"#, Some(&forged)),
+        (Method::POST, "/tokens", r#"{"name":"a b","role":"Admin","days":1}"#, Some(&admin)),
+        (Method::POST, "/tokens", r#"{"name":"a","role":"Admin","days":0}"#, Some(&admin)),
+        (Method::DELETE, "/tokens?name=nobody", "", Some(&admin)),
+        (
+            Method::PUT,
+            "/modules/m/files",
+            r#"{"signature":null,"files":[{"path":"a","executable":false}]}"#,
+            Some(&admin),
+        ),
+    ] {
+        cases.push((method, format!("{ROOT}{path}"), body, by));
+    }
+    cases.push((Method::GET, "/console/assets/none.js".to_owned(), "", None));
+    cases.push((Method::GET, "/api/v1/openid/login".to_owned(), "", None));
+    let mut told = BTreeSet::new();
+    for (method, path, body, by) in cases {
+        let english = problem!(app, asked(&method, &path, body, by), Lang::En);
+        let Some(told_first) = english.1 else { continue };
+        let french = problem!(app, asked(&method, &path, body, by), Lang::Fr);
+        assert_eq!(english.0, french.0, "{method} {path}");
+        let (english, french) = (told_first, french.1.unwrap());
+        // The words of safeadmin are those of the double here.
+        if !english.contains("the double") && told.insert(english.clone()) {
+            let [english, french] = without_the_words_of_a_parser(english, french);
+            assert_translated(&Told::new(english, french));
+        }
+    }
+    for some in
+        ["log in first", "needs the role", "no token nobody", "the body", "class.id", "no node is chosen"]
+    {
+        assert!(told.iter().any(|text| text.contains(some)), "{some}: {told:#?}");
     }
 }
 

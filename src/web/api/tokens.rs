@@ -2,6 +2,7 @@
 
 use super::Asking;
 use crate::control::{Access, Request, TokenEvent};
+use crate::told::{Tell, told};
 use crate::web::auth::tokens::{self, Maker, TokenError, TokenRow};
 use crate::web::principal::How;
 use crate::web::problem::Problem;
@@ -72,10 +73,15 @@ pub async fn revoke(asking: Asking, query: web::Query<Named>) -> Result<HttpResp
 /// Who makes a token: somebody who is there himself.
 fn maker(asking: &Asking) -> Result<Maker, Problem> {
     let method = match asking.principal.how {
-        How::Token(_) => return Err(Problem::forbidden("a token makes no tokens: log in to make one")),
+        How::Token(_) => {
+            return Err(Problem::forbidden(told!(
+                "a token makes no tokens: log in to make one",
+                "un jeton ne crée pas de jeton : connectez-vous pour en créer un"
+            )));
+        }
         How::Certificate(_) => "certificate",
         How::Nobody => "none",
-        How::Session(_) | How::Credentials(_) => asking.web.auth.report().method,
+        How::Session(_) | How::Credentials(_) => asking.web.auth.method(),
     };
     Ok(Maker { user: asking.principal.user.clone(), method: method.to_owned() })
 }
@@ -93,9 +99,11 @@ async fn note(asking: &Asking, event: TokenEvent) {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, TokenError> + Send + 'static,
 ) -> Result<T, Problem> {
-    let done = web::block(work).await.map_err(|_| Problem::unavailable("the server ends"))?;
+    let done = web::block(work)
+        .await
+        .map_err(|_| Problem::unavailable(told!("the server ends", "le serveur s'arrête")))?;
     done.map_err(|e| {
-        let text = e.to_string();
+        let text = e.told();
         match e {
             TokenError::Exists(_) | TokenError::Most => Problem::conflict(text),
             TokenError::Unknown(_) => Problem::not_found(text),

@@ -2,6 +2,7 @@
 
 use super::Login;
 use super::group::Groups;
+use crate::told::Told;
 use crate::web::pki::PkiError;
 use crate::web::tls::{ClientCertificate, Watched};
 use std::io::ErrorKind;
@@ -25,7 +26,7 @@ impl CertificateUsers {
                 Ok(Some(groups))
             }
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(PkiError::Content { path: path.clone(), what: e.to_string() }),
+            Err(e) => Err(PkiError::Content { path: path.clone(), what: Told::same(e.to_string()) }),
         }))
     }
 

@@ -2,6 +2,7 @@
 
 use super::is_name;
 use crate::node::record::{self, RecordError};
+use crate::told::attempt::Attempt;
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -92,10 +93,10 @@ impl UserFile {
         let text: String = self.lines.iter().map(|line| format!("{line}\n")).collect();
         record::store_bytes(&self.path, text.as_bytes(), MODE)?;
         if let Some((uid, gid)) = owner {
-            chown(&self.path, Some(uid), Some(gid)).map_err(record::io_error("give", &self.path))?;
+            chown(&self.path, Some(uid), Some(gid)).map_err(record::io_error(Attempt::Give, &self.path))?;
         }
         std::fs::set_permissions(&self.path, Permissions::from_mode(mode))
-            .map_err(record::io_error("protect", &self.path))?;
+            .map_err(record::io_error(Attempt::Protect, &self.path))?;
         Ok(())
     }
 

@@ -2,8 +2,9 @@
 
 use super::group::Groups;
 use super::htpasswd::{self, Hash};
-use super::{AccessReport, AccessRow, Auth, AuthError, Login, is_name};
+use super::{AccessRow, AuthError, Login, is_name};
 use crate::control::Access;
+use crate::told::{Told, told};
 use crate::web::sessions::Proof;
 use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
@@ -55,7 +56,7 @@ struct Known {
     users: BTreeMap<String, Hash>,
     /// `None`: there is no group.conf, everybody is Admin.
     groups: Option<Groups>,
-    problems: Vec<String>,
+    problems: Vec<Told>,
 }
 
 impl Known {
@@ -117,15 +118,11 @@ impl FileUsers {
         Some(Proof(*blake3::keyed_hash(&self.pepper, hash.text().as_bytes()).as_bytes()))
     }
 
-    /// For administrators.
-    pub fn report(&self) -> AccessReport {
+    /// The users, and what is wrong with the files, for administrators.
+    pub fn report(&self) -> (Vec<AccessRow>, Vec<Told>) {
         let known = self.known();
         let row = |name: &String| AccessRow { name: name.clone(), role: known.role(name) };
-        AccessReport {
-            method: Auth::FILE,
-            users: known.users.keys().map(row).collect(),
-            problems: known.problems.clone(),
-        }
+        (known.users.keys().map(row).collect(), known.problems.clone())
     }
 
     /// What a password is remembered by: not the password, and gone with the hash it belongs to.
@@ -169,26 +166,30 @@ impl FileUsers {
 
     fn read(&self) -> Known {
         let mut known = Known::default();
+        let (users, groups) = (self.users.display(), self.groups.display());
         match text(&self.users) {
             Ok(text) => {
-                let (users, problems) = parse_users(&text);
-                known.users = users;
-                known.problems.extend(problems.iter().map(|p| format!("{}:{p}", self.users.display())));
+                let (found, problems) = parse_users(&text);
+                known.users = found;
+                known.problems.extend(problems.iter().map(|p| p.map(|p| format!("{users}:{p}"))));
             }
-            Err(e) => known.problems.push(format!(
-                "cannot read {}: {e}: nobody can log in; set a password with webservercfg -passwd",
-                self.users.display()
+            Err(e) => known.problems.push(told!(
+                "cannot read {users}: {e}: nobody can log in; set a password with webservercfg -passwd",
+                "impossible de lire {users} : {e} : personne ne peut se connecter ; définissez un mot de passe avec webservercfg -passwd"
             )),
         }
         match text(&self.groups) {
             Ok(text) => {
-                let (groups, problems) = Groups::parse(&text);
-                known.problems.extend(problems.iter().map(|p| format!("{}:{p}", self.groups.display())));
-                known.groups = Some(groups);
+                let (found, problems) = Groups::parse(&text);
+                known.problems.extend(problems.iter().map(|p| p.map(|p| format!("{groups}:{p}"))));
+                known.groups = Some(found);
             }
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             Err(e) => {
-                known.problems.push(format!("cannot read {}: {e}: nobody has a role", self.groups.display()));
+                known.problems.push(told!(
+                    "cannot read {groups}: {e}: nobody has a role",
+                    "impossible de lire {groups} : {e} : personne n'a de rôle"
+                ));
                 known.groups = Some(Groups::default());
             }
         }
@@ -212,7 +213,7 @@ fn text(file: &Path) -> std::io::Result<String> {
     std::fs::read_to_string(file)
 }
 
-fn parse_users(text: &str) -> (BTreeMap<String, Hash>, Vec<String>) {
+fn parse_users(text: &str) -> (BTreeMap<String, Hash>, Vec<Told>) {
     let (mut users, mut problems) = (BTreeMap::new(), Vec::new());
     for (line, text) in text.lines().enumerate().map(|(i, text)| (i + 1, text.trim())) {
         if text.is_empty() || text.starts_with('#') {
@@ -221,9 +222,16 @@ fn parse_users(text: &str) -> (BTreeMap<String, Hash>, Vec<String>) {
         match text.split_once(':') {
             Some((user, hash)) if is_name(user) => match Hash::parse(hash) {
                 Ok(hash) => drop(users.insert(user.to_owned(), hash)),
-                Err(why) => problems.push(format!("{line}: user {user}: {why}")),
+                Err(why) => {
+                    let mut problem = told!("{line}: user {user}: ", "{line} : utilisateur {user} : ");
+                    problem += why;
+                    problems.push(problem);
+                }
             },
-            _ => problems.push(format!("{line}: write user:password, as htpasswd does")),
+            _ => problems.push(told!(
+                "{line}: write user:password, as htpasswd does",
+                "{line} : écrivez utilisateur:mot de passe, comme le fait htpasswd"
+            )),
         }
     }
     (users, problems)
@@ -257,8 +265,11 @@ mod tests {
         {
             assert_eq!(users.check(user, password).await, Err(AuthError::Wrong));
         }
-        let problems = users.report().problems;
-        assert!(matches!(&problems[..], [p] if p.contains("user.conf:2: user broken")), "{problems:?}");
+        let (_, problems) = users.report();
+        assert!(
+            matches!(&problems[..], [p] if p.to_string().contains("user.conf:2: user broken")),
+            "{problems:?}"
+        );
     }
 
     #[tokio::test]
@@ -286,6 +297,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let users = FileUsers::new(dir.path());
         assert_eq!(users.check("admin", "").await, Err(AuthError::Wrong));
-        assert!(users.report().problems[0].contains("webservercfg -passwd"));
+        assert!(users.report().1[0].to_string().contains("webservercfg -passwd"));
     }
 }

@@ -1,6 +1,7 @@
 //! group.conf: which users have which role (WEB-42).
 
 use crate::control::Access;
+use crate::told::{Told, told};
 use std::collections::HashMap;
 
 /// Roles of users, as the file gives them.
@@ -10,7 +11,7 @@ pub struct Groups(HashMap<String, Access>);
 impl Groups {
     /// Reads lines `Admin : user user ...`, `Control : ...`, `Monitor : ...`. What is wrong gives no role
     /// and is told with its line.
-    pub fn parse(text: &str) -> (Groups, Vec<String>) {
+    pub fn parse(text: &str) -> (Groups, Vec<Told>) {
         let (mut groups, mut problems) = (Groups::default(), Vec::new());
         for (line, text) in text.lines().enumerate().map(|(i, text)| (i + 1, text.trim())) {
             if text.is_empty() || text.starts_with('#') {
@@ -22,12 +23,18 @@ impl Groups {
                 "control" => Access::Control,
                 "monitor" => Access::Monitor,
                 _ => {
-                    problems.push(format!("{line}: \"{name}\" is no role: write Admin, Control or Monitor"));
+                    problems.push(told!(
+                        "{line}: \"{name}\" is no role: write Admin, Control or Monitor",
+                        "{line} : \"{name}\" n'est pas un rôle : écrivez Admin, Control ou Monitor"
+                    ));
                     continue;
                 }
             };
             let Some(users) = users else {
-                problems.push(format!("{line}: write {name} : user user ..."));
+                problems.push(told!(
+                    "{line}: write {name} : user user ...",
+                    "{line} : écrivez {name} : utilisateur utilisateur ..."
+                ));
                 continue;
             };
             for user in users.split_whitespace() {
@@ -66,6 +73,8 @@ mod tests {
             assert_eq!(groups.role(user), access, "{user}");
         }
         assert_eq!(problems.len(), 2);
-        assert!(problems[0].starts_with("5: \"Boss\"") && problems[1].starts_with("6: "));
+        assert!(
+            problems[0].to_string().starts_with("5: \"Boss\"") && problems[1].to_string().starts_with("6: ")
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Passwords as htpasswd writes them: bcrypt, `$apr1$` and `{SHA}` are read, bcrypt is written.
 
+use crate::told::{Told, told};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
@@ -43,27 +44,37 @@ impl std::fmt::Debug for Hash {
 
 impl Hash {
     /// Reads what stands after the colon of a line of user.conf.
-    pub fn parse(text: &str) -> Result<Hash, String> {
+    pub fn parse(text: &str) -> Result<Hash, Told> {
         if let Some(rest) = text.strip_prefix("$apr1$") {
             return match rest.split_once('$') {
                 Some((salt, digest)) if salt.len() <= 8 && digest.len() == 22 => {
                     Ok(Hash::Apr1 { salt: salt.to_owned(), digest: digest.to_owned() })
                 }
-                _ => Err("the $apr1$ password is damaged: set it again with htpasswd".to_owned()),
+                _ => Err(told!(
+                    "the $apr1$ password is damaged: set it again with htpasswd",
+                    "le mot de passe $apr1$ est endommagé : redéfinissez-le avec htpasswd"
+                )),
             };
         }
         if let Some(digest) = text.strip_prefix("{SHA}") {
             return Ok(Hash::Sha(digest.to_owned()));
         }
         if !["$2y$", "$2b$", "$2a$"].iter().any(|kind| text.starts_with(kind)) {
-            return Err("the password is of no supported kind: set it again with htpasswd -B".to_owned());
+            return Err(told!(
+                "the password is of no supported kind: set it again with htpasswd -B",
+                "le mot de passe est d'un type qui n'est pas pris en charge : redéfinissez-le avec htpasswd -B"
+            ));
         }
         match text.get(4..6).and_then(|cost| cost.parse::<u32>().ok()) {
             Some(4..=MOST_COST) if text.len() == 60 => Ok(Hash::Bcrypt(text.to_owned())),
-            Some(cost) if text.len() == 60 => Err(format!(
-                "the work {cost} of the bcrypt password is not within 4 and {MOST_COST}: set it again with htpasswd -B"
+            Some(cost) if text.len() == 60 => Err(told!(
+                "the work {cost} of the bcrypt password is not within 4 and {MOST_COST}: set it again with htpasswd -B",
+                "le coût {cost} du mot de passe bcrypt n'est pas entre 4 et {MOST_COST} : redéfinissez-le avec htpasswd -B"
             )),
-            _ => Err("the bcrypt password is damaged: set it again with htpasswd -B".to_owned()),
+            _ => Err(told!(
+                "the bcrypt password is damaged: set it again with htpasswd -B",
+                "le mot de passe bcrypt est endommagé : redéfinissez-le avec htpasswd -B"
+            )),
         }
     }
 
@@ -190,7 +201,7 @@ mod tests {
             ("$2y$31$abcdefghijklmnopqrstuuK4bOa9hS1bqfXc1Qz0yFlfSMLSZ7xZC", "work 31"),
             ("$2y$10$short", "damaged"),
         ] {
-            assert!(Hash::parse(bad).unwrap_err().contains(why), "{bad}");
+            assert!(Hash::parse(bad).unwrap_err().to_string().contains(why), "{bad}");
         }
         assert!(!format!("{:?}", nobody()).contains("$2y"));
         // Valid, so that it takes its time.

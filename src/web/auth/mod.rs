@@ -13,6 +13,8 @@ pub mod tokens;
 use super::settings::{Method, Settings, SettingsError};
 use crate::config::paths::Paths;
 use crate::control::Access;
+use crate::log::Lang;
+use crate::told::{Tell, Told, told};
 use crate::web::sessions::Proof;
 use file::FileUsers;
 use ldap::Directory;
@@ -45,7 +47,22 @@ pub enum AuthError {
     NoPassword,
     /// What knows the users cannot be asked; the text is for the log and for administrators.
     #[error("the users cannot be checked: {0}")]
-    Unavailable(String),
+    Unavailable(Told),
+}
+
+impl Tell for AuthError {
+    fn french(&self) -> String {
+        match self {
+            AuthError::Wrong => "utilisateur inconnu ou mot de passe incorrect".to_owned(),
+            AuthError::Slower(wait) => {
+                format!("trop de tentatives de connexion : attendez {} s", wait.as_secs().max(1))
+            }
+            AuthError::NoPassword => "il n'y a pas ici de connexion par mot de passe".to_owned(),
+            AuthError::Unavailable(why) => {
+                format!("les utilisateurs ne peuvent pas être vérifiés : {}", why.of(Lang::Fr))
+            }
+        }
+    }
 }
 
 /// A user as `GET /access` shows him.
@@ -110,10 +127,13 @@ impl Auth {
     }
 
     /// What somebody has to do who is nobody yet.
-    pub fn invitation(&self) -> &'static str {
+    pub fn invitation(&self) -> Told {
         match self {
-            Auth::Certificates => "a browser with a certificate is needed here: import yours, and come again",
-            _ => "log in first",
+            Auth::Certificates => told!(
+                "a browser with a certificate is needed here: import yours, and come again",
+                "un navigateur muni d'un certificat est demandé ici : importez le vôtre, et revenez"
+            ),
+            Auth::Nobody(_) | Auth::File(_) | Auth::Ldap(_) | Auth::OpenId(_) => log_in_first(),
         }
     }
 
@@ -174,28 +194,49 @@ impl Auth {
     }
 
     /// Why users cannot be checked now, for administrators.
-    pub fn trouble(&self) -> Option<String> {
+    pub fn trouble(&self) -> Option<Told> {
         match self {
             Auth::Ldap(directory) => directory.trouble(),
             _ => None,
         }
     }
 
-    /// For administrators.
-    pub fn report(&self) -> AccessReport {
+    /// The one that is configured, as it is shown and stored.
+    pub fn method(&self) -> &'static str {
         match self {
-            Auth::Nobody(access) => {
-                let problem = format!("no login is needed: everybody has the role {access}");
-                AccessReport { method: "none", users: Vec::new(), problems: vec![problem] }
-            }
-            Auth::Certificates => {
-                AccessReport { method: "certificate", users: Vec::new(), problems: Vec::new() }
-            }
-            Auth::File(users) => users.report(),
-            Auth::Ldap(directory) => directory.report(),
-            Auth::OpenId(provider) => provider.report(),
+            Auth::Nobody(_) => "none",
+            Auth::Certificates => "certificate",
+            Auth::File(_) => Auth::FILE,
+            Auth::Ldap(_) => "ldap",
+            Auth::OpenId(_) => "openid",
         }
     }
+
+    /// For administrators.
+    pub fn report(&self, lang: Lang) -> AccessReport {
+        let (users, problems) = match self {
+            Auth::Nobody(access) => (Vec::new(), vec![no_login(*access)]),
+            Auth::Certificates => (Vec::new(), Vec::new()),
+            Auth::File(users) => users.report(),
+            Auth::Ldap(directory) => (Vec::new(), directory.problems()),
+            Auth::OpenId(provider) => (Vec::new(), provider.problems()),
+        };
+        let problems = problems.into_iter().map(|problem| problem.into(lang)).collect();
+        AccessReport { method: self.method(), users, problems }
+    }
+}
+
+/// What is said to who is nobody yet.
+pub fn log_in_first() -> Told {
+    told!("log in first", "connectez-vous d'abord")
+}
+
+/// What administrators are told of a service without login.
+pub fn no_login(access: Access) -> Told {
+    told!(
+        "no login is needed: everybody has the role {access} (httpd.conf)",
+        "aucune connexion n'est demandée : tout le monde a le rôle {access} (httpd.conf)"
+    )
 }
 
 /// A user with his address, as logs name him (CLI-008).

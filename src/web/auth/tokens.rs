@@ -3,6 +3,7 @@
 use super::is_name;
 use crate::control::Access;
 use crate::node::record::{self, RecordError};
+use crate::told::Tell;
 use crate::web::sessions::Secret;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,29 @@ pub enum TokenError {
     /// The system has no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
+}
+
+impl Tell for TokenError {
+    fn french(&self) -> String {
+        use TokenError as E;
+        match self {
+            E::Name => format!(
+                "un jeton a besoin d'un nom de 1 à 100 caractères sans espace, qui ne commence pas par {LABEL}"
+            ),
+            E::Exists(name) => {
+                format!("il y a déjà un jeton {name} : révoquez-le d'abord, ou choisissez un autre nom")
+            }
+            E::Unknown(name) => format!("il n'y a pas de jeton {name}"),
+            E::Days => format!("un jeton vit 1 à {MOST_DAYS} jours"),
+            E::Most => format!("il y a {MOST} jetons : révoquez ceux qui ne servent pas"),
+            E::File(e) => e.french(),
+            E::Content { file, what } => format!(
+                "{} : {what} ; corrigez le fichier, ou supprimez-le pour révoquer tous les jetons",
+                file.display()
+            ),
+            E::Random(e) => format!("le système ne donne pas de nombres aléatoires : {e}"),
+        }
+    }
 }
 
 /// A token in the file; moments are seconds since 1970.

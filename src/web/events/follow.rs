@@ -3,6 +3,7 @@
 use super::hub::{CAUGHT_UP, Feed, Lines, LogTopic, Order};
 use crate::control::async_client::Missed;
 use crate::control::{Behalf, Failure, FailureKind, Reply, Request};
+use crate::told::told;
 use crate::web::ask::{AskError, Asker, Place};
 use crate::web::here::Here;
 use std::convert::Infallible;
@@ -84,7 +85,7 @@ async fn stream(asker: &Asker, order: &Order, mut each: impl FnMut(Reply)) -> Lo
     let behalf = Behalf { lang: *lang, ..Here::behalf() };
     let mut answer = match asker.ask(place, behalf, request.clone(), Vec::new()).await {
         Ok(answer) => answer.within(silence),
-        Err(error) => return Lost { why: error.into(), gone: true },
+        Err(error) => return Lost { why: error.failure(*lang), gone: true },
     };
     let ended = answer.until(|reply| -> Option<Infallible> {
         each(reply);
@@ -94,9 +95,9 @@ async fn stream(asker: &Asker, order: &Order, mut each: impl FnMut(Reply)) -> Lo
         Ok(never) => match never {},
         Err(Missed::Refused(why)) => Lost { why, gone: false },
         Err(Missed::Ended) => {
-            let text = "the node has ended the watch".to_owned();
-            Lost { why: Failure { kind: FailureKind::Busy, text }, gone: true }
+            let text = told!("the node has ended the watch", "le nœud a mis fin à l'observation");
+            Lost { why: Failure { kind: FailureKind::Busy, text: text.into(*lang) }, gone: true }
         }
-        Err(Missed::Client(error)) => Lost { why: AskError::from(error).into(), gone: true },
+        Err(Missed::Client(error)) => Lost { why: AskError::from(error).failure(*lang), gone: true },
     }
 }

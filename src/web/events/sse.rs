@@ -1,5 +1,6 @@
 //! The form of an event stream, and how many there may be.
 
+use crate::told::told;
 use crate::web::api::Asking;
 use crate::web::problem::Problem;
 use actix_web::HttpResponse;
@@ -35,8 +36,9 @@ impl Default for Streams {
 impl Streams {
     fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
         self.0.clone().try_acquire_owned().map_err(|_| {
-            Problem::unavailable(format!(
-                "{MOST} event streams are open: close some consoles, or try again later"
+            Problem::unavailable(told!(
+                "{MOST} event streams are open: close some consoles, or try again later",
+                "{MOST} flux d'événements sont ouverts : fermez des consoles, ou réessayez plus tard"
             ))
         })
     }

@@ -5,6 +5,7 @@ use super::files::{self, Tree};
 use super::names::{MOST_NAMES, Names, is_name};
 use super::subject::Subject;
 use super::{PkiError, Purpose};
+use crate::told::Told;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose,
     IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber,
@@ -61,11 +62,10 @@ impl Authority {
             return Err(PkiError::NoAuthority);
         }
         let pem = String::from_utf8_lossy(&files::read(&file)?).into_owned();
-        let content =
-            |path: &std::path::Path, what: String| PkiError::Content { path: path.to_owned(), what };
+        let content = |path: &std::path::Path, what: Told| PkiError::Content { path: path.to_owned(), what };
         let certificate = certificate::load(&file)?.swap_remove(0);
         let secret = String::from_utf8_lossy(&files::read(&key_file)?).into_owned();
-        let key = KeyPair::from_pem(&secret).map_err(|e| content(&key_file, e.to_string()))?;
+        let key = KeyPair::from_pem(&secret).map_err(|e| content(&key_file, Told::same(e.to_string())))?;
         if !certificate::belongs(&certificate::load_key(&key_file)?, &certificate)
             .map_err(|e| content(&key_file, e))?
         {
@@ -74,7 +74,8 @@ impl Authority {
         if certificate.validity(certificate::now()) == Validity::Expired {
             return Err(PkiError::Distrusted { path: file, why: certificate::Distrust::Expired });
         }
-        let issuer = Issuer::from_ca_cert_pem(&pem, key).map_err(|e| content(&file, e.to_string()))?;
+        let issuer =
+            Issuer::from_ca_cert_pem(&pem, key).map_err(|e| content(&file, Told::same(e.to_string())))?;
         Ok(Authority { certificate, pem, issuer })
     }
 

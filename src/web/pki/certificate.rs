@@ -2,6 +2,7 @@
 
 use super::PkiError;
 use crate::net::tls::TlsFault;
+use crate::told::{Told, told};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
@@ -51,8 +52,9 @@ pub struct Certificate {
 
 impl Certificate {
     /// Reads one in DER.
-    pub fn read(der: CertificateDer<'static>) -> Result<Certificate, String> {
-        let (_, parsed) = X509Certificate::from_der(&der).map_err(|e| format!("not a certificate: {e}"))?;
+    pub fn read(der: CertificateDer<'static>) -> Result<Certificate, Told> {
+        let (_, parsed) = X509Certificate::from_der(&der)
+            .map_err(|e| told!("not a certificate: {e}", "ce n'est pas un certificat : {e}"))?;
         let text = |attribute: &x509_parser::x509::AttributeTypeAndValue<'_>| {
             attribute.as_str().map(str::to_owned).unwrap_or_default()
         };
@@ -142,22 +144,29 @@ pub fn load(path: &Path) -> Result<Vec<Certificate>, PkiError> {
 }
 
 /// The certificates of a PEM text: at least one.
-pub fn from_pem(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+pub fn from_pem(pem: &[u8]) -> Result<Vec<Certificate>, Told> {
     let mut all = Vec::new();
     for der in CertificateDer::pem_slice_iter(pem).take(MOST) {
-        all.push(Certificate::read(der.map_err(|e| format!("not a PEM certificate: {e}"))?)?);
+        let der =
+            der.map_err(|e| told!("not a PEM certificate: {e}", "ce n'est pas un certificat PEM : {e}"))?;
+        all.push(Certificate::read(der)?);
     }
-    if all.is_empty() { Err("holds no PEM certificate".into()) } else { Ok(all) }
+    let nothing = || told!("holds no PEM certificate", "ne contient aucun certificat PEM");
+    if all.is_empty() { Err(nothing()) } else { Ok(all) }
 }
 
 /// The private key of a PEM file, which must not be encrypted.
 pub fn load_key(path: &Path) -> Result<PrivateKeyDer<'static>, PkiError> {
     let pem = super::files::read(path)?;
-    let content = |what: String| PkiError::Content { path: path.to_owned(), what };
+    let content = |what: Told| PkiError::Content { path: path.to_owned(), what };
     if String::from_utf8_lossy(&pem).contains("ENCRYPTED") {
-        return Err(content("the key is protected by a password: install it without (openssl pkey)".into()));
+        return Err(content(told!(
+            "the key is protected by a password: install it without (openssl pkey)",
+            "la clé est protégée par un mot de passe : installez-la sans (openssl pkey)"
+        )));
     }
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|e| content(format!("not a PEM private key: {e}")))
+    PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|e| content(told!("not a PEM private key: {e}", "ce n'est pas une clé privée PEM : {e}")))
 }
 
 /// The cryptography of the product.
@@ -239,10 +248,11 @@ impl Distrust {
 }
 
 /// Whether `key` is the private key of `certificate`.
-pub fn belongs(key: &PrivateKeyDer<'_>, certificate: &Certificate) -> Result<bool, String> {
-    let signing = rustls::crypto::ring::sign::any_supported_type(key)
-        .map_err(|e| format!("a key that is not supported: {e}"))?;
-    let (_, parsed) = X509Certificate::from_der(&certificate.der).map_err(|e| e.to_string())?;
+pub fn belongs(key: &PrivateKeyDer<'_>, certificate: &Certificate) -> Result<bool, Told> {
+    let signing = rustls::crypto::ring::sign::any_supported_type(key).map_err(|e| {
+        told!("a key that is not supported: {e}", "une clé qui n'est pas prise en charge : {e}")
+    })?;
+    let (_, parsed) = X509Certificate::from_der(&certificate.der).map_err(|e| Told::same(e.to_string()))?;
     Ok(signing.public_key().is_some_and(|public| public.as_ref() == parsed.public_key().raw))
 }
 

@@ -4,6 +4,7 @@ use super::certificate::{self, Certificate, Distrust, Validity};
 use super::files;
 use super::{PkiError, names};
 use crate::config::paths::Paths;
+use crate::told::told;
 
 /// What `checkcert` is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +73,11 @@ fn authorities(paths: &Paths, found: &mut Findings) {
     };
     for one in all {
         if !one.is_ca {
-            let what = format!("{} is not the certificate of a certification authority", one.subject);
+            let subject = &one.subject;
+            let what = told!(
+                "{subject} is not the certificate of a certification authority",
+                "{subject} n'est pas le certificat d'une autorité de certification"
+            );
             found.note(Err(PkiError::Content { path: path.clone(), what }));
             continue;
         }

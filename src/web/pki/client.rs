@@ -122,7 +122,7 @@ impl Introduction {
         };
         let bad = |why| ClientError::Distrusted { url: url.to_string(), why };
         let chain: Result<Vec<_>, _> = chain.into_iter().map(Certificate::read).collect();
-        let chain = chain.map_err(|e| bad(Distrust::Other(e)))?;
+        let chain = chain.map_err(|e| bad(Distrust::Other(e.to_string())))?;
         let found = chain.iter().rev().find(|c| c.is_ca && c.subject == c.issuer);
         let authority = found.cloned().ok_or_else(|| bad(Distrust::Other("it shows no authority".into())))?;
         let host = url.host_str().unwrap_or_default();

@@ -6,6 +6,7 @@
 use super::PkiError;
 use crate::config::paths::Paths;
 use crate::node::record::{self, RecordError, io_error};
+use crate::told::attempt::Attempt;
 use nix::unistd::User;
 use std::fs::{DirBuilder, File, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -47,9 +48,9 @@ impl Tree {
         let tree = Tree { root: paths.web_conf().join("ca") };
         for (dir, mode) in [(tree.root.clone(), 0o700), (tree.private(), 0o700), (tree.certs(), 0o755)] {
             let made = DirBuilder::new().recursive(true).mode(mode).create(&dir);
-            made.map_err(io_error("create", &dir))?;
+            made.map_err(io_error(Attempt::Create, &dir))?;
             let narrowed = std::fs::set_permissions(&dir, Permissions::from_mode(mode));
-            narrowed.map_err(io_error("protect", &dir))?;
+            narrowed.map_err(io_error(Attempt::Protect, &dir))?;
         }
         Ok(tree)
     }
@@ -108,7 +109,7 @@ fn give(path: &Path) -> Result<(), PkiError> {
     }
     let Ok(Some(user)) = User::from_name(WEB_USER) else { return Ok(()) };
     let given = std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()));
-    given.and_then(|()| File::open(path)?.sync_all()).map_err(io_error("give", path))?;
+    given.and_then(|()| File::open(path)?.sync_all()).map_err(io_error(Attempt::Give, path))?;
     Ok(())
 }
 

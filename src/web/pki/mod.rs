@@ -16,8 +16,10 @@ pub mod subject;
 
 use crate::config::error::ConfigErrors;
 use crate::control::access::Access;
+use crate::log::Lang;
 use crate::node::firewall::FirewallError;
 use crate::node::record::RecordError;
+use crate::told::{Tell, Told};
 use crate::web::settings::SettingsError;
 use certificate::Distrust;
 use std::fmt;
@@ -133,7 +135,7 @@ pub enum PkiError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        what: String,
+        what: Told,
     },
     /// A certificate and a key do not go together.
     #[error("{} is not the key of {}: install both files of one certificate", key.display(), certificate.display())]
@@ -211,6 +213,46 @@ pub enum PkiError {
     /// Only root may.
     #[error("run it as root: the keys of the certification authority are root's")]
     NotRoot,
+}
+
+impl Tell for PkiError {
+    fn french(&self) -> String {
+        use PkiError as E;
+        match self {
+            E::Record(e) => e.french(),
+            E::Cluster(e) => e.french(),
+            E::Missing(path) => format!(
+                "{} manque : créez-le avec initssl dans SAFE/web/bin, ou installez celui de votre autorité de \
+                 certification",
+                path.display()
+            ),
+            E::Content { path, what } => format!("{} : {}", path.display(), what.of(Lang::Fr)),
+            E::KeyMismatch { certificate, key } => format!(
+                "{} n'est pas la clé de {} : installez les deux fichiers d'un même certificat",
+                key.display(),
+                certificate.display()
+            ),
+            // Commands alone say the rest, and those speak English.
+            E::Node(_)
+            | E::Distrusted { .. }
+            | E::NoAuthority
+            | E::AuthorityExists(_)
+            | E::Name(_)
+            | E::Subject(_)
+            | E::Request(_)
+            | E::Make(_)
+            | E::P12(_)
+            | E::Random(_)
+            | E::Unanswered(_)
+            | E::Client(_)
+            | E::Firewall { .. }
+            | E::Settings(_)
+            | E::Running(_)
+            | E::Start(_)
+            | E::Stop(_)
+            | E::NotRoot => self.to_string(),
+        }
+    }
 }
 
 /// A time for people: `3 h 12 min`.

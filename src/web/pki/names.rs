@@ -8,6 +8,7 @@ use crate::config::cluster::{self, ClusterConfig};
 use crate::config::paths::Paths;
 use crate::node::identity::{self, Machine};
 use crate::node::record;
+use crate::told::{Told, told};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -70,7 +71,7 @@ impl Names {
         for (at, file) in files(paths).into_iter().enumerate() {
             let Some(bytes) = record::load_bytes(&file, LARGEST)? else { continue };
             any = true;
-            let content = |what: String| PkiError::Content { path: file.clone(), what };
+            let content = |what: String| PkiError::Content { path: file.clone(), what: Told::same(what) };
             let list: Vec<String> = serde_json::from_slice(&bytes)
                 .map_err(|e| content(format!("not a JSON list of texts such as [\"10.0.0.1\"]: {e}")))?;
             for text in list {
@@ -80,8 +81,9 @@ impl Names {
         if found.addresses.len() + found.names.len() > MOST_NAMES {
             return Err(PkiError::Content {
                 path: paths.web_conf(),
-                what: format!(
-                    "more than {MOST_NAMES} addresses and names in ipv4.json, ipv6.json and ipnames.json"
+                what: told!(
+                    "more than {MOST_NAMES} addresses and names in ipv4.json, ipv6.json and ipnames.json",
+                    "plus de {MOST_NAMES} adresses et noms dans ipv4.json, ipv6.json et ipnames.json"
                 ),
             });
         }

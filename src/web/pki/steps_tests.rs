@@ -1,4 +1,5 @@
 use super::*;
+use crate::log::Lang;
 use crate::web::pki::check::{Question, check};
 use crate::web::pki::prompt::Scripted;
 use crate::web::tls;
@@ -12,6 +13,14 @@ fn paths(root: &TempDir) -> Paths {
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// The console is told, in both languages, that the certificate is not good.
+#[track_caller]
+fn warns(paths: &Paths, what: &str) {
+    let warning = tls::status(paths, true).warning.unwrap();
+    assert!(warning.to_string().contains(what), "{warning}");
+    crate::told::proof::assert_translated(&warning);
 }
 
 /// WEB-50.
@@ -37,7 +46,7 @@ fn initssl_sca_makes_and_installs_what_the_web_service_needs() {
     assert_eq!(check(&paths, &Question::All).failures, 0);
     assert_eq!(check(&paths, &Question::Covers("LOCALHOST".into())).failures, 0);
     assert_eq!(check(&paths, &Question::Covers("wrongname".into())).failures, 1);
-    let status = tls::status(&paths, true);
+    let status = tls::status(&paths, true).report(Lang::En);
     assert_eq!((status.warning, status.days_left), (None, Some(7305)));
     tls::server_config_with_users(&paths).unwrap();
     let before = std::fs::read(conf.join("server.crt")).unwrap();
@@ -52,7 +61,7 @@ fn what_is_wrong_with_installed_files_is_told() {
     let paths = paths(&root);
     let conf = paths.web_conf();
     assert!(matches!(tls::server_config(&paths), Err(PkiError::Missing(_))));
-    assert!(tls::status(&paths, true).warning.unwrap().contains("server.crt is missing"));
+    warns(&paths, "server.crt is missing");
     create(&paths, None).unwrap();
     let other = tempfile::tempdir().unwrap();
     let foreign = self::paths(&other);
@@ -63,7 +72,7 @@ fn what_is_wrong_with_installed_files_is_told() {
     let key = std::fs::read(conf.join("server.key")).unwrap();
     replace("server.key", &std::fs::read(foreign.web_conf().join("server.key")).unwrap()).unwrap();
     assert!(matches!(tls::server_config(&paths), Err(PkiError::KeyMismatch { .. })));
-    assert!(tls::status(&paths, true).warning.unwrap().contains("is not the key of"));
+    warns(&paths, "is not the key of");
     replace(
         "server.key",
         b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----\n",
@@ -98,7 +107,7 @@ fn a_certificate_without_an_address_of_the_cluster_is_told() {
     std::fs::write(paths.cluster_xml(), xml).unwrap();
     let found = check(&paths, &Question::Server);
     assert!(found.lines.iter().any(|line| line.contains("not valid for 198.51.100.7")), "{found:?}");
-    assert!(tls::status(&paths, true).warning.unwrap().contains("198.51.100.7"));
+    warns(&paths, "198.51.100.7");
     get_ip_and_names(&paths).unwrap();
     renew(&paths).unwrap();
     assert_eq!(check(&paths, &Question::Server).failures, 0);

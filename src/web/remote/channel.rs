@@ -5,6 +5,7 @@
 
 use super::secret::Secret;
 use crate::control::PROTOCOL;
+use crate::told::Tell;
 use serde::{Deserialize, Serialize};
 use snow::{Builder, HandshakeState, StatelessTransportState};
 use std::sync::Arc;
@@ -36,6 +37,21 @@ pub enum ChannelError {
     /// Another secret, or bytes that were damaged, doubled, left out, mixed up or made up.
     #[error("the seal is broken, or the secret of rcmdadmin is another one")]
     Refused,
+}
+
+impl Tell for ChannelError {
+    fn french(&self) -> String {
+        match self {
+            ChannelError::Version { theirs } => format!(
+                "l'autre nœud a la version {theirs} du tunnel, celui-ci {} : installez la même version sur tous les \
+                 nœuds",
+                HEAD[4]
+            ),
+            ChannelError::Refused => {
+                "le sceau est rompu, ou le secret de rcmdadmin n'est pas le même".to_owned()
+            }
+        }
+    }
 }
 
 impl From<snow::Error> for ChannelError {

@@ -1,7 +1,7 @@
 //! The tunnel's end at who asks: `safekit -H`, and the web service for another node.
 
 use super::channel::{Channel, ChannelError, Greeting, MOST_HANDSHAKE, Offer, Sealer};
-use super::error::{RemoteError, cause, sent_elsewhere, unanswered};
+use super::error::{RemoteError, cause, says, sent_elsewhere, unanswered};
 use super::opened::Opened;
 use super::secret::Secret;
 use super::server::PATH;
@@ -11,10 +11,13 @@ use crate::control::async_client::{self, Answer};
 use crate::control::client::ClientError;
 use crate::control::frame::{self, CHUNK, FrameError, Hello, Kind};
 use crate::control::{Behalf, PROTOCOL, Request};
+use crate::log::Lang;
 use crate::net::tls::TlsFault;
+use crate::told::{Told, told};
 use crate::web::pki::PkiError;
 use crate::web::tls::Watched;
 use futures_util::stream;
+use reqwest::header::ACCEPT_LANGUAGE;
 use reqwest::{Body, Certificate, Response, StatusCode};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,7 +74,8 @@ impl Client {
     ) -> Result<Answer, RemoteError> {
         let lost = |error| RemoteError::Answer { target: target.clone(), error };
         let http = self.http(target)?;
-        let (channel, id) = shake_hands(&http, target, secret).await?;
+        let lang = behalf.as_ref().map(|behalf| behalf.lang).unwrap_or_default();
+        let (channel, id) = shake_hands(&http, target, secret, lang).await?;
         let attachment = if request.has_attachment() { Some(attachment) } else { None };
         let patience = SEND + Duration::from_secs((attachment.as_ref().map_or(0, Vec::len) / SLOWEST) as u64);
         let mut head = frame::encode_json(&Hello::on_behalf(behalf)).map_err(|e| lost(e.into()))?;
@@ -116,7 +120,7 @@ fn trust(authority: &Path) -> Result<Trust, PkiError> {
         .connect_timeout(CONNECT)
         .tls_certs_only(certificates)
         .build()
-        .map_err(|e| PkiError::Content { path: authority.to_owned(), what: cause(&e) })?;
+        .map_err(|e| PkiError::Content { path: authority.to_owned(), what: Told::same(cause(&e)) })?;
     Ok(Trust { http, distrust })
 }
 
@@ -124,9 +128,12 @@ async fn shake_hands(
     http: &reqwest::Client,
     target: &Target,
     secret: &Secret,
+    lang: Lang,
 ) -> Result<(Channel, String), RemoteError> {
     let (offer, first) = Offer::new(secret)?;
     let post = http.post(format!("{}{PATH}", target.url())).timeout(HANDSHAKE).body(first);
+    // A refusal comes before the node knows for whom it is.
+    let post = post.header(ACCEPT_LANGUAGE, lang.tag());
     let response = post.send().await.map_err(|e| unanswered(target, &e))?;
     let response = expect(target, response).await?;
     let second = read(target, response, MOST_HANDSHAKE).await?;
@@ -201,7 +208,7 @@ async fn expect(target: &Target, response: Response) -> Result<Response, RemoteE
             Err(RemoteError::Refused { target: target.clone(), detail })
         }
         moved if moved.is_redirection() => Err(sent_elsewhere(target, &response)),
-        other => Err(RemoteError::Foreign { target: target.clone(), why: format!("it says {other}") }),
+        other => Err(RemoteError::Foreign { target: target.clone(), why: says(other) }),
     }
 }
 
@@ -210,7 +217,7 @@ async fn read(target: &Target, mut response: Response, most: usize) -> Result<Ve
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|e| unanswered(target, &e))? {
         if body.len() + chunk.len() > most {
-            let why = "its answer is too long".to_owned();
+            let why = told!("its answer is too long", "sa réponse est trop longue");
             return Err(RemoteError::Foreign { target: target.clone(), why });
         }
         body.extend_from_slice(&chunk);

@@ -7,6 +7,8 @@
 use crate::control::async_client::{Answer, Finished};
 use crate::control::{ClusterSource, Failure, FailureKind, InstallSource, ModuleRow, Reply, Request};
 use crate::ids::{ModuleId, ModuleName, NodeName};
+use crate::log::Lang;
+use crate::told::told;
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,6 +20,9 @@ pub const AT_ONCE: usize = 16;
 pub trait Reach {
     /// Its name, for results.
     fn name(&self) -> String;
+
+    /// The language of whoever asks.
+    fn lang(&self) -> Lang;
 
     /// Asks it; the error says what to do.
     fn ask(&self, request: Request, attachment: Vec<u8>) -> impl Future<Output = Result<Answer, Failure>>;
@@ -130,7 +135,7 @@ struct Package {
 
 /// The whole answer of a node.
 pub async fn ask(node: &impl Reach, request: Request, attachment: Vec<u8>) -> Result<Finished, Failure> {
-    node.ask(request, attachment).await?.finish().await.map_err(Failure::from)
+    node.ask(request, attachment).await?.finish().await.map_err(|error| error.failure(node.lang()))
 }
 
 /// Gives the cluster configuration of a node to others; results in their order. The error says why there is
@@ -162,10 +167,12 @@ pub async fn give_module(
     if !others.is_empty() && results.iter().all(|outcome| outcome.code == 0) {
         let package = pack_module(from, module).await?;
         if terms.signature.as_ref().is_some_and(|meant| *meant != package.signature) {
-            let text = format!(
-                "module {module} has changed meanwhile on this node: look at what it is now; it was given to nobody"
+            let text = told!(
+                "module {module} has changed meanwhile on this node: look at what it is now; it was given to nobody",
+                "le module {module} a changé entre-temps sur ce nœud : regardez ce qu'il en est maintenant ; il n'a été \
+                 donné à personne"
             );
-            return Err(Failure { kind: FailureKind::Conflict, text });
+            return Err(Failure { kind: FailureKind::Conflict, text: text.into(from.lang()) });
         }
         results.extend(deploy_module(&package, others, &terms.expected).await);
     }
@@ -183,7 +190,7 @@ async fn pack_cluster(from: &impl Reach) -> Result<ClusterPackage, Failure> {
     };
     loop {
         let before = signature().await?;
-        let zip = attachment(ask(from, Request::ClusterExport, Vec::new()).await?)?;
+        let zip = attachment(ask(from, Request::ClusterExport, Vec::new()).await?, from.lang())?;
         // Somebody may be changing it.
         if signature().await? == before {
             return Ok(ClusterPackage { zip, signature: before });
@@ -199,9 +206,12 @@ async fn pack_module(from: &impl Reach, module: &ModuleName) -> Result<Package, 
         _ => None,
     });
     let row = rows.flatten().find(|row| row.module == *module);
-    let row = row.ok_or_else(|| Failure {
-        kind: FailureKind::NotFound,
-        text: format!("module {module} is not installed on this node"),
+    let row = row.ok_or_else(|| {
+        let text = told!(
+            "module {module} is not installed on this node",
+            "le module {module} n'est pas installé sur ce nœud"
+        );
+        Failure { kind: FailureKind::NotFound, text: text.into(from.lang()) }
     })?;
     let ModuleRow { module, id, configured, .. } = row;
     let signature = async || {
@@ -214,7 +224,7 @@ async fn pack_module(from: &impl Reach, module: &ModuleName) -> Result<Package, 
     loop {
         let before = signature().await?;
         let request = Request::ModulePackage { module: module.clone(), keys: true };
-        let archive = attachment(ask(from, request, Vec::new()).await?)?;
+        let archive = attachment(ask(from, request, Vec::new()).await?, from.lang())?;
         // Somebody may be editing it.
         if signature().await? == before {
             return Ok(Package { module, id, configured, signature: before, archive });
@@ -230,13 +240,14 @@ async fn one<T>(
 ) -> Result<T, Failure> {
     let finished = ask(from, request, Vec::new()).await?;
     if finished.code != 0 {
-        return Err(finished.failure());
+        return Err(finished.failure(from.lang()));
     }
-    finished.replies.into_iter().find_map(pick).ok_or_else(nothing)
+    finished.replies.into_iter().find_map(pick).ok_or_else(|| nothing(from.lang()))
 }
 
-fn nothing() -> Failure {
-    Failure { kind: FailureKind::Failed, text: "safeadmin has given nothing".to_owned() }
+fn nothing(lang: Lang) -> Failure {
+    let text = told!("safeadmin has given nothing", "safeadmin n'a rien donné");
+    Failure { kind: FailureKind::Failed, text: text.into(lang) }
 }
 
 /// Gives a cluster configuration to nodes; results in their order.
@@ -271,10 +282,14 @@ async fn deploy_module(package: &Package, nodes: &[impl Reach], expected: &Expec
         let request = Request::Config { module: module.clone(), if_signature: then };
         let mut outcome = installed.and(outcome(node, request, Vec::new()).await);
         if outcome.code != 0 {
-            outcome.errors.push(format!(
-                "the files of module {module} are on {} now, but they are not applied there: what was applied before stays active",
-                outcome.node
-            ));
+            let there = &outcome.node;
+            let text = told!(
+                "the files of module {module} are on {there} now, but they are not applied there: what was applied before \
+                 stays active",
+                "les fichiers du module {module} sont maintenant sur {there}, mais ils n'y sont pas appliqués : ce qui \
+                 était appliqué avant reste actif"
+            );
+            outcome.errors.push(text.into(Reach::lang(node)));
         }
         outcome
     };
@@ -286,13 +301,13 @@ async fn outcome(node: &impl Reach, request: Request, attachment: Vec<u8>) -> Ou
 }
 
 /// What came attached to a command that succeeded, else what it said.
-fn attachment(finished: Finished) -> Result<Vec<u8>, Failure> {
+fn attachment(finished: Finished, lang: Lang) -> Result<Vec<u8>, Failure> {
     if finished.code == 0 && !finished.attachment.is_empty() {
         return Ok(finished.attachment);
     }
     match finished.code {
-        0 => Err(nothing()),
-        _ => Err(finished.failure()),
+        0 => Err(nothing(lang)),
+        _ => Err(finished.failure(lang)),
     }
 }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::control::async_client::answer_from;
 use crate::control::frame::{Hello, encode_attachment, encode_json};
 use crate::control::{ClusterReport, ConfInfo, Failure, FailureKind, ModuleRow, Stamp};
+use crate::log::Lang;
 use std::cell::RefCell;
 use std::io::Cursor;
 
@@ -30,6 +31,10 @@ impl Fake {
 impl Reach for Fake {
     fn name(&self) -> String {
         self.name.to_owned()
+    }
+
+    fn lang(&self) -> Lang {
+        Lang::En
     }
 
     async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {

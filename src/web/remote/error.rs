@@ -4,24 +4,26 @@ use super::channel::ChannelError;
 use super::target::Target;
 use crate::control::PROTOCOL;
 use crate::control::client::ClientError;
+use crate::log::Lang;
 use crate::net::tls::TlsFault;
+use crate::told::{Tell, Told, told};
 use reqwest::header::LOCATION;
-use reqwest::{Response, Url};
+use reqwest::{Response, StatusCode, Url};
 use std::error::Error as _;
 
 /// Why a node was not asked, or did not answer. Every text names the node.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
     /// No connection.
-    #[error("{target}: {why}: {}", look(target))]
+    #[error("{target}: {why}: {}", look(target).of(Lang::En))]
     Unreachable {
         /// The node.
         target: Target,
         /// What the system says.
-        why: String,
+        why: Told,
     },
     /// HTTPS with it is not to be trusted, or not possible.
-    #[error("{target}: {fault}: {}", advice(target, fault))]
+    #[error("{target}: {fault}: {}", advice(target, fault).of(Lang::En))]
     Distrusted {
         /// The node.
         target: Target,
@@ -70,7 +72,7 @@ pub enum RemoteError {
         /// The node.
         target: Target,
         /// How that shows.
-        why: String,
+        why: Told,
     },
     /// The connection was lost.
     #[error("{target}: {error}")]
@@ -90,34 +92,92 @@ pub enum RemoteError {
     Http,
 }
 
-/// Where to look when there is no connection.
-fn look(target: &Target) -> String {
-    let running = "is its web service running? Look there with \"safekit webserver status\"";
-    match target.https {
-        false => running.to_owned(),
-        true => format!(
-            "{running}, and at whether HTTPS is on: it is to be on or off on all nodes alike (HTTP: -H \"[http],...\")"
-        ),
+impl Tell for RemoteError {
+    fn french(&self) -> String {
+        use RemoteError as E;
+        match self {
+            E::Unreachable { target, why } => {
+                format!("{target} : {} : {}", why.of(Lang::Fr), look(target).of(Lang::Fr))
+            }
+            E::Distrusted { target, fault } => {
+                format!("{target} : {} : {}", fault.french(), advice(target, fault).of(Lang::Fr))
+            }
+            E::Secure { target, url } => format!(
+                "{target} : ce nœud sert HTTPS à {url} : demandez-le-lui là, ou avec -H \"[https],...\" ; activez ou \
+                 désactivez HTTPS sur tous les nœuds de la même façon"
+            ),
+            E::Denied(target) => format!(
+                "{target} : le nœud refuse le mot de passe de rcmdadmin : exécutez \"SAFE/private/bin/webservercfg \
+                 -rcmdpasswd <password>\" sur tous les nœuds, avec le même mot de passe"
+            ),
+            E::Refused { target, detail } => format!("{target} : {detail}"),
+            E::Version { target, release, protocol } => format!(
+                "{target} a la version {release} avec la version {protocol} du protocole, ce nœud a la version {} \
+                 avec la version {PROTOCOL} : installez la même version sur tous les nœuds",
+                env!("CARGO_PKG_VERSION")
+            ),
+            E::Foreign { target, why } => format!(
+                "{target} : ce qui y répond n'est pas le service web d'un nœud SafeKit ({})",
+                why.of(Lang::Fr)
+            ),
+            E::Answer { target, error } => format!("{target} : {}", error.french()),
+            E::Seal(error) => format!("impossible de sceller une requête : {}", error.french()),
+            E::Http => {
+                "ce nœud ne peut pas faire de requêtes HTTP avec SAFE/web/conf/cacert.crt : voir le journal \
+                de son service web"
+                    .to_owned()
+            }
+        }
     }
 }
 
+/// Where to look when there is no connection.
+fn look(target: &Target) -> Told {
+    let mut text = told!(
+        "is its web service running? Look there with \"safekit webserver status\"",
+        "son service web s'exécute-t-il ? Regardez-y avec \"safekit webserver status\""
+    );
+    if target.https {
+        text += told!(
+            ", and at whether HTTPS is on: it is to be on or off on all nodes alike (HTTP: -H \"[http],...\")",
+            ", et si HTTPS est activé : il doit l'être sur tous les nœuds ou sur aucun (HTTP : -H \"[http],...\")"
+        );
+    }
+    text
+}
+
 /// What to do about HTTPS that is not possible.
-fn advice(target: &Target, fault: &TlsFault) -> String {
-    let what = match fault {
-        TlsFault::Authority(_) => "install it, or ask by HTTP with -H \"[http],...\"",
-        TlsFault::Issuer => "give all nodes certificates of one authority (initssl)",
-        TlsFault::Expired => "make a new one there (initssl rca on the CA server, initssl req elsewhere)",
-        TlsFault::NotYetValid => "synchronize the clocks",
+fn advice(target: &Target, fault: &TlsFault) -> Told {
+    match fault {
+        TlsFault::Authority(_) => told!(
+            "install it, or ask by HTTP with -H \"[http],...\"",
+            "installez-le, ou demandez par HTTP avec -H \"[http],...\""
+        ),
+        TlsFault::Issuer => told!(
+            "give all nodes certificates of one authority (initssl)",
+            "donnez à tous les nœuds des certificats d'une même autorité (initssl)"
+        ),
+        TlsFault::Expired => told!(
+            "make a new one there (initssl rca on the CA server, initssl req elsewhere)",
+            "créez-en un nouveau là-bas (initssl rca sur le serveur CA, initssl req ailleurs)"
+        ),
+        TlsFault::NotYetValid => told!("synchronize the clocks", "synchronisez les horloges"),
         TlsFault::Name => {
             let host = &target.host;
-            return format!(
-                "add {host} to SAFE/web/conf/ipnames.json, ipv4.json or ipv6.json there and make a new one (initssl)"
-            );
+            told!(
+                "add {host} to SAFE/web/conf/ipnames.json, ipv4.json or ipv6.json there and make a new one (initssl)",
+                "ajoutez-y {host} à SAFE/web/conf/ipnames.json, ipv4.json ou ipv6.json et créez-en un nouveau (initssl)"
+            )
         }
-        TlsFault::Plain => "name the port of HTTPS, or ask by HTTP with -H \"[http],...\"",
-        TlsFault::Other(_) => "see the log of its web service (SAFEVAR/httpd.log)",
-    };
-    what.to_owned()
+        TlsFault::Plain => told!(
+            "name the port of HTTPS, or ask by HTTP with -H \"[http],...\"",
+            "donnez le port de HTTPS, ou demandez par HTTP avec -H \"[http],...\""
+        ),
+        TlsFault::Other(_) => told!(
+            "see the log of its web service (SAFEVAR/httpd.log)",
+            "voir le journal de son service web (SAFEVAR/httpd.log)"
+        ),
+    }
 }
 
 /// What is said of a request that was not answered.
@@ -126,7 +186,10 @@ pub(super) fn unanswered(target: &Target, error: &reqwest::Error) -> RemoteError
     if let Some(fault) = TlsFault::find(error) {
         return RemoteError::Distrusted { target, fault };
     }
-    let why = if error.is_timeout() { "no answer in time".to_owned() } else { cause(error) };
+    let why = match error.is_timeout() {
+        true => told!("no answer in time", "pas de réponse à temps"),
+        false => Told::same(cause(error)),
+    };
     RemoteError::Unreachable { target, why }
 }
 
@@ -138,11 +201,13 @@ pub(super) fn sent_elsewhere(target: &Target, response: &Response) -> RemoteErro
             let url = to.origin().ascii_serialization();
             RemoteError::Secure { target: target.clone(), url }
         }
-        None => {
-            let why = format!("it says {}", response.status());
-            RemoteError::Foreign { target: target.clone(), why }
-        }
+        None => RemoteError::Foreign { target: target.clone(), why: says(response.status()) },
     }
+}
+
+/// How it shows that something else answers.
+pub(super) fn says(status: StatusCode) -> Told {
+    told!("it says {status}", "il dit {status}")
 }
 
 /// The first cause: what the system says, without the URLs and layers around it.

@@ -7,6 +7,8 @@
 
 use crate::config::paths::Paths;
 use crate::node::record::{self, RecordError};
+use crate::told::Tell;
+use crate::told::attempt::Attempt;
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::fmt;
 use std::fmt::Write as _;
@@ -79,6 +81,33 @@ pub enum SecretError {
     Record(#[from] RecordError),
 }
 
+impl Tell for SecretError {
+    fn french(&self) -> String {
+        use SecretError as E;
+        match self {
+            E::Missing(path) => format!(
+                "les commandes distribuées ne sont pas mises en place sur ce nœud : {} manque ; exécutez \
+                 \"SAFE/private/bin/webservercfg -rcmdpasswd <password>\" sur tous les nœuds, avec le même mot de passe",
+                path.display()
+            ),
+            E::Denied(path) => format!(
+                "{} : permission refusée : exécutez en tant que root ou membre du groupe safekit",
+                path.display()
+            ),
+            E::Damaged(path) => format!(
+                "{} : ce n'est pas un secret de cette version : exécutez \"SAFE/private/bin/webservercfg -rcmdpasswd \
+                 <password>\" sur tous les nœuds, avec le même mot de passe",
+                path.display()
+            ),
+            E::Password => {
+                format!("le mot de passe a au moins {SHORTEST} caractères et au plus {LONGEST} octets")
+            }
+            E::Derive(why) => format!("impossible de créer le secret : {why}"),
+            E::Record(e) => e.french(),
+        }
+    }
+}
+
 impl Secret {
     /// The secret of a password: argon2id, 64 MiB, 3 passes, some 200 ms of a processor.
     pub fn derive(password: &str) -> Result<Secret, SecretError> {
@@ -118,12 +147,12 @@ impl Secret {
     pub fn store(&self, paths: &Paths, owner: Option<(u32, u32)>) -> Result<(), SecretError> {
         let path = file(paths);
         let dir = path.parent().unwrap_or(Path::new("/"));
-        std::fs::create_dir_all(dir).map_err(record::io_error("create", dir))?;
+        std::fs::create_dir_all(dir).map_err(record::io_error(Attempt::Create, dir))?;
         let fresh = dir.join(format!(".rcmd.conf.{}.new", std::process::id()));
         let stored = self
             .write(&fresh, owner)
-            .map_err(record::io_error("write", &fresh))
-            .and_then(|()| std::fs::rename(&fresh, &path).map_err(record::io_error("replace", &path)));
+            .map_err(record::io_error(Attempt::Write, &fresh))
+            .and_then(|()| std::fs::rename(&fresh, &path).map_err(record::io_error(Attempt::Replace, &path)));
         if stored.is_err() {
             // The first error is the one to report.
             let _ = std::fs::remove_file(&fresh);

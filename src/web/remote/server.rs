@@ -11,11 +11,13 @@ use crate::control::{Access, Behalf, Failure, FailureKind, PROTOCOL, Reply, Requ
 use crate::hex;
 use crate::lock::lock;
 use crate::log::Lang;
-use crate::web::ask::{AskError, Asker, Place};
-use crate::web::events::{Hub, Told};
+use crate::told::{Tell, Told, told};
+use crate::web::ask::{Asker, Place};
+use crate::web::events::{Hub, Told as Watched};
+use crate::web::problem::Problem;
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{StreamExt, stream};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -76,24 +78,32 @@ impl From<ChannelError> for Refusal {
     }
 }
 
-impl ResponseError for Refusal {
-    fn status_code(&self) -> StatusCode {
+impl Tell for Refusal {
+    fn french(&self) -> String {
         match self {
+            Refusal::Denied => "la négociation est refusée : ce nœud a un autre mot de passe de rcmdadmin, ou le \
+                message a été endommagé ; exécutez \"SAFE/private/bin/webservercfg -rcmdpasswd <password>\" sur tous \
+                les nœuds, avec le même mot de passe"
+                .to_owned(),
+            Refusal::Version(error) => {
+                format!("{} ; ce nœud a la version {}", error.french(), env!("CARGO_PKG_VERSION"))
+            }
+            Refusal::Full(error) => error.french(),
+            Refusal::Secret(error) => error.french(),
+            Refusal::Stopping => "le service web est en cours d'arrêt".to_owned(),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let status = match refusal {
             Refusal::Denied => StatusCode::FORBIDDEN,
             Refusal::Version(_) => StatusCode::CONFLICT,
             Refusal::Full(_) => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Secret(_) | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let status = self.status_code();
-        HttpResponse::build(status).content_type("application/problem+json").json(serde_json::json!({
-            "type": "about:blank",
-            "title": status.canonical_reason(),
-            "status": status.as_u16(),
-            "detail": self.to_string(),
-        }))
+        };
+        Problem::new(status, refusal.told())
     }
 }
 
@@ -117,12 +127,13 @@ impl Remote {
     /// What this node answers. Who watches shares the watch of all others: safeadmin is asked once, however
     /// many nodes look.
     async fn answer(&self, behalf: Behalf, request: Request, attachment: Vec<u8>) -> Source {
-        if let Some(told) = self.hub.answer(&request, behalf.lang) {
+        let lang = behalf.lang;
+        if let Some(told) = self.hub.answer(&request, lang) {
             return Source::Watch(told);
         }
         match self.asker.ask(&Place::Here, behalf, request, attachment).await {
-            Ok(answer) => Source::Answer(answer),
-            Err(error) => Source::Refused(error.into()),
+            Ok(answer) => Source::Answer(answer, lang),
+            Err(error) => Source::Refused(error.failure(lang)),
         }
     }
 
@@ -139,16 +150,17 @@ async fn handshake(
     remote: Data<Remote>,
     request: HttpRequest,
     body: Payload,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, Problem> {
     let peer = peer(&request);
-    remote.table().admit(peer, Instant::now())?;
+    remote.table().admit(peer, Instant::now()).map_err(Refusal::from)?;
     let Ok(Ok(Ok(message))) = timeout(PATIENCE, body.to_bytes_limited(MOST_HANDSHAKE)).await else {
-        return Err(remote.failed(peer, &"the handshake is too long, or did not come whole"));
+        return Err(remote.failed(peer, &"the handshake is too long, or did not come whole").into());
     };
     let paths = remote.paths.clone();
-    let secret = web::block(move || Secret::load(&paths)).await.map_err(|_| Refusal::Stopping)??;
+    let secret = web::block(move || Secret::load(&paths)).await.map_err(|_| Refusal::Stopping)?;
+    let secret = secret.map_err(Refusal::from)?;
     let mut id = ChannelId::default();
-    getrandom::fill(&mut id).map_err(|e| SecretError::Derive(e.to_string()))?;
+    getrandom::fill(&mut id).map_err(|e| Refusal::from(SecretError::Derive(e.to_string())))?;
     match channel::respond(&secret, &message, &Greeting::ours(Some(hex::encode(&id)))) {
         Ok((channel, _, answer)) => {
             remote.table().keep(id, channel, peer, Instant::now());
@@ -156,7 +168,7 @@ async fn handshake(
         }
         Err(error) => {
             remote.failed(peer, &error);
-            Err(error.into())
+            Err(Refusal::from(error).into())
         }
     }
 }
@@ -167,18 +179,19 @@ async fn exchange(
     request: HttpRequest,
     path: Path<String>,
     body: Payload,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, Problem> {
     let peer = peer(&request);
     let taken = channel_id(&path).and_then(|id| remote.table().take(&id, Instant::now()));
     let Some((channel, address)) = taken else {
-        return Err(remote.failed(peer, &"no such channel, or too late for it"));
+        return Err(remote.failed(peer, &"no such channel, or too late for it").into());
     };
     let slot = Slot { table: remote.table.clone(), address };
-    let received = receive(body, channel.opener, remote.uploads.clone()).await;
+    let mut lang = Lang::En;
+    let received = receive(body, channel.opener, remote.uploads.clone(), &mut lang).await;
     let received = match received {
         Ok(received) => Ok(received),
-        Err(Bad::Broken(why)) => return Err(remote.failed(peer, &why)),
-        Err(Bad::Told(text)) => Err(text),
+        Err(Bad::Broken(why)) => return Err(remote.failed(peer, &why).into()),
+        Err(Bad::Told(text)) => Err(text.into(lang)),
     };
     let answer = match received {
         Ok(Received { behalf, request, attachment, room: _room }) => {
@@ -226,32 +239,48 @@ enum Bad {
     /// The seal is broken, or the request did not come whole: nobody is told why.
     Broken(String),
     /// The client knows the secret, so it may know.
-    Told(String),
+    Told(Told),
 }
 
 impl From<FrameError> for Bad {
     fn from(error: FrameError) -> Self {
         match error {
             FrameError::Io(error) => Bad::Broken(error.to_string()),
-            other => Bad::Told(format!("unreadable request: {other}")),
+            other => {
+                let mut text = told!("unreadable request: ", "requête illisible : ");
+                text += other.told();
+                Bad::Told(text)
+            }
         }
     }
 }
 
-async fn receive(body: Payload, opener: Opener, uploads: Arc<Semaphore>) -> Result<Received, Bad> {
+/// `lang` becomes the language of whoever asks, as soon as it is known.
+async fn receive(
+    body: Payload,
+    opener: Opener,
+    uploads: Arc<Semaphore>,
+    lang: &mut Lang,
+) -> Result<Received, Bad> {
     let mut from = Opened::new(body, opener, MOST_BODY);
-    timeout(REQUEST_TIME, read_request(&mut from, uploads))
+    timeout(REQUEST_TIME, read_request(&mut from, uploads, lang))
         .await
         .unwrap_or_else(|_| Err(Bad::Broken("the request takes too long".to_owned())))
 }
 
-async fn read_request(from: &mut (impl AsyncRead + Unpin), uploads: Arc<Semaphore>) -> Result<Received, Bad> {
+async fn read_request(
+    from: &mut (impl AsyncRead + Unpin),
+    uploads: Arc<Semaphore>,
+    lang: &mut Lang,
+) -> Result<Received, Bad> {
     let hello: Hello = read_frame(from).await?.json()?;
+    *lang = hello.behalf.as_ref().map(|behalf| behalf.lang).unwrap_or_default();
     if hello.protocol != PROTOCOL {
-        let ours = Hello::ours();
-        return Err(Bad::Told(format!(
-            "release {} speaks version {} of the protocol, this node has release {} with version {}: install the same release on all nodes",
-            hello.release, hello.protocol, ours.release, ours.protocol
+        let Hello { protocol: ours, release: our_release, .. } = Hello::ours();
+        let Hello { protocol, release, .. } = hello;
+        return Err(Bad::Told(told!(
+            "release {release} speaks version {protocol} of the protocol, this node has release {our_release} with version {ours}: install the same release on all nodes",
+            "la version {release} parle la version {protocol} du protocole, ce nœud a la version {our_release} avec la version {ours} : installez la même version sur tous les nœuds"
         )));
     }
     let behalf = hello.behalf;
@@ -279,8 +308,9 @@ async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> Result<frame::Frame,
 
 /// Where the answer to a request comes from.
 enum Source {
-    Answer(Answer),
-    Watch(Told),
+    /// Said by safeadmin to somebody who reads this language.
+    Answer(Answer, Lang),
+    Watch(Watched),
     Refused(Failure),
 }
 
@@ -314,14 +344,14 @@ async fn pump(mut from: Source, mut sealer: Sealer, to: mpsc::Sender<Bytes>) {
 /// The next frame of an answer, and whether it is the last one. Losing interest in it loses nothing.
 async fn piece(from: &mut Source) -> (Result<Vec<u8>, FrameError>, bool) {
     let failure = match from {
-        Source::Answer(running) => match running.next().await {
+        Source::Answer(running, lang) => match running.next().await {
             Ok(Some(Piece::Reply(reply))) => return (frame::encode_json(&reply), false),
             Ok(Some(Piece::Chunk(bytes))) => return (frame::encode(Kind::Chunk, &bytes), false),
             Ok(None) => {
                 let code = running.code().unwrap_or(1);
                 return (frame::encode_json(&Reply::End { code }), true);
             }
-            Err(error) => AskError::from(error).into(),
+            Err(error) => error.failure(*lang),
         },
         Source::Watch(told) => match told.next().await {
             Some(Ok(reply)) => return (frame::encode_json(&reply), false),

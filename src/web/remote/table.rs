@@ -1,6 +1,7 @@
 //! Who has which channel, and how many: the limits of the tunnel. Pure: the clock is given.
 
 use super::channel::Channel;
+use crate::told::Tell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -31,6 +32,16 @@ pub enum Full {
     /// Too many requests.
     #[error("too many requests are under way: try again when one has ended")]
     Requests,
+}
+
+impl Tell for Full {
+    fn french(&self) -> String {
+        match self {
+            Full::Failures => "trop de négociations depuis cette adresse ont échoué : attendez une minute",
+            Full::Requests => "trop de requêtes sont en cours : réessayez quand l'une sera terminée",
+        }
+        .to_owned()
+    }
 }
 
 /// All channels of this node.

@@ -7,6 +7,7 @@ use crate::config::address::Address;
 use crate::config::paths::Paths;
 use crate::control::async_client::Answer;
 use crate::control::{Behalf, NodeRow, Request};
+use crate::told::{Tell, Told, told};
 
 /// Asks nodes by what the cluster knows of them.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ pub struct Way {
 /// Why a node cannot be asked; the text names it and says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct NoWay(String);
+pub struct NoWay(pub Told);
 
 impl Way {
     /// From the node with these paths, whose own web service is reached like this; all have the same.
@@ -37,8 +38,10 @@ impl Way {
     ) -> Result<Answer, NoWay> {
         let node = &row.node;
         if row.command.is_empty() {
-            let why = "it has no address on the network of distributed commands (cluster.xml)";
-            return Err(NoWay(format!("{node}: {why}")));
+            return Err(NoWay(told!(
+                "{node}: it has no address on the network of distributed commands (cluster.xml)",
+                "{node} : il n'a pas d'adresse sur le réseau des commandes distribuées (cluster.xml)"
+            )));
         }
         let target = Target::node(node, row.command.trim_matches(['[', ']']), self.service);
         self.call(&target, behalf, request, attachment).await
@@ -67,9 +70,9 @@ impl Way {
         let paths = self.paths.clone();
         // The password may have been set again since the last time.
         let secret = tokio::task::spawn_blocking(move || Secret::load(&paths)).await;
-        let secret =
-            secret.map_err(|e| NoWay(format!("{target}: {e}")))?.map_err(|e| NoWay(e.to_string()))?;
+        let secret = secret.map_err(|e| NoWay(told!("{target}: {e}", "{target} : {e}")))?;
+        let secret = secret.map_err(|e| NoWay(e.told()))?;
         let asked = self.client.call(target, &secret, Some(behalf), request, attachment).await;
-        asked.map_err(|e| NoWay(e.to_string()))
+        asked.map_err(|e| NoWay(e.told()))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::file::Watched;
 use crate::control::access::Access;
+use crate::told::Told;
 use crate::web::auth::tokens;
 use crate::web::pki::certificate::{self, Certificate};
 use crate::web::pki::{PkiError, role_named};
@@ -67,7 +68,7 @@ impl Clients {
     pub(super) fn new(authorities: PathBuf) -> Clients {
         let path = authorities.clone();
         Clients(Watched::new(vec![authorities], move || {
-            let content = |what: String| PkiError::Content { path: path.clone(), what };
+            let content = |what: String| PkiError::Content { path: path.clone(), what: Told::same(what) };
             let roots = certificate::roots(&certificate::load(&path)?).map_err(content)?;
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, certificate::provider());
             verifier.allow_unauthenticated().build().map_err(|e| content(e.to_string()))

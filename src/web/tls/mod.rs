@@ -14,6 +14,7 @@ pub use status::{CertificateWatch, status};
 use super::pki::certificate::{self, Certificate};
 use super::pki::{PkiError, check, files};
 use crate::config::paths::Paths;
+use crate::told::Told;
 use clients::Clients;
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -49,7 +50,7 @@ fn installed(paths: &Paths) -> Result<Identity, PkiError> {
 /// trusts the authorities of this system, and those of SAFE/web/conf/cacert.crt if there is one.
 pub fn outgoing_config(paths: &Paths) -> Result<ClientConfig, PkiError> {
     let path = files::authorities(paths);
-    let content = |what: String| PkiError::Content { path: path.clone(), what };
+    let content = |what: String| PkiError::Content { path: path.clone(), what: Told::same(what) };
     let mut roots = RootCertStore::empty();
     // What is unreadable among hundreds of authorities is no reason to trust none.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -91,7 +92,7 @@ impl Identity {
     pub fn server_config(self) -> Result<ServerConfig, PkiError> {
         let wrong = {
             let path = self.certificate.clone();
-            move |e: rustls::Error| PkiError::Content { path, what: e.to_string() }
+            move |e: rustls::Error| PkiError::Content { path, what: Told::same(e.to_string()) }
         };
         let builder = ServerConfig::builder_with_provider(certificate::provider())
             .with_safe_default_protocol_versions()
@@ -122,7 +123,8 @@ fn certified(path: &Path, key: &Path, authority: Option<&Path>) -> Result<Certif
     if let Some(authority) = authority {
         chain.extend(certificate::load(authority)?);
     }
-    let content = |e: rustls::Error| PkiError::Content { path: key.to_owned(), what: e.to_string() };
+    let content =
+        |e: rustls::Error| PkiError::Content { path: key.to_owned(), what: Told::same(e.to_string()) };
     let signing =
         rustls::crypto::ring::sign::any_supported_type(&certificate::load_key(key)?).map_err(content)?;
     let certified = CertifiedKey::new(chain.into_iter().map(|c| c.der).collect(), signing);

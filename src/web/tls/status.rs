@@ -2,6 +2,8 @@
 
 use crate::config::paths::Paths;
 use crate::control::CertificateReport;
+use crate::log::Lang;
+use crate::told::{Tell, Told, told};
 use crate::web::pki::certificate::{self, Certificate, Validity};
 use crate::web::pki::{PkiError, check, files};
 use std::net::IpAddr;
@@ -16,13 +18,16 @@ const LOOK: Duration = Duration::from_secs(3600);
 const REMINDER_HOURS: u64 = 24;
 
 /// Reads the installed certificate and says what is wrong with it. Blocks on files and name servers.
-pub fn status(paths: &Paths, https: bool) -> CertificateReport {
+pub fn status(paths: &Paths, https: bool) -> Status {
     if !https {
-        return CertificateReport::default();
+        return Status::default();
     }
     let chain = match certificate::load(&files::server_certificate(paths)) {
         Ok(chain) => chain,
-        Err(e) => return CertificateReport { https, warning: Some(e.to_string()), ..Default::default() },
+        Err(e) => {
+            let report = CertificateReport { https, ..Default::default() };
+            return Status { report, warning: Some(e.told()) };
+        }
     };
     let own = &chain[0];
     let validity = own.validity(certificate::now());
@@ -31,7 +36,7 @@ pub fn status(paths: &Paths, https: bool) -> CertificateReport {
         Validity::NotYet => None,
         Validity::Expired => Some(0),
     };
-    CertificateReport {
+    let report = CertificateReport {
         https,
         subject: Some(own.subject.clone()),
         issuer: Some(own.issuer.clone()),
@@ -39,7 +44,23 @@ pub fn status(paths: &Paths, https: bool) -> CertificateReport {
         not_before: Some(certificate::date(own.not_before)),
         not_after: Some(certificate::date(own.not_after)),
         days_left,
-        warning: warning(own, validity, check::key(paths, own), &check::missing(paths, own)),
+        warning: None,
+    };
+    Status { report, warning: warning(own, validity, check::key(paths, own), &check::missing(paths, own)) }
+}
+
+/// The certificate, and what is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    report: CertificateReport,
+    /// What is wrong.
+    pub warning: Option<Told>,
+}
+
+impl Status {
+    /// For people who read this language.
+    pub fn report(self, lang: Lang) -> CertificateReport {
+        CertificateReport { warning: self.warning.map(|warning| warning.into(lang)), ..self.report }
     }
 }
 
@@ -48,29 +69,44 @@ fn warning(
     validity: Validity,
     key: Result<(), PkiError>,
     missing: &[String],
-) -> Option<String> {
+) -> Option<Told> {
     if let Err(e) = key {
-        return Some(e.to_string());
+        return Some(e.told());
     }
-    let renew = "make a new one with initssl, or install that of your own certification authority";
-    match validity {
-        Validity::Expired => Some(format!(
-            "the certificate of the web service expired on {}: {renew}",
-            certificate::date(own.not_after)
-        )),
-        Validity::NotYet => Some(format!(
-            "the certificate of the web service is valid only from {}: the clock of this node is behind",
-            certificate::date(own.not_before)
-        )),
-        Validity::Valid { days_left } if days_left < RENEWAL_DAYS => {
-            Some(format!("the certificate of the web service expires in {days_left} days: {renew}"))
+    let renew = told!(
+        ": make a new one with initssl, or install that of your own certification authority",
+        " : créez-en un nouveau avec initssl, ou installez celui de votre autorité de certification"
+    );
+    let mut warning = match validity {
+        Validity::Expired => {
+            let date = certificate::date(own.not_after);
+            told!(
+                "the certificate of the web service expired on {date}",
+                "le certificat du service web a expiré le {date}"
+            )
         }
-        Validity::Valid { .. } if !missing.is_empty() => Some(format!(
-            "the certificate of the web service is not valid for {}, an address of this node in cluster.xml: {renew}",
-            missing.join(", ")
-        )),
-        Validity::Valid { .. } => None,
-    }
+        Validity::NotYet => {
+            let date = certificate::date(own.not_before);
+            return Some(told!(
+                "the certificate of the web service is valid only from {date}: the clock of this node is behind",
+                "le certificat du service web n'est valable qu'à partir du {date} : l'horloge de ce nœud retarde"
+            ));
+        }
+        Validity::Valid { days_left } if days_left < RENEWAL_DAYS => told!(
+            "the certificate of the web service expires in {days_left} days",
+            "le certificat du service web expire dans {days_left} jours"
+        ),
+        Validity::Valid { .. } if !missing.is_empty() => {
+            let missing = missing.join(", ");
+            told!(
+                "the certificate of the web service is not valid for {missing}, an address of this node in cluster.xml",
+                "le certificat du service web n'est pas valable pour {missing}, une adresse de ce nœud dans cluster.xml"
+            )
+        }
+        Validity::Valid { .. } => return None,
+    };
+    warning += renew;
+    Some(warning)
 }
 
 /// The certificate, looked at once in a while.
@@ -78,7 +114,7 @@ fn warning(
 pub struct CertificateWatch {
     paths: Paths,
     https: bool,
-    latest: Mutex<CertificateReport>,
+    latest: Mutex<Status>,
 }
 
 impl CertificateWatch {
@@ -87,18 +123,21 @@ impl CertificateWatch {
         CertificateWatch {
             paths,
             https,
-            latest: Mutex::new(CertificateReport { https, ..Default::default() }),
+            latest: Mutex::new(Status {
+                report: CertificateReport { https, ..Default::default() },
+                warning: None,
+            }),
         }
     }
 
     /// What was seen last.
-    pub fn latest(&self) -> CertificateReport {
+    pub fn latest(&self) -> Status {
         // No code panics while it holds the lock.
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What there is now.
-    pub async fn look(&self) -> CertificateReport {
+    pub async fn look(&self) -> Status {
         let (paths, https) = (self.paths.clone(), self.https);
         // A pool that is shut down sees nothing new.
         if let Ok(seen) = actix_web::web::block(move || status(&paths, https)).await {

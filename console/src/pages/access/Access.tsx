@@ -35,7 +35,7 @@ export function Access() {
 }
 
 function Login() {
-  const { data, error, reload } = useLoad(() => api.access(), []);
+  const { data, error, reload } = useLoad(() => api.access(), [lang.value]);
   if (error) return <ErrorBox error={error} retry={reload} />;
   if (!data) return <Spinner />;
   return (
@@ -75,7 +75,7 @@ function Users({ report }: { report: Report }) {
 }
 
 function NodeCertificate({ node }: { node: string }) {
-  const { data, error, reload } = useLoad(() => api.certificate(through(node)), [node]);
+  const { data, error, reload } = useLoad(() => api.certificate(through(node)), [node, lang.value]);
   if (error) return <ErrorBox error={error} retry={reload} />;
   if (!data) return <Spinner text={node} />;
   return (

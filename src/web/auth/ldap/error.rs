@@ -1,5 +1,7 @@
 //! What goes wrong with a directory, for the log and for administrators.
 
+use crate::log::Lang;
+use crate::told::{Tell, Told, told};
 use ldap3::{LdapError, LdapResult};
 
 /// Result code of a wrong password.
@@ -39,7 +41,7 @@ pub(super) enum DirectoryError {
         /// Its words.
         result: String,
         /// What to do.
-        advice: &'static str,
+        advice: Told,
     },
     /// It takes nobody's password.
     #[error(
@@ -53,6 +55,27 @@ pub(super) enum DirectoryError {
     },
 }
 
+impl Tell for DirectoryError {
+    fn french(&self) -> String {
+        use DirectoryError as E;
+        match self {
+            E::Slow(server) => format!("l'annuaire {server} ne répond pas à temps"),
+            E::Ldap { server, source } => format!("l'annuaire {server} : {source}"),
+            E::Reader { server, result } => format!(
+                "l'annuaire {server} refuse binddn et bindpwd ({result}) : corrigez-les dans httpd.conf"
+            ),
+            E::Search { server, base, result, advice } => format!(
+                "l'annuaire {server} ne cherche pas dans \"{base}\" ({result}) : {}",
+                advice.of(Lang::Fr)
+            ),
+            E::Bind { server, result } => format!(
+                "l'annuaire {server} n'accepte aucun mot de passe ({result}) : utilisez ldaps:// ou StartTLS dans \
+                 searchurl, ou regardez son journal"
+            ),
+        }
+    }
+}
+
 /// The words of the directory.
 pub(super) fn said(result: &LdapResult) -> String {
     let text: String = result.text.chars().filter(|c| !c.is_control()).take(200).collect();
@@ -60,15 +83,25 @@ pub(super) fn said(result: &LdapResult) -> String {
 }
 
 /// What to do about the end of a search (RFC 4511 A.1).
-pub(super) fn advice(code: u32) -> &'static str {
+pub(super) fn advice(code: u32) -> Told {
     match code {
-        NO_SUCH_OBJECT | 34 => "correct the base in searchurl of httpd.conf, or let binddn read there",
-        1 | 7 | 8 | 13 | 48 | 50 | 53 => {
-            "define binddn and bindpwd of an entry that may read there, and use ldaps:// or StartTLS"
-        }
-        10 => "another server has that part: name it in searchurl of httpd.conf",
-        3 | 4 | 11 => "its limits are too small for this search, or several entries have the name",
-        _ => "look into its log",
+        NO_SUCH_OBJECT | 34 => told!(
+            "correct the base in searchurl of httpd.conf, or let binddn read there",
+            "corrigez la base dans searchurl de httpd.conf, ou laissez binddn y lire"
+        ),
+        1 | 7 | 8 | 13 | 48 | 50 | 53 => told!(
+            "define binddn and bindpwd of an entry that may read there, and use ldaps:// or StartTLS",
+            "définissez binddn et bindpwd d'une entrée qui peut y lire, et utilisez ldaps:// ou StartTLS"
+        ),
+        10 => told!(
+            "another server has that part: name it in searchurl of httpd.conf",
+            "un autre serveur a cette partie : nommez-le dans searchurl de httpd.conf"
+        ),
+        3 | 4 | 11 => told!(
+            "its limits are too small for this search, or several entries have the name",
+            "ses limites sont trop basses pour cette recherche, ou plusieurs entrées ont ce nom"
+        ),
+        _ => told!("look into its log", "regardez son journal"),
     }
 }
 

@@ -9,10 +9,11 @@ mod seen;
 mod talk;
 mod url;
 
-use super::{AccessReport, AuthError, Login, is_name};
+use super::{AuthError, Login, is_name};
 use crate::config::paths::Paths;
 use crate::control::Access;
 use crate::lock::lock;
+use crate::told::{Tell, Told, told};
 use crate::web::settings::{Define, Settings, SettingsError};
 use crate::web::tls;
 use error::DirectoryError;
@@ -50,7 +51,7 @@ pub struct Directory {
     turns: Semaphore,
     seen: Seen,
     /// What an administrator has to do, as the last question has shown it.
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Option<Told>>,
     again: Duration,
 }
 
@@ -121,7 +122,7 @@ impl Directory {
                 Ok(Login { user: user.to_owned(), access })
             }
             Ok(None) => Err(AuthError::Wrong),
-            Err(e) => Err(AuthError::Unavailable(e.to_string())),
+            Err(e) => Err(AuthError::Unavailable(e.told())),
         }
     }
 
@@ -150,26 +151,27 @@ impl Directory {
     ) -> Result<T, DirectoryError> {
         let slow = |_| Err(DirectoryError::Slow(self.url.server.clone()));
         let answer = tokio::time::timeout(WHOLE, question).await.unwrap_or_else(slow);
-        let trouble = answer.as_ref().err().map(ToString::to_string);
+        let trouble = answer.as_ref().err().map(Tell::told);
         *lock(&self.trouble) = trouble;
         answer
     }
 
     /// Why it does not answer questions, if the last one had no answer.
-    pub fn trouble(&self) -> Option<String> {
+    pub fn trouble(&self) -> Option<Told> {
         lock(&self.trouble).clone()
     }
 
-    /// For administrators.
-    pub fn report(&self) -> AccessReport {
-        let mut problems: Vec<String> = self.trouble().into_iter().collect();
+    /// What is wrong with it, for administrators.
+    pub fn problems(&self) -> Vec<Told> {
+        let mut problems: Vec<Told> = self.trouble().into_iter().collect();
         if self.url.protection == Protection::None {
-            problems.push(format!(
-                "passwords reach the directory {} in clear: write ldaps:// or add ????StartTLS to searchurl",
-                self.url.server
+            let server = &self.url.server;
+            problems.push(told!(
+                "passwords reach the directory {server} in clear: write ldaps:// or add ????StartTLS to searchurl",
+                "les mots de passe vont en clair à l'annuaire {server} : écrivez ldaps:// ou ajoutez ????StartTLS à searchurl"
             ));
         }
-        AccessReport { method: "ldap", users: Vec::new(), problems }
+        problems
     }
 }
 

@@ -1,6 +1,7 @@
 //! Against a real directory: slapd of Debian, on a high port of the loopback.
 
 use super::*;
+use crate::log::Lang;
 use crate::web::pki::steps;
 use ldap3::{Ldap, LdapConnAsync, Mod};
 use std::collections::HashSet;
@@ -196,7 +197,7 @@ async fn w_11d_ldap_without_groups_everybody_is_admin() {
     ] {
         assert_eq!(directory.check(user, password).await, Err(AuthError::Wrong), "{user} {password}");
     }
-    assert!(directory.report().problems[0].contains("in clear"));
+    assert!(directory.problems()[0].to_string().contains("in clear"));
 }
 
 #[actix_web::test]
@@ -233,7 +234,7 @@ async fn w_11d_ldap_protected_connections_check_the_certificate() {
         let text = slapd.settings(server, extension, "");
         let trusting = directory(slapd.dir.path(), &text).unwrap();
         assert_eq!(login(&trusting, "boss").await, as_user("boss", Some(Access::Admin)), "{server}");
-        assert_eq!(trusting.report().problems, Vec::<String>::new());
+        assert_eq!(trusting.problems(), Vec::new());
         // Without the authority in cacert.crt nothing is sent.
         let stranger = tempfile::tempdir().unwrap();
         let refusing = directory(stranger.path(), &text).unwrap();
@@ -247,7 +248,7 @@ async fn a_reader_that_is_refused_is_told() {
     let text = slapd.settings(&format!("ldap://127.0.0.1:{}", slapd.port), "", "").replace(SECRET, "wrong");
     let directory = directory(slapd.dir.path(), &text).unwrap();
     match login(&directory, "boss").await {
-        Err(AuthError::Unavailable(why)) => assert!(why.contains("binddn and bindpwd"), "{why}"),
+        Err(AuthError::Unavailable(why)) => assert!(why.to_string().contains("binddn and bindpwd"), "{why}"),
         other => panic!("{other:?}"),
     }
 }
@@ -292,7 +293,7 @@ async fn w_11d_a_directory_that_does_not_search_is_no_wrong_password() {
             assert!(answer.contains("cannot be checked now"), "{answer}");
             assert!(!answer.contains("127.0.0.1") && !answer.contains("binddn"), "{answer}");
         }
-        let problems = web.auth.report().problems;
+        let problems = web.auth.report(Lang::En).problems;
         assert!(problems[0].contains(wanted), "{problems:?}");
     }
 }
@@ -322,7 +323,7 @@ async fn who_is_taken_out_of_the_directory_loses_his_role_while_he_is_logged_in(
     directory.again = Duration::ZERO;
     directory.refresh("operator").await;
     assert_eq!(directory.still("operator", None), Some(Some(Access::Control)));
-    assert!(directory.report().problems[0].contains("the directory ldap://127.0.0.1"));
+    assert!(directory.problems()[0].to_string().contains("the directory ldap://127.0.0.1"));
 }
 
 #[actix_web::test]

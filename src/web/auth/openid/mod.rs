@@ -10,9 +10,10 @@ mod http;
 pub mod pages;
 
 use super::group::Groups;
-use super::{AccessReport, Login, is_name};
+use super::{Login, is_name};
 use crate::config::paths::Paths;
 use crate::control::Access;
+use crate::told::Told;
 use crate::web::settings::{Define, Settings, SettingsError};
 use ::openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreIdToken, CoreProviderMetadata,
@@ -129,9 +130,8 @@ impl OpenId {
     }
 
     /// For administrators.
-    pub fn report(&self) -> AccessReport {
-        let (_, problems) = self.groups().unwrap_or_default();
-        AccessReport { method: "openid", users: Vec::new(), problems }
+    pub fn problems(&self) -> Vec<Told> {
+        self.groups().map(|(_, problems)| problems).unwrap_or_default()
     }
 
     /// Begins a login that the provider ends at `redirect`: its page, and the cookie that goes with it.
@@ -183,7 +183,7 @@ impl OpenId {
     fn role(
         &self,
         user: &str,
-        groups: Option<(Groups, Vec<String>)>,
+        groups: Option<(Groups, Vec<Told>)>,
         claims: &Map<String, Value>,
     ) -> Option<Access> {
         if self.roles.is_empty() && groups.is_none() {
@@ -194,11 +194,11 @@ impl OpenId {
     }
 
     /// group.conf, if there is one, and what is wrong with it. One that cannot be read gives no role.
-    fn groups(&self) -> Option<(Groups, Vec<String>)> {
+    fn groups(&self) -> Option<(Groups, Vec<Told>)> {
         match std::fs::read_to_string(&self.groups) {
             Ok(text) => Some(Groups::parse(&text)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-            Err(e) => Some((Groups::default(), vec![format!("{}: {e}", self.groups.display())])),
+            Err(e) => Some((Groups::default(), vec![Told::same(format!("{}: {e}", self.groups.display()))])),
         }
     }
 

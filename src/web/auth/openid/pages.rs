@@ -2,6 +2,7 @@
 
 use super::flight::LIFE_S;
 use super::{OpenId, OpenIdError};
+use crate::told::{Told, told};
 use crate::web::auth::Auth;
 use crate::web::principal::{address, web_of};
 use crate::web::problem::Problem;
@@ -83,7 +84,7 @@ async fn end(request: HttpRequest, query: web::Query<End>) -> Result<HttpRespons
             let begun = session::begin(&web, &request, login, None)?;
             let mut answer = to(&next, gone(&web));
             for cookie in begun.cookies() {
-                answer.add_cookie(&cookie).map_err(|e| Problem::internal(e.to_string()))?;
+                answer.add_cookie(&cookie).map_err(|e| Problem::internal(Told::same(e.to_string())))?;
             }
             Ok(answer)
         }
@@ -94,7 +95,10 @@ async fn end(request: HttpRequest, query: web::Query<End>) -> Result<HttpRespons
 fn provider(web: &Web) -> Result<&OpenId, Problem> {
     match &*web.auth {
         Auth::OpenId(provider) => Ok(provider),
-        _ => Err(Problem::not_found("there is no login with an identity provider here")),
+        _ => Err(Problem::not_found(told!(
+            "there is no login with an identity provider here",
+            "il n'y a pas ici de connexion par un fournisseur d'identité"
+        ))),
     }
 }
 
