@@ -44,13 +44,20 @@ impl ModuleStore {
     /// The newest `n` entries, oldest first, with all that was appended before; `all`: verbose ones too.
     /// Blocks.
     pub fn tail(&self, n: u32, all: bool) -> Result<Vec<Entry>, StoreError> {
-        self.before(i64::MAX, n, all)
+        self.writer.flush(&self.log)?;
+        self.log.read(|db| rows::tail(db, n, all))
     }
 
-    /// The same of the entries before the one with this id: the page before it. Blocks.
-    pub fn before(&self, id: i64, n: u32, all: bool) -> Result<Vec<Entry>, StoreError> {
+    /// First and last id of the newest `n` entries before an id, to read them page by page; none without
+    /// entries. Blocks.
+    pub fn span(&self, before: i64, n: u32, all: bool) -> Result<Option<(i64, i64)>, StoreError> {
         self.writer.flush(&self.log)?;
-        self.log.read(|db| rows::tail(db, id, n, all))
+        self.log.read(|db| rows::span(db, before, n, all))
+    }
+
+    /// The oldest `n` entries of a span, oldest first. Blocks.
+    pub fn page(&self, span: (i64, i64), n: u32, all: bool) -> Result<Vec<Entry>, StoreError> {
+        self.log.read(|db| rows::page(db, span, n, all))
     }
 
     /// New entries from now on. To follow a log: subscribe, then read the `tail`, then skip ids that the

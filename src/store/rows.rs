@@ -95,15 +95,34 @@ pub fn append(time: Timestamp, message: &Message) -> Write {
     })
 }
 
-/// The newest `n` entries before an id, oldest first; without `all` of the main log only (MSG-L-03).
-pub fn tail(db: &Connection, before: i64, n: u32, all: bool) -> rusqlite::Result<Vec<Entry>> {
+/// The newest `n` entries, oldest first; without `all` of the main log only (MSG-L-03).
+pub fn tail(db: &Connection, n: u32, all: bool) -> rusqlite::Result<Vec<Entry>> {
     let mut query = db.prepare(
         "SELECT id, time, origin, level, en, fr FROM message \
-         WHERE id < ?3 AND (?2 OR level IN ('C', 'E', 'U', 'S')) ORDER BY id DESC LIMIT ?1",
+         WHERE ?2 OR level IN ('C', 'E', 'U', 'S') ORDER BY id DESC LIMIT ?1",
     )?;
-    let mut entries = query.query_map(params![n, all, before], entry)?.collect::<Result<Vec<_>, _>>()?;
+    let mut entries = query.query_map(params![n, all], entry)?.collect::<Result<Vec<_>, _>>()?;
     entries.reverse();
     Ok(entries)
+}
+
+/// The ids of the newest `n` entries before an id: the first and the last one; none without entries.
+pub fn span(db: &Connection, before: i64, n: u32, all: bool) -> rusqlite::Result<Option<(i64, i64)>> {
+    let span = "SELECT min(id), max(id) FROM (SELECT id FROM message \
+         WHERE id < ?3 AND (?2 OR level IN ('C', 'E', 'U', 'S')) ORDER BY id DESC LIMIT ?1)";
+    db.query_row(span, params![n, all, before], |row| {
+        let (first, last): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+        Ok(first.zip(last))
+    })
+}
+
+/// The oldest `n` entries of those with these ids, oldest first.
+pub fn page(db: &Connection, (first, last): (i64, i64), n: u32, all: bool) -> rusqlite::Result<Vec<Entry>> {
+    let mut query = db.prepare(
+        "SELECT id, time, origin, level, en, fr FROM message \
+         WHERE id BETWEEN ?3 AND ?4 AND (?2 OR level IN ('C', 'E', 'U', 'S')) ORDER BY id LIMIT ?1",
+    )?;
+    query.query_map(params![n, all, first, last], entry)?.collect()
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {

@@ -95,6 +95,39 @@ fn the_tail_has_all_that_was_appended_before() {
 }
 
 #[test]
+fn a_log_is_read_page_by_page() {
+    let (_dir, _store, module) = module();
+    for n in 0..10 {
+        module.append(at(n), &error(&n.to_string()));
+        module.append(at(n), &Message::Print(Level::D, "detail".into()));
+    }
+    let texts = |before, n, all| {
+        let Some((mut first, last)) = module.span(before, n, all).unwrap() else { return Vec::new() };
+        // What comes while it is read is not of it.
+        module.append(at(99), &error("later"));
+        let mut texts = Vec::new();
+        loop {
+            let page = module.page((first, last), 3, all).unwrap();
+            assert!(page.len() <= 3);
+            let Some(newest) = page.last() else { return texts };
+            first = newest.id + 1;
+            texts.extend(page.into_iter().map(|entry| entry.en));
+        }
+    };
+    assert_eq!(texts(i64::MAX, 300, false), ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    module.clear_log().unwrap();
+    assert!(texts(i64::MAX, 300, true).is_empty());
+    for n in 0..6 {
+        module.append(at(n), &error(&n.to_string()));
+        module.append(at(n), &Message::Print(Level::D, "detail".into()));
+    }
+    let third = module.tail(300, false).unwrap()[2].id;
+    assert_eq!(texts(third, 300, true), ["0", "detail", "1", "detail"], "what is before it");
+    assert_eq!(texts(third, 3, true), ["detail", "1", "detail"], "the newest of them");
+    assert!(texts(i64::MAX, 0, true).is_empty());
+}
+
+#[test]
 fn followers_see_each_entry_once_and_with_its_id() {
     let (_dir, _store, module) = module();
     module.append(at(0), &error("before"));

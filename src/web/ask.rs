@@ -25,14 +25,18 @@ const SHORT: usize = 24;
 /// Requests that go on until somebody hangs up, at the same time: states and logs of modules that somebody
 /// looks at, from here and from other nodes.
 const LONG: usize = 384;
+/// Logs that are taken as a whole at the same time, of this node, and of others: who takes one may be slow.
+const WHOLE: usize = 8;
+/// A log of no more messages than this is read at once, and so a short request.
+pub const PART: u32 = 10_000;
 /// Connections of safeadmin that are left to the command line and to scripts.
 const OTHERS: usize = 64;
-const _: () = assert!(SHORT + LONG + OTHERS <= CONNECTIONS, "safeadmin has room for the command line");
+const _: () = assert!(SHORT + LONG + WHOLE + OTHERS <= CONNECTIONS, "safeadmin has room for the command line");
 /// Requests of other nodes that end by themselves, at the same time.
-const FAR_SHORT: usize = 128;
+const FAR_SHORT: usize = 120;
 /// Those that go on: one for each other node, and states and logs of their modules.
 const FAR_LONG: usize = 512;
-const _: () = assert!(FAR_SHORT + FAR_LONG <= MOST_OF_ONE, "another node takes all of them");
+const _: () = assert!(FAR_SHORT + FAR_LONG + WHOLE <= MOST_OF_ONE, "another node takes all of them");
 /// How long a request waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
 /// How long the nodes of the cluster are known without a look.
@@ -105,11 +109,13 @@ struct Inner {
     known: Mutex<Known>,
 }
 
-/// Room for requests at the same time: those that end by themselves, and those that do not.
+/// Room for requests at the same time: those that end by themselves, those that do not, and those that end
+/// when somebody has taken a whole log.
 #[derive(Debug)]
 struct Room {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    whole: Arc<Semaphore>,
 }
 
 /// The nodes of the cluster as they were said last.
@@ -122,12 +128,25 @@ struct Known {
 
 impl Room {
     fn new(short: usize, long: usize) -> Room {
-        Room { short: Arc::new(Semaphore::new(short)), long: Arc::new(Semaphore::new(long)) }
+        let room = |size| Arc::new(Semaphore::new(size));
+        Room { short: room(short), long: room(long), whole: room(WHOLE) }
+    }
+
+    /// The one for a request.
+    fn of(&self, request: &Request) -> &Arc<Semaphore> {
+        match request {
+            Request::Log { follow: true, .. }
+            | Request::CmdLog { follow: true, .. }
+            | Request::Wait { .. }
+            | Request::Watch { .. } => &self.long,
+            Request::Log { count, .. } if count.is_none_or(|count| count > PART) => &self.whole,
+            _ => &self.short,
+        }
     }
 
     /// A place among the requests that may go on at the same time.
     async fn turn(&self, request: &Request) -> Result<OwnedSemaphorePermit, AskError> {
-        let room = if endless(request) { &self.long } else { &self.short };
+        let room = self.of(request);
         // The semaphores are never closed: only the time can end this wait.
         match timeout(TURN, room.clone().acquire_owned()).await {
             Ok(Ok(turn)) => Ok(turn),
@@ -240,13 +259,29 @@ impl Asker {
     }
 }
 
-/// Whether a request may go on for as long as somebody listens.
-fn endless(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::Log { follow: true, .. }
-            | Request::CmdLog { follow: true, .. }
-            | Request::Wait { .. }
-            | Request::Watch { .. }
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Lang;
+
+    fn log(count: Option<u32>) -> Request {
+        let module = "m".parse().unwrap();
+        Request::Log { module, count, all: false, lang: Lang::En, follow: false, before: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whole_logs_take_no_room_of_other_requests() {
+        let room = Room::new(SHORT, LONG);
+        let mut held = Vec::new();
+        for count in [None, Some(PART + 1), Some(u32::MAX)].into_iter().cycle().take(WHOLE) {
+            held.push(room.turn(&log(count)).await.unwrap());
+        }
+        assert!(matches!(room.turn(&log(None)).await, Err(AskError::Busy)));
+        for request in [log(Some(PART)), Request::Nodes, Request::Level { module: None }] {
+            held.push(room.turn(&request).await.unwrap());
+        }
+        assert_eq!(room.short.available_permits(), SHORT - 3);
+        drop(held.remove(0));
+        drop(room.turn(&log(None)).await.unwrap());
+    }
 }

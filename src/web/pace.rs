@@ -1,21 +1,22 @@
 //! How slowly somebody may take an answer.
 //!
-//! A short answer is handed to the kernel as a whole. A long one stays in memory until it is taken: there
-//! is room for few of them, and whoever stops taking loses his.
+//! A short answer is handed to the kernel as a whole. A long one stays in memory until it is taken, or holds
+//! what it is made of: there is room for few of them, and whoever stops taking loses his.
 
 use super::problem::Problem;
-use crate::lock::lock;
 use crate::told::told;
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{BodySize, BodyStream, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
+use futures_util::Stream;
 use socket2::SockRef;
+use std::cell::RefCell;
 use std::io;
 use std::net::TcpListener;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll};
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
@@ -54,70 +55,87 @@ pub(super) async fn bound(
         );
         return Ok(response.error_response(Problem::too_many(why, STALLED)));
     };
-    Ok(response.map_body(|_, body| match body.try_into_bytes() {
-        Ok(bytes) => BoxBody::new(Long::new(bytes, room)),
-        Err(body) => body,
-    }))
+    Ok(response.map_body(|_, body| BoxBody::new(Long::new(body, Some(room)))))
 }
 
 /// What is left of a long answer.
+#[derive(Default)]
 struct Left {
+    /// None when it has ended.
+    body: Option<BoxBody>,
+    /// What it gave last, but for what was taken.
     bytes: Bytes,
     /// Given back when nothing is left.
-    room: Option<SemaphorePermit<'static>>,
+    _room: Option<SemaphorePermit<'static>>,
+    /// Bytes that were taken.
+    taken: usize,
+    /// There is nothing to take now: nobody is slow.
+    empty: bool,
     cut: bool,
 }
 
 /// A long answer on its way.
-struct Long {
-    size: u64,
-    left: Arc<Mutex<Left>>,
+pub(super) struct Long {
+    size: BodySize,
+    left: Rc<RefCell<Left>>,
 }
 
 impl Long {
-    fn new(bytes: Bytes, room: SemaphorePermit<'static>) -> Long {
-        let size = bytes.len() as u64;
-        let left = Arc::new(Mutex::new(Left { bytes, room: Some(room), cut: false }));
+    fn new(body: BoxBody, room: Option<SemaphorePermit<'static>>) -> Long {
+        let size = body.size();
+        let left = Rc::new(RefCell::new(Left { body: Some(body), _room: room, ..Left::default() }));
         // Who takes nothing does not make this body run: something else must look.
-        actix_web::rt::spawn(watch(Arc::downgrade(&left), size as usize));
+        actix_web::rt::spawn(watch(Rc::downgrade(&left)));
         Long { size, left }
+    }
+
+    /// One that is made while it is taken: it is dropped as a whole when it is taken too slowly.
+    pub(super) fn stream(pieces: impl Stream<Item = Result<Bytes, Problem>> + 'static) -> Long {
+        Long::new(BoxBody::new(BodyStream::new(Box::pin(pieces))), None)
     }
 }
 
 /// Takes an answer back that is taken too slowly.
-async fn watch(left: Weak<Mutex<Left>>, mut before: usize) {
+async fn watch(left: Weak<RefCell<Left>>) {
+    let mut before = 0;
     loop {
         sleep(STALLED).await;
         let Some(left) = left.upgrade() else { return };
-        let mut left = lock(&left);
-        if left.bytes.is_empty() {
+        let mut left = left.borrow_mut();
+        if left.body.is_none() {
             return;
         }
-        if before - left.bytes.len() < SLOWEST {
-            *left = Left { bytes: Bytes::new(), room: None, cut: true };
+        if !left.empty && left.taken - before < SLOWEST {
+            *left = Left { cut: true, ..Left::default() };
             return;
         }
-        before = left.bytes.len();
+        before = left.taken;
     }
 }
 
 impl MessageBody for Long {
-    type Error = io::Error;
+    type Error = Box<dyn std::error::Error>;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.size)
+        self.size
     }
 
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        let mut left = lock(&self.left);
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let mut left = self.left.borrow_mut();
         if left.cut {
-            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+            return Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())));
         }
-        if left.bytes.is_empty() {
-            left.room = None;
-            return Poll::Ready(None);
+        while left.bytes.is_empty() {
+            let Some(body) = &mut left.body else { return Poll::Ready(None) };
+            let next = Pin::new(body).poll_next(cx);
+            left.empty = next.is_pending();
+            match ready!(next) {
+                Some(bytes) => left.bytes = bytes?,
+                None => *left = Left::default(),
+            }
         }
         let piece = left.bytes.len().min(PIECE);
+        left.taken += piece;
         Poll::Ready(Some(Ok(left.bytes.split_to(piece))))
     }
 }
@@ -125,14 +143,22 @@ impl MessageBody for Long {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::stream;
     use std::future::poll_fn;
 
     async fn long(size: usize) -> Pin<Box<Long>> {
-        Box::pin(Long::new(Bytes::from(vec![7; size]), ROOMS.acquire().await.unwrap()))
+        let room = ROOMS.acquire().await.unwrap();
+        Box::pin(Long::new(BoxBody::new(Bytes::from(vec![7; size])), Some(room)))
     }
 
-    async fn piece(body: &mut Pin<Box<Long>>) -> Option<io::Result<Bytes>> {
+    async fn piece(body: &mut Pin<Box<Long>>) -> Option<Result<Bytes, Box<dyn std::error::Error>>> {
         poll_fn(|cx| body.as_mut().poll_next(cx)).await
+    }
+
+    fn is_cut(body: &Pin<Box<Long>>) -> bool {
+        let left = body.left.borrow();
+        assert_eq!(left.cut, left.body.is_none(), "nothing of it is kept");
+        left.cut
     }
 
     #[actix_web::test]
@@ -143,6 +169,7 @@ mod tests {
             taken += bytes.unwrap().len();
         }
         assert_eq!((taken, body.size()), (3 * PIECE + 1, BodySize::Sized(3 * PIECE as u64 + 1)));
+        assert!(body.left.borrow()._room.is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -157,8 +184,49 @@ mod tests {
                     assert!(piece(&mut steady).await.unwrap().is_ok());
                     let _ = piece(&mut steady).await;
                 }
-                assert_eq!(piece(&mut slow).await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
-                assert!(lock(&slow.left).room.is_none() && lock(&slow.left).bytes.is_empty());
+                let error = piece(&mut slow).await.unwrap().unwrap_err();
+                assert_eq!(error.downcast::<io::Error>().unwrap().kind(), io::ErrorKind::TimedOut);
+                assert!(slow.left.borrow()._room.is_none() && is_cut(&slow));
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_cut_for_who_takes_it_too_slowly_and_not_for_where_it_comes_from() {
+        let local = tokio::task::LocalSet::new();
+        local
+            .run_until(async {
+                let held = Rc::new(());
+                let endless = |held: Rc<()>| {
+                    stream::repeat_with(move || {
+                        let _ = &held;
+                        Ok(Bytes::from_static(&[7; 1000]))
+                    })
+                };
+                let mut slow = Box::pin(Long::stream(endless(held.clone())));
+                let mut quick = Box::pin(Long::stream(endless(Rc::default())));
+                // What it is made of comes once in a minute.
+                let rare = stream::unfold((), |()| async {
+                    sleep(3 * STALLED).await;
+                    Some((Ok(Bytes::from_static(b"line")), ()))
+                });
+                let mut rare = Box::pin(Long::stream(rare));
+                let rarely = async {
+                    assert_eq!(piece(&mut rare).await.unwrap().unwrap(), "line");
+                    assert!(!is_cut(&rare));
+                };
+                let others = async {
+                    for _ in 0..20 {
+                        sleep(STALLED / 4).await;
+                        let _ = piece(&mut slow).await;
+                        for _ in 0..100 {
+                            piece(&mut quick).await.unwrap().unwrap();
+                        }
+                    }
+                    assert!(is_cut(&slow) && !is_cut(&quick));
+                };
+                futures_util::join!(rarely, others);
+                assert_eq!(Rc::strong_count(&held), 1, "what it was made of is let go");
             })
             .await;
     }

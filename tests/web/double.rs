@@ -25,6 +25,8 @@ struct State {
     asked: Vec<(Option<Behalf>, Request)>,
     /// Size of the archive of every module.
     archive: usize,
+    /// Bytes that every message of a log has besides its own.
+    padding: usize,
     /// Answers of this life are over.
     dead: bool,
 }
@@ -66,6 +68,11 @@ impl Double {
     /// Has archives of this size from now on, bytes.
     pub fn archive(&self, size: usize) {
         self.shared.state.lock().unwrap().archive = size;
+    }
+
+    /// Has messages in its logs that are longer by so much from now on, bytes.
+    pub fn padding(&self, size: usize) {
+        self.shared.state.lock().unwrap().padding = size;
     }
 
     /// For whom what was asked.
@@ -118,8 +125,10 @@ fn serve(mut stream: UnixStream, shared: &Shared) {
         }
         Request::Log { count, .. } => {
             let last = LOG_LINES - i64::from(count.unwrap_or(u32::MAX)).min(LOG_LINES);
-            let lines: Vec<LogLine> = (last + 1..=LOG_LINES).map(log_line).collect();
-            if lines.chunks(500).all(|batch| say(&Reply::Log(batch.to_vec()))) {
+            let padding = "x".repeat(shared.state.lock().unwrap().padding);
+            let ids: Vec<i64> = (last + 1..=LOG_LINES).collect();
+            let batch = |ids: &[i64]| Reply::Log(ids.iter().map(|id| log_line(*id, &padding)).collect());
+            if ids.chunks(200).all(|ids| say(&batch(ids))) {
                 say(&Reply::End { code: 0 });
             }
         }
@@ -141,9 +150,9 @@ fn serve(mut stream: UnixStream, shared: &Shared) {
 /// Messages in the log of every module.
 pub const LOG_LINES: i64 = 12_345;
 
-fn log_line(id: i64) -> LogLine {
+fn log_line(id: i64, padding: &str) -> LogLine {
     let (date, origin) = ("2024-02-13 09:03:12.000001".to_owned(), "heart".to_owned());
-    LogLine { id, date, origin, level: Level::E, text: format!("message {id}") }
+    LogLine { id, date, origin, level: Level::E, text: format!("message {id}{padding}") }
 }
 
 /// A node with one mirror module in a state.

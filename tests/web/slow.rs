@@ -115,6 +115,32 @@ async fn who_never_reads_an_archive_gives_its_room_back() {
 }
 
 #[tokio::test]
+async fn who_never_reads_a_log_keeps_nobody_from_the_api() {
+    let service = Service::with_roles();
+    let double = Double::start(&service.socket(), overview(Role::Stop, Readiness::NotReady, 1));
+    let browser = service.browser("operator1").await;
+    // More than the kernel keeps for a connection.
+    double.padding(2 << 10);
+    let path = "/modules/mirror/log.txt";
+    // As many as there is room for all short requests.
+    let _stalled: Vec<TcpStream> = (0..24).map(|_| asked(&service, &browser, path)).collect();
+    let get = |path: &str| {
+        let asked = service.request(reqwest::Method::GET, &format!("/api/v1{path}"));
+        asked.header("Cookie", &browser.cookie).send()
+    };
+    until("there is no room for another log", async || {
+        let answer = get(path).await.unwrap();
+        answer.status() == StatusCode::SERVICE_UNAVAILABLE && answer.headers().contains_key("retry-after")
+    })
+    .await;
+    for path in ["/nodes", "/commands", "/modules/mirror/userlogs", "/modules/mirror/log?count=2"] {
+        assert_eq!(get(path).await.unwrap().status(), StatusCode::OK, "{path}");
+    }
+    let few = get("/modules/mirror/log.txt?count=2").await.unwrap();
+    assert_eq!(few.text().await.unwrap().lines().count(), 2, "a part of a log is none of those");
+}
+
+#[tokio::test]
 async fn who_never_reads_events_is_cut_and_nobody_waits_for_him() {
     let service = Service::with_roles();
     let mut shown = overview(Role::Stop, Readiness::NotReady, 1);

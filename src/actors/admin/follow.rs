@@ -19,6 +19,8 @@ use tokio::sync::watch;
 const PROGRESS: Duration = Duration::from_secs(10);
 /// How often a wait looks whether its module has another instance.
 const LOOK: Duration = Duration::from_millis(500);
+/// Messages of a log that are read at a time.
+const PAGE: u32 = 1000;
 /// Messages that are read again when a follower was too slow.
 const CAUGHT_UP: u32 = 5000;
 
@@ -41,11 +43,7 @@ impl Admin {
         let store = self.0.store.module(module, &uservar);
         let mut live = store.subscribe();
         let mut last = 0;
-        let entries = match view.before {
-            Some(id) => page(&store, id, view).await?,
-            None => tail(&store, view.count.unwrap_or(u32::MAX), view.all).await?,
-        };
-        let mut open = send_log(call, &entries, &mut last, view).await;
+        let mut open = past(call, &store, &mut last, view).await?;
         let mut shown = self.shown(module).ok().flatten();
         while view.follow && open.is_ok() {
             let progress = shown.as_mut().and_then(|s| s.borrow_and_update().progress);
@@ -159,9 +157,28 @@ fn reached(until: Until, role: Role, readiness: Readiness) -> Option<i32> {
     }
 }
 
-async fn page(store: &ModuleStore, before: i64, view: View) -> Result<Vec<Entry>, AdminError> {
-    let (store, count) = (store.clone(), view.count.unwrap_or(u32::MAX));
-    Ok(off(move || store.before(before, count, view.all)).await??)
+/// Sends what is there already. A log may be long and its reader slow: a page at a time is in memory.
+async fn past(
+    call: &Call,
+    store: &ModuleStore,
+    last: &mut i64,
+    view: View,
+) -> Result<Result<(), Gone>, AdminError> {
+    let (before, count, all) = (view.before.unwrap_or(i64::MAX), view.count.unwrap_or(u32::MAX), view.all);
+    let asked = store.clone();
+    let Some((mut first, end)) = off(move || asked.span(before, count, all)).await?? else {
+        return Ok(Ok(()));
+    };
+    loop {
+        let asked = store.clone();
+        let entries = off(move || asked.page((first, end), PAGE, all)).await??;
+        let Some(newest) = entries.last() else { return Ok(Ok(())) };
+        first = newest.id + 1;
+        let sent = send_log(call, &entries, last, view).await;
+        if sent.is_err() {
+            return Ok(sent);
+        }
+    }
 }
 
 async fn tail(store: &ModuleStore, count: u32, all: bool) -> Result<Vec<Entry>, AdminError> {

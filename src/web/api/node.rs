@@ -6,12 +6,13 @@ use crate::control::{
     CertificateReport, CommandRow, ConfigurationRow, LevelReport, NodeRow, Overview, Reply, Request,
     TemplateRow,
 };
+use crate::web::ask::PART;
 use crate::web::auth::AccessReport;
 use crate::web::problem::Problem;
 use actix_web::web::{Json, Query};
 
 /// Lists are no longer than this.
-pub(super) const MOST: u32 = 10_000;
+pub(super) const MOST: u32 = PART;
 /// Length of a list when nothing else is asked.
 pub(super) const USUAL: u32 = 300;
 

@@ -14,10 +14,14 @@ use crate::ids::ModuleName;
 use crate::log::Lang;
 use crate::rfs::rescue::Archive;
 use crate::told::{Tell, told};
+use crate::web::pace::Long;
 use crate::web::problem::Problem;
 use actix_web::web::{Bytes, Json, Path, Query};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use futures_util::stream::{StreamExt, iter, unfold};
+
+/// What a log is as a file.
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The first reply of a lasting answer that `pick` takes.
 pub(super) async fn first<T>(
@@ -119,6 +123,11 @@ pub async fn log_text(
     let module = path.into_inner().module;
     let name = format!("{}_{module}.log.txt", asking.node());
     let TextQuery { count, all, lang: language } = query.into_inner();
+    if count.is_some_and(|count| count <= MOST) {
+        let query = LogQuery { count, all, lang: language, before: None };
+        let text = text(lines(&asking, module, &query).await?);
+        return Ok(download(TEXT, &name, text.into()));
+    }
     let lang = lang(language.as_deref())?;
     let request = Request::Log { module, count, all, lang, follow: false, before: None };
     let mut answer = asking.ask(request, Vec::new()).await?;
@@ -129,24 +138,25 @@ pub async fn log_text(
         Some((piece, answer))
     });
     let pieces = iter(begin.map(Ok)).chain(rest);
-    Ok(download_as("text/plain; charset=utf-8", &name).streaming(pieces))
+    Ok(download_as(TEXT, &name).body(Long::stream(pieces)))
 }
 
 /// The next lines of a log as text, none at its end.
 async fn text_piece(answer: &mut Answer) -> Result<Option<Bytes>, Problem> {
     while let Some(piece) = answer.next().await.map_err(crate::web::ask::AskError::from)? {
         match piece {
-            Piece::Reply(Reply::Log(lines)) => {
-                let line = |LogLine { date, origin, level, text, .. }: LogLine| {
-                    format!("{date} {origin} {level} {text}\n")
-                };
-                return Ok(Some(lines.into_iter().map(line).collect::<String>().into()));
-            }
+            Piece::Reply(Reply::Log(lines)) => return Ok(Some(text(lines).into())),
             Piece::Reply(Reply::Error(failure)) => return Err(failure.into()),
             _ => {}
         }
     }
     Ok(None)
+}
+
+fn text(lines: Vec<LogLine>) -> String {
+    let line =
+        |LogLine { date, origin, level, text, .. }: LogLine| format!("{date} {origin} {level} {text}\n");
+    lines.into_iter().map(line).collect()
 }
 
 /// What a browser saves under a name.
@@ -208,7 +218,7 @@ pub async fn user_logs(asking: Asking, path: Path<Module>) -> Result<Json<Vec<Us
 pub async fn user_log(asking: Asking, path: Path<UserLog>) -> Result<HttpResponse, Problem> {
     let UserLog { module, name } = path.into_inner();
     let bytes = asking.attachment(Request::UserLog { module, name }).await?;
-    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(bytes))
+    Ok(HttpResponse::Ok().content_type(TEXT).body(bytes))
 }
 
 /// Archives of files that were replaced after a split brain.
