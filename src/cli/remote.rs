@@ -18,6 +18,7 @@ use crate::web::remote::client::Client;
 use crate::web::remote::deploy::{self, AT_ONCE, Expected, Outcome, Reach, Terms};
 use crate::web::remote::secret::Secret;
 use crate::web::remote::target::{self, Service, Target};
+use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -195,7 +196,7 @@ impl Reach for Far {
         Lang::En
     }
 
-    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
+    async fn ask(&self, request: Request, attachment: Bytes) -> Result<Answer, Failure> {
         let call =
             self.client.call(&self.target, &self.secret, Some(self.behalf.clone()), &request, attachment);
         call.await.map_err(|e| Failure { kind: FailureKind::Busy, text: e.to_string() })
@@ -204,8 +205,8 @@ impl Reach for Far {
 
 impl Far {
     /// The whole answer, within the time that a command may take.
-    async fn whole(&self, request: &Request, attachment: &[u8]) -> Result<Finished, Failure> {
-        let asking = deploy::ask(self, request.clone(), attachment.to_vec());
+    async fn whole(&self, request: &Request, attachment: Bytes) -> Result<Finished, Failure> {
+        let asking = deploy::ask(self, request.clone(), attachment);
         if waits(request) {
             return asking.await;
         }
@@ -246,16 +247,18 @@ impl Reach for Here {
         Lang::En
     }
 
-    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
-        async_client::call(&self.0, None, &request, attachment).await.map_err(|e| e.failure(self.lang()))
+    async fn ask(&self, request: Request, attachment: Bytes) -> Result<Answer, Failure> {
+        async_client::call(&self.0, None, &request, &attachment).await.map_err(|e| e.failure(self.lang()))
     }
 }
 
 /// `-H <urls> <command>`.
 async fn command(paths: &Paths, hosts: &str, ask: &Ask) -> Result<i32, CliError> {
     let attachment = ask.attach.as_deref().map(read_file).transpose()?.unwrap_or_default();
+    let attachment = Bytes::from(attachment);
     let Fleet { nodes } = Fleet::new(paths, hosts)?;
-    let mut answers = stream::iter(&nodes).map(|far| far.whole(&ask.request, &attachment)).buffered(AT_ONCE);
+    let mut answers =
+        stream::iter(&nodes).map(|far| far.whole(&ask.request, attachment.clone())).buffered(AT_ONCE);
     let mut codes = Vec::new();
     for far in &nodes {
         let Some(answer) = answers.next().await else { break };

@@ -109,7 +109,7 @@ pub async fn call(
     socket: &Path,
     behalf: Option<Behalf>,
     request: &Request,
-    attachment: Vec<u8>,
+    attachment: &[u8],
 ) -> Result<Answer, ClientError> {
     let connection = UnixStream::connect(socket).await.map_err(|e| match e.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => ClientError::NotRunning,
@@ -127,10 +127,10 @@ pub async fn call_over(
     connection: impl Connection + 'static,
     behalf: Option<Behalf>,
     request: &Request,
-    attachment: Vec<u8>,
+    attachment: &[u8],
 ) -> Result<Answer, ClientError> {
     let mut answer = Answer::new(Box::new(connection));
-    let sent = answer.send(&Hello::on_behalf(behalf), request, &attachment).await;
+    let sent = answer.send(&Hello::on_behalf(behalf), request, attachment).await;
     match (answer.hello().await, sent) {
         (Ok(()), _) => Ok(answer),
         (Err(ClientError::Lost), Err(e)) => Err(e),
@@ -272,7 +272,7 @@ mod tests {
     async fn asked(request: Request) -> (DuplexStream, Answer) {
         let (near, mut far) = duplex(1 << 20);
         far.write_all(&frame::encode_json(&Hello::ours()).unwrap()).await.unwrap();
-        (far, call_over(near, None, &request, Vec::new()).await.unwrap())
+        (far, call_over(near, None, &request, &[]).await.unwrap())
     }
 
     #[tokio::test]
@@ -330,7 +330,7 @@ mod tests {
         drop(far);
         assert!(matches!(answer.next().await, Err(ClientError::Lost)));
         let dir = tempfile::tempdir().unwrap();
-        let nobody = call(&dir.path().join("none.sock"), None, &Request::Ping, Vec::new()).await;
+        let nobody = call(&dir.path().join("none.sock"), None, &Request::Ping, &[]).await;
         assert!(matches!(nobody, Err(ClientError::NotRunning)));
     }
 
@@ -343,7 +343,7 @@ mod tests {
             access: super::super::Access::Monitor,
             lang: crate::log::Lang::Fr,
         };
-        call_over(near, Some(behalf.clone()), &Request::Ping, Vec::new()).await.unwrap();
+        call_over(near, Some(behalf.clone()), &Request::Ping, &[]).await.unwrap();
         let mut wire = BytesMut::new();
         while taken(&mut wire.clone()).unwrap().is_none() {
             far.read_buf(&mut wire).await.unwrap();

@@ -14,6 +14,7 @@ use crate::web::here::Here;
 use crate::web::remote::table::MOST_OF_ONE;
 use crate::web::remote::target::Service;
 use crate::web::remote::way::{NoWay, Way};
+use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -31,7 +32,8 @@ const WHOLE: usize = 8;
 pub const PART: u32 = 10_000;
 /// Connections of safeadmin that are left to the command line and to scripts.
 const OTHERS: usize = 64;
-const _: () = assert!(SHORT + LONG + WHOLE + OTHERS <= CONNECTIONS, "safeadmin has room for the command line");
+const _: () =
+    assert!(SHORT + LONG + WHOLE + OTHERS <= CONNECTIONS, "safeadmin has room for the command line");
 /// Requests of other nodes that end by themselves, at the same time.
 const FAR_SHORT: usize = 120;
 /// Those that go on: one for each other node, and states and logs of their modules.
@@ -174,8 +176,9 @@ impl Asker {
         place: &Place,
         behalf: Behalf,
         request: Request,
-        attachment: Vec<u8>,
+        attachment: impl Into<Bytes>,
     ) -> Result<Answer, AskError> {
+        let attachment = attachment.into();
         match place {
             Place::Here => self.here(behalf, &request, attachment).await,
             Place::Node(node) => match self.row(node).await? {
@@ -205,7 +208,7 @@ impl Asker {
     /// The nodes of the cluster, as this one knows them now; none without a cluster.
     pub async fn nodes(&self) -> Result<Arc<[NodeRow]>, AskError> {
         let forgotten = self.known().forgotten;
-        let answer = self.here(Here::behalf(), &Request::Nodes, Vec::new()).await?.finish().await?;
+        let answer = self.here(Here::behalf(), &Request::Nodes, Bytes::new()).await?.finish().await?;
         let rows = answer.replies.into_iter().filter_map(|reply| match reply {
             Reply::Nodes(rows) => Some(rows),
             _ => None,
@@ -244,7 +247,7 @@ impl Asker {
         row: &NodeRow,
         behalf: Behalf,
         request: &Request,
-        attachment: Vec<u8>,
+        attachment: Bytes,
     ) -> Result<Answer, AskError> {
         let turn = self.0.far.turn(request).await?;
         let asked = self.0.way.ask(row, behalf, request, attachment).await;
@@ -252,9 +255,9 @@ impl Asker {
         Ok(answer.holding(turn))
     }
 
-    async fn here(&self, behalf: Behalf, request: &Request, attachment: Vec<u8>) -> Result<Answer, AskError> {
+    async fn here(&self, behalf: Behalf, request: &Request, attachment: Bytes) -> Result<Answer, AskError> {
         let turn = self.0.here.turn(request).await?;
-        let answer = async_client::call(&self.0.socket, Some(behalf), request, attachment).await?;
+        let answer = async_client::call(&self.0.socket, Some(behalf), request, &attachment).await?;
         Ok(answer.holding(turn))
     }
 }

@@ -14,6 +14,7 @@ use crate::web::problem::Problem;
 use crate::web::remote::deploy::Reach;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use bytes::Bytes;
 use std::future::{Ready, ready};
 
 /// Who asks, and of which node.
@@ -52,18 +53,18 @@ impl Asking {
     }
 
     /// Asks, and gives the answer piece by piece.
-    pub async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Problem> {
+    pub async fn ask(&self, request: Request, attachment: impl Into<Bytes>) -> Result<Answer, Problem> {
         Ok(self.web.asker.ask(&self.place, self.principal.behalf(), request, attachment).await?)
     }
 
     /// The whole answer, whatever its exit code.
-    pub async fn finish(&self, request: Request, attachment: Vec<u8>) -> Result<Finished, Problem> {
+    pub async fn finish(&self, request: Request, attachment: impl Into<Bytes>) -> Result<Finished, Problem> {
         let answer = self.ask(request, attachment).await?;
         Ok(answer.finish().await.map_err(crate::web::ask::AskError::from)?)
     }
 
     /// The whole answer of a request that has succeeded; its errors are the problem otherwise.
-    pub async fn done(&self, request: Request, attachment: Vec<u8>) -> Result<Finished, Problem> {
+    pub async fn done(&self, request: Request, attachment: impl Into<Bytes>) -> Result<Finished, Problem> {
         let finished = self.finish(request, attachment).await?;
         if finished.code == 0 { Ok(finished) } else { Err(Problem::of(&finished)) }
     }
@@ -89,7 +90,11 @@ impl Asking {
     }
 
     /// Carries out an action; a refusal is a problem.
-    pub async fn act(&self, request: Request, attachment: Vec<u8>) -> Result<web::Json<Outcome>, Problem> {
+    pub async fn act(
+        &self,
+        request: Request,
+        attachment: impl Into<Bytes>,
+    ) -> Result<web::Json<Outcome>, Problem> {
         let finished = self.done(request, attachment).await?;
         Ok(web::Json(Outcome::new(self.node(), Ok(finished))))
     }
@@ -124,7 +129,7 @@ impl Reach for Asking {
         self.principal.lang
     }
 
-    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
+    async fn ask(&self, request: Request, attachment: Bytes) -> Result<Answer, Failure> {
         let answer = self.web.asker.ask(&self.place, self.principal.behalf(), request, attachment);
         answer.await.map_err(|error| error.failure(self.principal.lang))
     }

@@ -55,7 +55,7 @@ pub async fn upload(
     let (module, source) = (path.into_inner().module, InstallSource::Attachment);
     let request =
         Request::ModuleInstall { module, id, reinstall, source, if_signature: None, keep_key: reinstall };
-    asking.act(request, body.to_vec()).await
+    asking.act(request, body).await
 }
 
 /// Installs the module again as it was in one of the last successful configurations; its keys stay as they

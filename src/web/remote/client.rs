@@ -16,6 +16,7 @@ use crate::net::tls::TlsFault;
 use crate::told::{Told, told};
 use crate::web::pki::PkiError;
 use crate::web::tls::Watched;
+use bytes::Bytes;
 use futures_util::stream;
 use reqwest::header::ACCEPT_LANGUAGE;
 use reqwest::{Body, Certificate, Response, StatusCode};
@@ -70,14 +71,15 @@ impl Client {
         secret: &Secret,
         behalf: Option<Behalf>,
         request: &Request,
-        attachment: Vec<u8>,
+        attachment: impl Into<Bytes>,
     ) -> Result<Answer, RemoteError> {
         let lost = |error| RemoteError::Answer { target: target.clone(), error };
         let http = self.http(target)?;
         let lang = behalf.as_ref().map(|behalf| behalf.lang).unwrap_or_default();
         let (channel, id) = shake_hands(&http, target, secret, lang).await?;
-        let attachment = if request.has_attachment() { Some(attachment) } else { None };
-        let patience = SEND + Duration::from_secs((attachment.as_ref().map_or(0, Vec::len) / SLOWEST) as u64);
+        let attachment = if request.has_attachment() { Some(attachment.into()) } else { None };
+        let patience =
+            SEND + Duration::from_secs((attachment.as_ref().map_or(0, Bytes::len) / SLOWEST) as u64);
         let mut head = frame::encode_json(&Hello::on_behalf(behalf)).map_err(|e| lost(e.into()))?;
         head.extend(frame::encode_json(request).map_err(|e| lost(e.into()))?);
         let upload = Upload { sealer: channel.sealer, head: Some(head), attachment, sent: 0 };
@@ -151,7 +153,7 @@ async fn shake_hands(
 struct Upload {
     sealer: Sealer,
     head: Option<Vec<u8>>,
-    attachment: Option<Vec<u8>>,
+    attachment: Option<Bytes>,
     /// Bytes of the attachment that are gone.
     sent: usize,
 }

@@ -9,6 +9,7 @@ use crate::control::{ClusterSource, Failure, FailureKind, InstallSource, ModuleR
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::log::Lang;
 use crate::told::told;
+use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,8 +25,8 @@ pub trait Reach {
     /// The language of whoever asks.
     fn lang(&self) -> Lang;
 
-    /// Asks it; the error says what to do.
-    fn ask(&self, request: Request, attachment: Vec<u8>) -> impl Future<Output = Result<Answer, Failure>>;
+    /// Asks it; the error says what to do. Who asks many nodes gives all the same bytes.
+    fn ask(&self, request: Request, attachment: Bytes) -> impl Future<Output = Result<Answer, Failure>>;
 }
 
 /// What a node answered to a command.
@@ -114,7 +115,7 @@ pub struct Terms {
 /// A cluster configuration as it is given to other nodes.
 struct ClusterPackage {
     /// cluster.xml with its key.
-    zip: Vec<u8>,
+    zip: Bytes,
     /// Its signature.
     signature: String,
 }
@@ -130,12 +131,16 @@ struct Package {
     /// Signature of its files.
     signature: String,
     /// The `.safe` with the module's key.
-    archive: Vec<u8>,
+    archive: Bytes,
 }
 
 /// The whole answer of a node.
-pub async fn ask(node: &impl Reach, request: Request, attachment: Vec<u8>) -> Result<Finished, Failure> {
-    node.ask(request, attachment).await?.finish().await.map_err(|error| error.failure(node.lang()))
+pub async fn ask(
+    node: &impl Reach,
+    request: Request,
+    attachment: impl Into<Bytes>,
+) -> Result<Finished, Failure> {
+    node.ask(request, attachment.into()).await?.finish().await.map_err(|error| error.failure(node.lang()))
 }
 
 /// Gives the cluster configuration of a node to others; results in their order. The error says why there is
@@ -296,14 +301,14 @@ async fn deploy_module(package: &Package, nodes: &[impl Reach], expected: &Expec
     stream::iter(nodes).map(give).buffered(AT_ONCE).collect().await
 }
 
-async fn outcome(node: &impl Reach, request: Request, attachment: Vec<u8>) -> Outcome {
+async fn outcome(node: &impl Reach, request: Request, attachment: impl Into<Bytes>) -> Outcome {
     Outcome::new(node.name(), ask(node, request, attachment).await)
 }
 
 /// What came attached to a command that succeeded, else what it said.
-fn attachment(finished: Finished, lang: Lang) -> Result<Vec<u8>, Failure> {
+fn attachment(finished: Finished, lang: Lang) -> Result<Bytes, Failure> {
     if finished.code == 0 && !finished.attachment.is_empty() {
-        return Ok(finished.attachment);
+        return Ok(finished.attachment.into());
     }
     match finished.code {
         0 => Err(nothing(lang)),

@@ -12,7 +12,7 @@ struct Fake {
     name: &'static str,
     away: bool,
     refuses: &'static str,
-    asked: RefCell<Vec<(String, Vec<u8>)>>,
+    asked: RefCell<Vec<(String, Bytes)>>,
     modules: Vec<ModuleRow>,
     /// Signature of what it holds.
     holds: &'static str,
@@ -37,7 +37,7 @@ impl Reach for Fake {
         Lang::En
     }
 
-    async fn ask(&self, request: Request, attachment: Vec<u8>) -> Result<Answer, Failure> {
+    async fn ask(&self, request: Request, attachment: Bytes) -> Result<Answer, Failure> {
         if self.away {
             let text = format!("{}: connection refused", self.name);
             return Err(Failure { kind: FailureKind::Busy, text });
@@ -108,7 +108,9 @@ async fn a_module_is_installed_everywhere_and_configured_if_it_is_here() {
         assert_eq!(codes, [("node1", 0), ("node2", 1), ("node3", 1)]);
         let wanted: &[&str] = if configured { &["module install", "config"] } else { &["module install"] };
         assert_eq!(nodes[0].commands(), wanted);
-        assert_eq!(nodes[0].asked.borrow()[0].1, b"archive");
+        assert_eq!(nodes[0].asked.borrow()[0].1, "archive");
+        let given = |node: &Fake| node.asked.borrow()[0].1.as_ptr();
+        assert_eq!(given(&nodes[0]), given(&nodes[2]), "it is in memory once");
         assert_eq!(outcomes[0].output.len(), wanted.len(), "what each step said: {outcomes:?}");
         assert_eq!(outcomes[1].errors, ["node2: connection refused"]);
         assert_eq!(nodes[2].commands(), ["module install"], "what was not installed is not configured");
@@ -167,7 +169,7 @@ async fn a_cluster_goes_to_all_nodes() {
     let nodes = [Fake { away: true, ..Fake::named("node1") }, Fake::named("node2")];
     let outcomes = deploy_cluster(&package, &nodes, &Expected::Anything).await;
     assert_eq!(outcomes.iter().map(|o| o.code).collect::<Vec<_>>(), [1, 0]);
-    assert_eq!(nodes[1].asked.borrow()[0], ("cluster config".to_owned(), b"archive".to_vec()));
+    assert_eq!(nodes[1].asked.borrow()[0], ("cluster config".to_owned(), Bytes::from("archive")));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use crate::config::paths::Paths;
 use crate::control::async_client::Answer;
 use crate::control::{Behalf, NodeRow, Request};
 use crate::told::{Tell, Told, told};
+use bytes::Bytes;
 
 /// Asks nodes by what the cluster knows of them.
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ impl Way {
         row: &NodeRow,
         behalf: Behalf,
         request: &Request,
-        attachment: Vec<u8>,
+        attachment: Bytes,
     ) -> Result<Answer, NoWay> {
         let node = &row.node;
         if row.command.is_empty() {
@@ -57,7 +58,7 @@ impl Way {
         let Service { https, port } = self.service;
         let host = address.to_string().trim_matches(['[', ']']).to_owned();
         let target = Target { name: address.to_string(), https, host, port };
-        self.call(&target, behalf, request, Vec::new()).await
+        self.call(&target, behalf, request, Bytes::new()).await
     }
 
     async fn call(
@@ -65,7 +66,7 @@ impl Way {
         target: &Target,
         behalf: Behalf,
         request: &Request,
-        attachment: Vec<u8>,
+        attachment: Bytes,
     ) -> Result<Answer, NoWay> {
         let paths = self.paths.clone();
         // The password may have been set again since the last time.
