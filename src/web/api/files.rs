@@ -8,6 +8,7 @@ use crate::control::{InstallSource, Reply, Request};
 use crate::ids::ModuleName;
 use crate::told::{Told, told};
 use crate::web::problem::Problem;
+use crate::web::remote::deploy::{restless, steady};
 use actix_web::http::StatusCode;
 use actix_web::web::{Json, Path};
 use base64::Engine;
@@ -30,15 +31,14 @@ pub async fn show(asking: Asking, path: Path<Module>) -> Result<Json<Files>, Pro
 
 /// The files with the signature that they had before and after they were read.
 async fn read(asking: &Asking, module: ModuleName) -> Result<Files, Problem> {
-    loop {
-        let before = signature(asking, &module).await?;
-        let archive =
-            asking.attachment(Request::ModulePackage { module: module.clone(), keys: false }).await?;
-        let files = off(move || unpack(&archive)).await?;
-        // Somebody may be editing on the node itself.
-        if signature(asking, &module).await? == before {
-            return Ok(Files { signature: Some(before), files });
-        }
+    let files = async || {
+        let request = Request::ModulePackage { module: module.clone(), keys: false };
+        let archive = asking.attachment(request).await?;
+        off(move || unpack(&archive)).await
+    };
+    match steady(async || signature(asking, &module).await, files).await? {
+        Some((signature, files)) => Ok(Files { signature: Some(signature), files }),
+        None => Err(Problem::unavailable(restless(&module))),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::control::async_client::{Answer, Finished};
 use crate::control::{ClusterSource, Failure, FailureKind, InstallSource, ModuleRow, Reply, Request};
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::log::Lang;
-use crate::told::told;
+use crate::told::{Told, told};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 
 /// Nodes that are asked at the same time.
 pub const AT_ONCE: usize = 16;
+/// How often something is read that changes meanwhile.
+const TRIES: usize = 5;
 
 /// A node that can be asked.
 pub trait Reach {
@@ -193,12 +195,15 @@ async fn pack_cluster(from: &impl Reach) -> Result<ClusterPackage, Failure> {
         })
         .await
     };
-    loop {
-        let before = signature().await?;
-        let zip = attachment(ask(from, Request::ClusterExport, Vec::new()).await?, from.lang())?;
-        // Somebody may be changing it.
-        if signature().await? == before {
-            return Ok(ClusterPackage { zip, signature: before });
+    let zip = async || attachment(ask(from, Request::ClusterExport, Vec::new()).await?, from.lang());
+    match steady(signature, zip).await? {
+        Some((signature, zip)) => Ok(ClusterPackage { zip, signature }),
+        None => {
+            let text = told!(
+                "the cluster configuration of this node changes again and again while it is read: try again when nobody changes it any more",
+                "la configuration de cluster de ce nœud change sans cesse pendant sa lecture : réessayez quand plus personne ne la change"
+            );
+            Err(Failure { kind: FailureKind::Busy, text: text.into(from.lang()) })
         }
     }
 }
@@ -226,15 +231,38 @@ async fn pack_module(from: &impl Reach, module: &ModuleName) -> Result<Package, 
         })
         .await
     };
-    loop {
-        let before = signature().await?;
-        let request = Request::ModulePackage { module: module.clone(), keys: true };
-        let archive = attachment(ask(from, request, Vec::new()).await?, from.lang())?;
-        // Somebody may be editing it.
-        if signature().await? == before {
-            return Ok(Package { module, id, configured, signature: before, archive });
-        }
+    let package = Request::ModulePackage { module: module.clone(), keys: true };
+    let archive = async || attachment(ask(from, package.clone(), Vec::new()).await?, from.lang());
+    match steady(signature, archive).await? {
+        Some((signature, archive)) => Ok(Package { module, id, configured, signature, archive }),
+        None => Err(Failure { kind: FailureKind::Busy, text: restless(&module).into(from.lang()) }),
     }
+}
+
+/// What is read, and the signature that it had before and after: somebody may be changing it. None if that does
+/// not end.
+pub async fn steady<T, E>(
+    signature: impl AsyncFn() -> Result<String, E>,
+    read: impl AsyncFn() -> Result<T, E>,
+) -> Result<Option<(String, T)>, E> {
+    let mut before = signature().await?;
+    for _ in 0..TRIES {
+        let what = read().await?;
+        let after = signature().await?;
+        if after == before {
+            return Ok(Some((after, what)));
+        }
+        before = after;
+    }
+    Ok(None)
+}
+
+/// What is told of a module whose files are never [`steady`].
+pub fn restless(module: &ModuleName) -> Told {
+    told!(
+        "module {module} changes again and again while it is read: something writes below SAFE/modules/{module}; end that, then try again",
+        "le module {module} change sans cesse pendant sa lecture : quelque chose écrit sous SAFE/modules/{module} ; arrêtez cela, puis réessayez"
+    )
 }
 
 /// The reply that `pick` takes, else why there is none.

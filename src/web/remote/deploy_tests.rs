@@ -16,6 +16,8 @@ struct Fake {
     modules: Vec<ModuleRow>,
     /// Signature of what it holds.
     holds: &'static str,
+    /// What it holds is another thing whenever somebody looks.
+    restless: bool,
 }
 
 impl Fake {
@@ -57,7 +59,10 @@ impl Reach for Fake {
         };
         let mut wire = encode_json(&Hello::ours()).unwrap();
         wire.extend(encode_json(&said).unwrap());
-        let signature = self.holds.to_owned();
+        let signature = match self.restless {
+            true => self.asked.borrow().len().to_string(),
+            false => self.holds.to_owned(),
+        };
         if unexpected {
             wire.extend(encode_json(&Reply::Conflict { signature: signature.clone() }).unwrap());
         }
@@ -184,6 +189,17 @@ async fn what_this_node_does_not_have_it_does_not_give() {
         pack_module(&refused, &"m".parse().unwrap()).await.err().unwrap().text,
         "module package is refused"
     );
+}
+
+#[tokio::test]
+async fn what_never_stays_the_same_is_given_up() {
+    let giver = Fake { restless: true, ..module(true) };
+    let read = |command: &str| giver.commands().iter().filter(|one| *one == command).count();
+    let failure = pack_module(&giver, &"m".parse().unwrap()).await.err().unwrap();
+    assert!(failure.text.contains("something writes below SAFE/modules/m"), "{failure:?}");
+    assert_eq!((failure.kind, read("module package")), (FailureKind::Busy, TRIES));
+    let failure = pack_cluster(&giver).await.err().unwrap();
+    assert_eq!((failure.kind, read("cluster export")), (FailureKind::Busy, TRIES), "{failure:?}");
 }
 
 #[tokio::test]
