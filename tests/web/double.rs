@@ -2,7 +2,9 @@
 //! what it was asked.
 
 use safekit::control::frame::{self, Hello, Kind};
-use safekit::control::{Behalf, LogLine, ModuleOverview, Overview, Reply, Request, SavedKey, Stamp};
+use safekit::control::{
+    Behalf, FailureKind, LogLine, ModuleOverview, Overview, Reply, Request, SavedKey, Stamp,
+};
 use safekit::fsm::state::{Readiness, Role};
 use safekit::log::Level;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -27,6 +29,8 @@ struct State {
     archive: usize,
     /// Bytes that every message of a log has besides its own.
     padding: usize,
+    /// The command that fails.
+    refused: Option<&'static str>,
     /// Answers of this life are over.
     dead: bool,
 }
@@ -75,6 +79,11 @@ impl Double {
         self.shared.state.lock().unwrap().padding = size;
     }
 
+    /// Refuses this command, and no other, from now on.
+    pub fn refuse(&self, command: &'static str) {
+        self.shared.state.lock().unwrap().refused = Some(command);
+    }
+
     /// For whom what was asked.
     pub fn asked(&self) -> Vec<(Option<Behalf>, Request)> {
         self.shared.state.lock().unwrap().asked.clone()
@@ -108,6 +117,11 @@ fn serve(mut stream: UnixStream, shared: &Shared) {
         let bytes = frame::encode_json(reply).unwrap();
         frame::write(&mut stream, &bytes).is_ok()
     };
+    if shared.state.lock().unwrap().refused == Some(request.name().as_str()) {
+        say(&Reply::error(FailureKind::Refused, "refused by the double"));
+        say(&Reply::End { code: 1 });
+        return;
+    }
     match request {
         Request::Watch { module: None } => {
             let mut state = shared.state.lock().unwrap();

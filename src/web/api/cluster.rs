@@ -7,7 +7,10 @@ use super::types::{
     Probed, expected,
 };
 use crate::config::address::Address;
-use crate::control::{CheckRow, ClusterNodeRow, ClusterSource, ClusterStateRow, NodeRow, Reply, Request};
+use crate::config::cluster;
+use crate::control::{
+    CheckRow, ClusterNodeRow, ClusterSource, ClusterStateRow, Failure, NodeRow, Reply, Request,
+};
 use crate::ids::NodeName;
 use crate::told::told;
 use crate::web::problem::Problem;
@@ -53,31 +56,43 @@ pub async fn apply(asking: Asking, body: Json<ClusterChange>) -> Result<Json<Out
     let ClusterChange { xml, signature, nodes, expected: holding } = body.into_inner();
     let if_signature = signature.map(|signature| vec![signature]);
     let request = Request::ClusterConfig { source: ClusterSource::Xml, lock: None, if_signature };
-    let finished = match asking.done(request, xml.into_bytes()).await {
+    let finished = match asking.done(request, xml.clone().into_bytes()).await {
         Err(problem) if problem.status() == StatusCode::CONFLICT => {
             let theirs = file(&asking).await?;
             return Err(problem.into_conflict(theirs.signature).with_member("xml", theirs.xml));
         }
         other => other?,
     };
-    // It may be the first configuration: only now this node has a name.
-    let rows = rows(&asking).await?;
-    let me = rows.iter().find(|row| row.me).map(|row| row.node.clone());
-    let here = Outcome::new(me.as_ref().map(ToString::to_string).unwrap_or_default(), Ok(finished));
-    let mut others = nodes.unwrap_or_else(|| rows.into_iter().map(|row| row.node).collect());
+    // This node has it now: whatever goes wrong from here on is what the others have not.
+    let (me, all) = match rows(&asking).await {
+        // It may be the first configuration: only now this node has a name.
+        Ok(rows) => {
+            let me = rows.iter().find(|row| row.me).map(|row| row.node.clone());
+            (me, rows.into_iter().map(|row| row.node).collect())
+        }
+        Err(_) => (asking.node().parse().ok(), names(&xml)),
+    };
+    let mut results =
+        vec![Outcome::new(me.as_ref().map(ToString::to_string).unwrap_or_default(), Ok(finished))];
+    let mut others = nodes.unwrap_or(all);
     others.retain(|node| Some(node) != me.as_ref());
-    let mut results = vec![here];
-    results.extend(give(&asking, others, &expected(holding)).await?);
+    let given = give(&asking, &others, &expected(holding)).await;
+    results.extend(given.unwrap_or_else(|failure| deploy::not_given(others.iter(), &failure)));
     Ok(Json(Outcomes { results }))
 }
 
+/// The nodes of a cluster.xml that was applied.
+fn names(xml: &str) -> Vec<NodeName> {
+    cluster::load(xml, "cluster.xml").map(|config| config.nodes()).unwrap_or_default()
+}
+
 /// Gives the cluster configuration of this node to nodes.
-async fn give(asking: &Asking, nodes: Vec<NodeName>, expected: &Expected) -> Result<Vec<Outcome>, Problem> {
+async fn give(asking: &Asking, nodes: &[NodeName], expected: &Expected) -> Result<Vec<Outcome>, Failure> {
     if nodes.is_empty() {
         return Ok(Vec::new());
     }
     let nodes: Vec<Asking> = nodes.iter().map(|node| asking.at(node)).collect();
-    Ok(deploy::give_cluster(asking, &nodes, expected).await?)
+    deploy::give_cluster(asking, &nodes, expected).await
 }
 
 /// The nodes of a list, or all of the cluster.
@@ -106,7 +121,7 @@ async fn rows(asking: &Asking) -> Result<Vec<NodeRow>, Problem> {
 pub async fn deploy(asking: Asking, body: Json<ClusterDeploy>) -> Result<Json<Outcomes>, Problem> {
     let ClusterDeploy { nodes, expected: holding } = body.into_inner();
     let nodes = chosen(&asking, nodes).await?;
-    Ok(Json(Outcomes { results: give(&asking, nodes, &expected(holding)).await? }))
+    Ok(Json(Outcomes { results: give(&asking, &nodes, &expected(holding)).await? }))
 }
 
 /// Takes nodes out of the cluster: their configuration and key are removed. This node comes last, since

@@ -172,18 +172,33 @@ pub async fn give_module(
         results.push(outcome(from, request, Vec::new()).await);
     }
     if !others.is_empty() && results.iter().all(|outcome| outcome.code == 0) {
-        let package = pack_module(from, module).await?;
-        if terms.signature.as_ref().is_some_and(|meant| *meant != package.signature) {
-            let text = told!(
-                "module {module} has changed meanwhile on this node: look at what it is now; it was given to nobody",
-                "le module {module} a changé entre-temps sur ce nœud : regardez ce qu'il en est maintenant ; il n'a été \
-                 donné à personne"
-            );
-            return Err(Failure { kind: FailureKind::Conflict, text: text.into(from.lang()) });
+        match pack_meant(from, module, terms).await {
+            Ok(package) => results.extend(deploy_module(&package, others, &terms.expected).await),
+            // It is applied on the node itself: that must not look as if nothing had been done.
+            Err(failure) if here => results.extend(not_given(others.iter().map(Reach::name), &failure)),
+            Err(failure) => return Err(failure),
         }
-        results.extend(deploy_module(&package, others, &terms.expected).await);
     }
     Ok(results)
+}
+
+/// The module of a node, if it still is what is meant.
+async fn pack_meant(from: &impl Reach, module: &ModuleName, terms: &Terms) -> Result<Package, Failure> {
+    let package = pack_module(from, module).await?;
+    if terms.signature.as_ref().is_some_and(|meant| *meant != package.signature) {
+        let text = told!(
+            "module {module} has changed meanwhile on this node: look at what it is now; it was given to nobody",
+            "le module {module} a changé entre-temps sur ce nœud : regardez ce qu'il en est maintenant ; il n'a été \
+             donné à personne"
+        );
+        return Err(Failure { kind: FailureKind::Conflict, text: text.into(from.lang()) });
+    }
+    Ok(package)
+}
+
+/// Results of nodes that are not asked, because there is nothing to give them.
+pub fn not_given(nodes: impl Iterator<Item = impl ToString>, why: &Failure) -> Vec<Outcome> {
+    nodes.map(|node| Outcome::new(node.to_string(), Err(why.clone()))).collect()
 }
 
 /// The cluster configuration of a node with its key.

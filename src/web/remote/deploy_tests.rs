@@ -216,6 +216,11 @@ async fn what_the_giver_refuses_is_given_to_nobody() {
             assert!(others[0].commands().is_empty(), "{:?}", others[0].commands());
         }
     }
+    let (giver, others) = (Fake { refuses: "module package", ..module(true) }, [Fake::named("node2")]);
+    let outcomes = give_module(&giver, &name, true, &others, &Terms::default()).await.unwrap();
+    let nodes: Vec<_> = outcomes.iter().map(|o| (o.node.as_str(), o.code)).collect();
+    assert_eq!(nodes, [("here", 0), ("node2", 1)], "it is applied here: {outcomes:?}");
+    assert_eq!(outcomes[1].errors, ["module package is refused"]);
     let (giver, others) = (module(true), [Fake::named("node2")]);
     let terms = |signature: &str| Terms { signature: Some(signature.to_owned()), ..Terms::default() };
     let refused = give_module(&giver, &name, false, &others, &terms("old")).await.unwrap_err();
