@@ -64,6 +64,15 @@ impl ReplySink {
     }
 }
 
+#[cfg(test)]
+impl ReplySink {
+    /// One that nobody reads, and what keeps it open.
+    pub fn unread() -> (ReplySink, mpsc::Receiver<Vec<u8>>) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        (ReplySink(sender), receiver)
+    }
+}
+
 impl Outlet {
     /// Writes what is queued until there is no sink any more, or the user is gone.
     pub(super) async fn run(mut self, mut read: OwnedReadHalf, mut write: OwnedWriteHalf) {

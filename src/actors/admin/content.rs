@@ -1,9 +1,10 @@
 //! What the node holds besides modules: templates, configurations that are kept, histories, script logs.
 
+use super::error::ANSWER_S;
 use super::observe::{date, precise_date};
 use super::{Admin, AdminError, off};
 use crate::control::server::Call;
-use crate::control::{ConfigurationRow, HistoryRow, Reply, UserLogRow};
+use crate::control::{ConfigurationRow, HistoryRow, Reply, ReplySink, UserLogRow};
 use crate::fsm::resource::ResourceName;
 use crate::ids::ModuleName;
 use crate::log::userlog;
@@ -11,6 +12,9 @@ use crate::node::{lastconfig, templates};
 use crate::store::Assignment;
 use crate::web::tls;
 use jiff::Timestamp;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// Values of a history that are told at most.
 const HISTORY: u32 = 2_000;
@@ -20,6 +24,8 @@ const HISTORY_BYTES: usize = 128 << 10;
 const HISTORY_ROW: usize = 100;
 /// Script logs that are listed.
 const USERLOGS: usize = 1_000;
+/// Archives held in memory at the same time, 64 MiB each: who reads slowly keeps his.
+static ARCHIVES: Semaphore = Semaphore::const_new(4);
 
 impl Admin {
     pub(super) async fn templates(&self, call: &Call) -> Result<i32, AdminError> {
@@ -103,6 +109,31 @@ impl Admin {
     }
 }
 
+impl Admin {
+    /// Makes an archive and sends it.
+    pub(super) async fn give(
+        &self,
+        call: &Call,
+        make: impl FnOnce() -> Result<Vec<u8>, AdminError> + Send + 'static,
+    ) -> Result<i32, AdminError> {
+        give(&ARCHIVES, &call.sink, make).await
+    }
+}
+
+async fn give(
+    rooms: &Semaphore,
+    sink: &ReplySink,
+    make: impl FnOnce() -> Result<Vec<u8>, AdminError> + Send + 'static,
+) -> Result<i32, AdminError> {
+    // The semaphore is never closed: only the time can end this wait.
+    let Ok(Ok(_room)) = timeout(Duration::from_secs(ANSWER_S), rooms.acquire()).await else {
+        return Err(AdminError::Archives);
+    };
+    let archive = off(make).await??;
+    let _gone = sink.attach(&archive).await;
+    Ok(0)
+}
+
 /// The newest values that fit into one answer, oldest first.
 fn newest(values: &[Assignment]) -> Vec<HistoryRow> {
     let mut room = HISTORY_BYTES;
@@ -121,6 +152,22 @@ fn newest(values: &[Assignment]) -> Vec<HistoryRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_read_an_archive_keeps_one_of_few_rooms() {
+        let rooms = Semaphore::new(1);
+        let large = || Ok(vec![7; 8 << 20]);
+        let (slow, unread) = ReplySink::unread();
+        let mut first = Box::pin(give(&rooms, &slow, large));
+        assert!(timeout(Duration::from_secs(1), &mut first).await.is_err(), "nobody takes it");
+        let (sink, _reader) = ReplySink::unread();
+        let refused = give(&rooms, &sink, || unreachable!("no second one is made")).await;
+        assert!(matches!(refused, Err(AdminError::Archives)), "{refused:?}");
+        // Who is gone makes room.
+        drop(unread);
+        assert_eq!(first.await.unwrap(), 0);
+        assert_eq!(give(&rooms, &sink, || Ok(Vec::new())).await.unwrap(), 0);
+    }
 
     #[test]
     fn a_history_fits_into_one_frame() {

@@ -55,6 +55,9 @@ pub enum AdminError {
     /// A long change goes on.
     #[error("another change of the configuration has been under way for {TURN_S} s: try again later")]
     Turn,
+    /// Others read slowly.
+    #[error("other archives are being sent: try again when one has ended")]
+    Archives,
     /// It runs with what is to be changed.
     #[error("module {0} is running: stop it first ({1})")]
     Running(ModuleName, Told),
@@ -160,9 +163,13 @@ impl AdminError {
         match self {
             E::NotInstalled(_) | E::NoUserlog(..) | E::NoConfiguration(..) => FailureKind::NotFound,
             E::Conflict(_) => FailureKind::Conflict,
-            E::NoAnswer(_) | E::NoCluster | E::Busy(_) | E::Turn | E::Watchers | E::Stopping => {
-                FailureKind::Busy
-            }
+            E::NoAnswer(_)
+            | E::NoCluster
+            | E::Busy(_)
+            | E::Turn
+            | E::Archives
+            | E::Watchers
+            | E::Stopping => FailureKind::Busy,
             E::Broken(_) | E::Record(_) | E::Userlog(_) | E::Io(..) => FailureKind::Failed,
             E::Store(StoreError::Busy(_)) => FailureKind::Busy,
             E::Store(_) => FailureKind::Failed,

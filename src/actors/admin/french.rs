@@ -30,6 +30,9 @@ impl Tell for AdminError {
             E::Turn => {
                 format!("un autre changement est en cours depuis {TURN_S} s : réessayez plus tard")
             }
+            E::Archives => {
+                "d'autres archives sont en cours d'envoi : réessayez quand l'une est terminée".to_owned()
+            }
             E::Running(m, why) => of(m, &format!("s'exécute : arrêtez-le d'abord ({})", why.of(Lang::Fr))),
             E::Conflict(what) => format!(
                 "{} a changé entre-temps : regardez ce qu'il en est maintenant, puis changez cela ; rien n'a été changé",

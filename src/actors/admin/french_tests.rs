@@ -78,6 +78,7 @@ fn of_a_command() {
         E::NoCluster,
         E::Busy(m()),
         E::Turn,
+        E::Archives,
         E::Running(m(), both()),
         E::Conflict(both()),
         E::NoUserlog(some(), m()),

@@ -58,9 +58,7 @@ impl Admin {
     ) -> Result<i32, AdminError> {
         self.slot(module, |_| ())?;
         let kept = self.kept(module, name);
-        let bytes = off(move || Ok::<_, AdminError>(modules::without_keys(kept()?)?)).await??;
-        let _gone = call.sink.attach(&bytes).await;
-        Ok(0)
+        self.give(call, move || Ok(modules::without_keys(kept()?)?)).await
     }
 
     /// Installs a module again as it was in one of its last successful configurations, but for its key: a key
@@ -181,9 +179,7 @@ impl Admin {
         keys: bool,
     ) -> Result<i32, AdminError> {
         let (paths, name) = (self.0.paths.clone(), module.clone());
-        let bytes = off(move || modules::package(&paths, &name, keys)).await??;
-        let _gone = call.sink.attach(&bytes).await;
-        Ok(0)
+        self.give(call, move || Ok(modules::package(&paths, &name, keys)?)).await
     }
 
     pub(super) async fn uninstall(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {

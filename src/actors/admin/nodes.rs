@@ -43,9 +43,7 @@ impl Admin {
     /// The zip with which another node gets this configuration and its key.
     pub(super) async fn cluster_export(&self, call: &Call) -> Result<i32, AdminError> {
         let paths = self.0.paths.clone();
-        let zip = off(move || cluster::package(&paths)).await??;
-        let _gone = call.sink.attach(&zip).await;
-        Ok(0)
+        self.give(call, move || Ok(cluster::package(&paths)?)).await
     }
 }
 
