@@ -14,6 +14,8 @@ use std::sync::Arc;
 const PATTERN: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
 /// First bytes of a handshake: what it is, and the version of the tunnel.
 const HEAD: [u8; 5] = *b"SKRC\x01";
+/// A public key that is drawn for one handshake.
+pub type Ephemeral = [u8; 32];
 /// Longest handshake message, bytes.
 pub const MOST_HANDSHAKE: usize = 1024;
 /// Longest record: what Noise allows, bytes.
@@ -105,6 +107,11 @@ impl Offer {
         let greeting = read(&mut self.0, message)?;
         Ok((Channel::new(self.0)?, greeting))
     }
+}
+
+/// The public key that the client has drawn for a handshake, in its first message: no other handshake has it.
+pub fn ephemeral(message: &[u8]) -> Option<&Ephemeral> {
+    message.get(HEAD.len()..)?.first_chunk()
 }
 
 /// The server's answer to a first message: the channel, what the client tells, and the second message.

@@ -19,6 +19,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{StreamExt, stream};
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -139,10 +140,15 @@ impl Remote {
 
     /// Counts a failure and hides what it was.
     fn failed(&self, peer: IpAddr, why: &dyn std::fmt::Display) -> Refusal {
-        tracing::warn!(%peer, %why, "a distributed command was refused");
         self.table().failed(peer, Instant::now());
-        Refusal::Denied
+        unheard(peer, why)
     }
+}
+
+/// Hides what was wrong, and does not count it: a network that is slow or breaks off knows no wrong password.
+fn unheard(peer: IpAddr, why: &dyn std::fmt::Display) -> Refusal {
+    tracing::warn!(%peer, %why, "a distributed command was refused");
+    Refusal::Denied
 }
 
 /// First message against second message.
@@ -153,8 +159,10 @@ async fn handshake(
 ) -> Result<HttpResponse, Problem> {
     let peer = peer(&request);
     remote.table().admit(peer, Instant::now()).map_err(Refusal::from)?;
-    let Ok(Ok(Ok(message))) = timeout(PATIENCE, body.to_bytes_limited(MOST_HANDSHAKE)).await else {
-        return Err(remote.failed(peer, &"the handshake is too long, or did not come whole").into());
+    let message = match timeout(PATIENCE, body.to_bytes_limited(MOST_HANDSHAKE)).await {
+        Ok(Ok(Ok(message))) => message,
+        Ok(Err(_)) => return Err(remote.failed(peer, &"the handshake is too long").into()),
+        Ok(Ok(Err(_))) | Err(_) => return Err(unheard(peer, &"the handshake did not come whole").into()),
     };
     let paths = remote.paths.clone();
     let secret = web::block(move || Secret::load(&paths)).await.map_err(|_| Refusal::Stopping)?;
@@ -163,6 +171,9 @@ async fn handshake(
     getrandom::fill(&mut id).map_err(|e| Refusal::from(SecretError::Derive(e.to_string())))?;
     match channel::respond(&secret, &message, &Greeting::ours(Some(hex::encode(&id)))) {
         Ok((channel, _, answer)) => {
+            if !channel::ephemeral(&message).is_some_and(|key| remote.table().is_new(key)) {
+                return Err(remote.failed(peer, &"the handshake was here before").into());
+            }
             remote.table().keep(id, channel, peer, Instant::now());
             Ok(HttpResponse::Ok().content_type("application/octet-stream").body(answer))
         }
@@ -183,7 +194,7 @@ async fn exchange(
     let peer = peer(&request);
     let taken = channel_id(&path).and_then(|id| remote.table().take(&id, Instant::now()));
     let Some((channel, address)) = taken else {
-        return Err(remote.failed(peer, &"no such channel, or too late for it").into());
+        return Err(unheard(peer, &"no such channel, or too late for it").into());
     };
     let slot = Slot { table: remote.table.clone(), address };
     let mut lang = Lang::En;
@@ -191,6 +202,7 @@ async fn exchange(
     let received = match received {
         Ok(received) => Ok(received),
         Err(Bad::Broken(why)) => return Err(remote.failed(peer, &why).into()),
+        Err(Bad::Cut(why)) => return Err(unheard(peer, &why).into()),
         Err(Bad::Told(text)) => Err(text.into(lang)),
     };
     let answer = match received {
@@ -236,8 +248,10 @@ struct Received {
 
 /// Why a request cannot be carried out.
 enum Bad {
-    /// The seal is broken, or the request did not come whole: nobody is told why.
+    /// The seal is broken: nobody is told why.
     Broken(String),
+    /// The request did not come whole: nobody is told that either.
+    Cut(String),
     /// The client knows the secret, so it may know.
     Told(Told),
 }
@@ -245,7 +259,8 @@ enum Bad {
 impl From<FrameError> for Bad {
     fn from(error: FrameError) -> Self {
         match error {
-            FrameError::Io(error) => Bad::Broken(error.to_string()),
+            FrameError::Io(error) if error.kind() == ErrorKind::InvalidData => Bad::Broken(error.to_string()),
+            FrameError::Io(error) => Bad::Cut(error.to_string()),
             other => {
                 let mut text = told!("unreadable request: ", "requête illisible : ");
                 text += other.told();
@@ -265,7 +280,7 @@ async fn receive(
     let mut from = Opened::new(body, opener, MOST_BODY);
     timeout(REQUEST_TIME, read_request(&mut from, uploads, lang))
         .await
-        .unwrap_or_else(|_| Err(Bad::Broken("the request takes too long".to_owned())))
+        .unwrap_or_else(|_| Err(Bad::Cut("the request takes too long".to_owned())))
 }
 
 async fn read_request(
@@ -303,7 +318,7 @@ async fn read_request(
 
 async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> Result<frame::Frame, Bad> {
     let read = timeout(PATIENCE, frame::read_from(from)).await;
-    Ok(read.map_err(|_| Bad::Broken("the request stands still".to_owned()))??)
+    Ok(read.map_err(|_| Bad::Cut("the request stands still".to_owned()))??)
 }
 
 /// Where the answer to a request comes from.

@@ -10,6 +10,7 @@ use crate::web::remote::error::RemoteError;
 use crate::web::remote::target::{Service, Target};
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
+use std::io::{Read, Write};
 use std::rc::Rc;
 use tempfile::TempDir;
 
@@ -205,6 +206,49 @@ async fn failures_of_an_address_are_limited() {
         assert!(last.starts_with("node1 (127.0.0.1:") && last.contains("-rcmdpasswd"), "{last}");
     }
     assert!(last.contains("too many handshakes"), "{last}");
+    node.web.stop(false).await;
+}
+
+#[actix_web::test]
+async fn a_handshake_that_was_recorded_opens_nothing() {
+    let node = node().await;
+    let (_, first) = Offer::new(&node.secret).unwrap();
+    assert_eq!(node.post("", first.clone()).await.0, 200);
+    let mut answers = Vec::new();
+    for _ in 0..11 {
+        answers.push(node.post("", first.clone()).await.0);
+    }
+    assert_eq!(answers[..10], [403; 10]);
+    assert_eq!(answers[10], 429, "it counts as a failure");
+    node.web.stop(false).await;
+}
+
+/// What a request is answered whose body breaks off: what comes is no chunk.
+fn broken_off(port: u16, path: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let head = "Host: x\r\nTransfer-Encoding: chunked";
+    write!(stream, "POST {PATH}{path} HTTP/1.1\r\n{head}\r\n\r\n1\r\nx\r\nno chunk\r\n").unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[actix_web::test]
+async fn a_network_that_breaks_off_is_no_wrong_password() {
+    let node = node().await;
+    for _ in 0..12 {
+        let (_, path) = node.channel().await;
+        for path in [String::new(), path] {
+            let port = node.target.port;
+            let answer = web::block(move || broken_off(port, &path)).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+        }
+        // Nobody has such a channel any more.
+        assert_eq!(node.post(&format!("/{}", "0".repeat(32)), vec![1]).await.0, 403);
+    }
+    let answer = node.call(&node.secret, &Request::Ping, Vec::new()).await.unwrap();
+    assert_eq!(answer.finish().await.unwrap().code, 7);
     node.web.stop(false).await;
 }
 

@@ -1,8 +1,8 @@
 //! Who has which channel, and how many: the limits of the tunnel. Pure: the clock is given.
 
-use super::channel::Channel;
+use super::channel::{Channel, Ephemeral};
 use crate::told::Tell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ const FAILURES: u32 = 10;
 const FORGIVEN: Duration = Duration::from_secs(6);
 /// Addresses whose failures are remembered.
 const REMEMBERED: usize = 1024;
+/// Handshakes that are remembered at least, and half of those that are at most.
+const SEEN: usize = 4096;
 
 /// Number of a channel: drawn at random, told to its client only.
 pub type ChannelId = [u8; 16];
@@ -50,6 +52,14 @@ pub struct Table {
     waiting: HashMap<ChannelId, Waiting>,
     running: HashMap<IpAddr, usize>,
     failures: HashMap<IpAddr, Failures>,
+    seen: Seen,
+}
+
+/// The last good handshakes: who records them on the network must not fill this table with them.
+#[derive(Debug, Default)]
+struct Seen {
+    new: HashSet<Ephemeral>,
+    old: HashSet<Ephemeral>,
 }
 
 /// A channel without a request.
@@ -102,6 +112,16 @@ impl Table {
             let count = self.failures.get(&address).map_or(0, |f| f.at(now)) + 1;
             self.failures.insert(address, Failures { count, last: now });
         }
+    }
+
+    /// Whether a good handshake with this key is the first one, as far as that is remembered.
+    pub fn is_new(&mut self, key: &Ephemeral) -> bool {
+        let Seen { new, old } = &mut self.seen;
+        let first = !old.contains(key) && new.insert(*key);
+        if new.len() >= SEEN {
+            *old = std::mem::take(new);
+        }
+        first
     }
 
     /// Keeps a channel until its request comes.
@@ -219,6 +239,24 @@ mod tests {
         assert_eq!(table.admit(A, now), Err(Full::Failures));
         table.admit("10.77.0.2".parse().unwrap(), now).unwrap();
         table.admit(A, now + FORGIVEN).unwrap();
+    }
+
+    #[test]
+    fn a_handshake_is_good_once() {
+        let mut table = Table::default();
+        let key = |n: usize| {
+            let mut key = Ephemeral::default();
+            key[..8].copy_from_slice(&n.to_le_bytes());
+            key
+        };
+        for n in 0..SEEN {
+            assert!(table.is_new(&key(n)) && !table.is_new(&key(n)), "{n}");
+        }
+        assert!((0..SEEN).all(|n| !table.is_new(&key(n))), "those before are remembered too");
+        for n in SEEN..5 * SEEN {
+            assert!(table.is_new(&key(n)));
+        }
+        assert!(table.seen.new.len() + table.seen.old.len() <= 2 * SEEN, "their memory is bounded");
     }
 
     #[test]
