@@ -6,8 +6,12 @@ use crate::config::paths::Paths;
 use crate::control::WebserverOp;
 use crate::told::Tell;
 use crate::web::settings::{Settings, SettingsError};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use reqwest::Client;
+use reqwest::redirect::Policy;
+use serde::Deserialize;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 
 /// Its name.
 pub const SERVICE: &str = "safewebserver";
@@ -36,6 +40,17 @@ pub enum WebserverError {
         /// Where it should listen.
         port: u16,
     },
+    /// It has no port.
+    #[error(
+        "{SERVICE} cannot listen: another program answers on port {port}: end that one (ss -ltnp names it), or define another port in SAFE/web/conf/httpd.conf"
+    )]
+    Taken {
+        /// Where it should listen.
+        port: u16,
+    },
+    /// Nobody can look whether it answers.
+    #[error("cannot look whether {SERVICE} answers: {0}")]
+    Look(String),
 }
 
 impl Tell for WebserverError {
@@ -49,6 +64,11 @@ impl Tell for WebserverError {
                  -u {SERVICE})",
                 ANSWER.as_secs()
             ),
+            WebserverError::Taken { port } => format!(
+                "{SERVICE} ne peut pas écouter : un autre programme répond sur le port {port} : arrêtez-le (ss -ltnp le \
+                 nomme), ou définissez un autre port dans SAFE/web/conf/httpd.conf"
+            ),
+            WebserverError::Look(e) => format!("impossible de voir si {SERVICE} répond : {e}"),
         }
     }
 }
@@ -81,21 +101,82 @@ pub fn operate(
 }
 
 fn start(manager: &Manager, paths: &Paths) -> Result<(), WebserverError> {
-    let port = port(paths)?;
+    let (port, https) = place(paths)?;
     if let Err(error) = webconf::make_logs(paths) {
         // It serves all the same.
         tracing::warn!(%error, "the web service may have no log");
     }
     manager.start(SERVICE)?;
+    let look = Look::new(port, https)?;
     let end = Instant::now() + ANSWER;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    while TcpStream::connect_timeout(&address, ATTEMPT).is_err() || !manager.runs(SERVICE)? {
-        if Instant::now() >= end {
-            return Err(WebserverError::Silent { port });
+    loop {
+        match (look.who(), manager.runs(SERVICE)?) {
+            (Who::Ours, true) => return Ok(()),
+            // It has ended, because it cannot listen there.
+            (Who::Another, false) => return Err(WebserverError::Taken { port }),
+            (Who::Another, true) if Instant::now() >= end => return Err(WebserverError::Taken { port }),
+            _ if Instant::now() >= end => return Err(WebserverError::Silent { port }),
+            _ => std::thread::sleep(LOOK_AGAIN),
         }
-        std::thread::sleep(LOOK_AGAIN);
     }
-    Ok(())
+}
+
+/// Who answers on a port of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    /// This product's web service.
+    Ours,
+    /// Something else.
+    Another,
+    /// Nobody yet.
+    Nobody,
+}
+
+/// Looks who answers where the web service should.
+struct Look {
+    runtime: Runtime,
+    http: Client,
+    url: String,
+}
+
+/// What only its session has, of what it says.
+#[derive(Deserialize)]
+#[allow(dead_code, reason = "that they are there is all")]
+struct Session {
+    authenticated: bool,
+    methods: Vec<String>,
+    version: String,
+}
+
+impl Look {
+    fn new(port: u16, https: bool) -> Result<Look, WebserverError> {
+        // Another part of the process may have chosen one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        // Whether others trust its certificate is not asked here.
+        let http = Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .timeout(ATTEMPT)
+            .tls_danger_accept_invalid_certs(true)
+            .build();
+        let scheme = if https { "https" } else { "http" };
+        Ok(Look {
+            runtime: runtime.map_err(|e| WebserverError::Look(e.to_string()))?,
+            http: http.map_err(|e| WebserverError::Look(e.to_string()))?,
+            url: format!("{scheme}://{}:{port}/api/v1/session", Ipv4Addr::LOCALHOST),
+        })
+    }
+
+    fn who(&self) -> Who {
+        self.runtime.block_on(async {
+            let Ok(response) = self.http.get(&self.url).send().await else { return Who::Nobody };
+            match response.json::<Session>().await {
+                Ok(_) => Who::Ours,
+                Err(_) => Who::Another,
+            }
+        })
+    }
 }
 
 /// Where it listens: on the port of HTTPS if that is switched on (WEB-46), else on that of HTTP.
@@ -103,7 +184,62 @@ fn start(manager: &Manager, paths: &Paths) -> Result<(), WebserverError> {
 /// # Errors
 /// httpd.conf is wrong.
 pub fn port(paths: &Paths) -> Result<u16, SettingsError> {
+    Ok(place(paths)?.0)
+}
+
+/// The same, and whether it is that of HTTPS.
+fn place(paths: &Paths) -> Result<(u16, bool), SettingsError> {
     let (settings, https) = (Settings::read(&paths.httpd_conf())?, paths.https_switch().exists());
     settings.check_https(https)?;
-    Ok(if https { settings.https_port } else { settings.http_port })
+    Ok((if https { settings.https_port } else { settings.http_port }, https))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// Something that answers everything on a port of its own.
+    fn answering(status: &'static str, body: &'static str) -> u16 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                let length = body.len();
+                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
+                let _ = write!(stream, "{head}\r\n\r\n{body}");
+            }
+        });
+        port
+    }
+
+    #[test]
+    fn another_program_on_its_port_is_not_taken_for_it() {
+        let session = r#"{"authenticated":false,"user":null,"methods":["password"],"version":"1"}"#;
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path().join("safe"), dir.path().join("var"));
+        fs::create_dir_all(paths.web_conf()).unwrap();
+        let program = dir.path().join("systemctl");
+        let start = |port: u16, runs: bool| {
+            fs::write(paths.httpd_conf(), format!("Define usefile\nDefine httpport {port}\n")).unwrap();
+            let code = i32::from(!runs);
+            fs::write(&program, format!("#!/bin/sh\n[ $1 = start ] || exit {code}\n")).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            operate(&Manager::Systemd(program.clone()), &paths, WebserverOp::Start)
+        };
+        let others = [("404 Not Found", "no"), ("200 OK", "{}"), ("200 OK", "<html/>")];
+        for (status, body) in others {
+            let error = start(answering(status, body), false).unwrap_err();
+            assert!(matches!(error, WebserverError::Taken { .. }), "{error}");
+            assert!(error.to_string().contains("another program"), "{error}");
+        }
+        start(answering("200 OK", session), true).unwrap();
+        let look = Look::new(answering("200 OK", session), true).unwrap();
+        assert_eq!(look.who(), Who::Nobody, "it does not speak HTTPS");
+    }
 }

@@ -103,6 +103,8 @@ fn of_a_command() {
         FirewallError::None.into(),
         FirewallError::Command { command: some(), reason: some() }.into(),
         WebserverError::Silent { port: 9010 }.into(),
+        WebserverError::Taken { port: 9010 }.into(),
+        WebserverError::Look(some()).into(),
         WebserverError::from(ServiceError::Systemctl { command: some(), reason: some() }).into(),
         WebserverError::from(ServiceError::Supervisor { socket: path(), source: io() }).into(),
         WebserverError::from(ServiceError::Runs { service: some() }).into(),
