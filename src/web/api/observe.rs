@@ -3,7 +3,7 @@
 use super::Asking;
 use super::asking::unsaid;
 use super::node::{MOST, USUAL};
-use super::types::{ClientQuery, Count, LogQuery, StateQuery, TextQuery};
+use super::types::{ClientQuery, HistoryCount, LogQuery, StateQuery, TextQuery};
 use crate::control::async_client::{Answer, Missed, Piece};
 use crate::control::{
     ExplainReport, FarmReport, HistoryRow, LogLine, OwnerRow, Reply, Request, RescueReport, RescueRequest,
@@ -80,15 +80,15 @@ pub async fn explain(asking: Asking, path: Path<Module>) -> Result<Json<ExplainR
 
 /// Values that a resource had, oldest first.
 #[utoipa::path(get, path = "/modules/{module}/resources/{resource}/history", tag = "module",
-    params(("module" = String, Path), ("resource" = String, Path), Count), responses((status = 200, body = [HistoryRow])))]
+    params(("module" = String, Path), ("resource" = String, Path), HistoryCount), responses((status = 200, body = [HistoryRow])))]
 pub async fn history(
     asking: Asking,
     path: Path<Resource>,
-    query: Query<Count>,
+    query: Query<HistoryCount>,
 ) -> Result<Json<Vec<HistoryRow>>, Problem> {
     let Resource { module, resource } = path.into_inner();
     let resource = resource_name(&resource)?;
-    let count = query.count.unwrap_or(USUAL).min(MOST);
+    let count = query.count.unwrap_or(USUAL);
     let rows = asking.rows(Request::History { module, resource, count }, |reply| match reply {
         Reply::History(rows) => Some(rows),
         _ => None,

@@ -264,6 +264,14 @@ pub struct Count {
     pub count: Option<u32>,
 }
 
+/// How many, of a history.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryCount {
+    /// How many of the last values, 2,000 at most, and no more than 128 KiB of them; 300 without it.
+    pub count: Option<u32>,
+}
+
 /// What is wanted of a state.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
