@@ -6,10 +6,12 @@
 use super::problem::Problem;
 use crate::told::told;
 use actix_web::body::{BodySize, BodyStream, BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::Stream;
+use futures_util::future::LocalBoxFuture;
 use socket2::SockRef;
 use std::cell::RefCell;
 use std::io;
@@ -45,17 +47,54 @@ pub(super) async fn bound(
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let response = next.call(request).await?.map_into_boxed_body();
+    let taken = response.request().extensions_mut().remove::<Place>();
     if !matches!(response.response().body().size(), BodySize::Sized(size) if size > LONG) {
         return Ok(response);
     }
-    let Ok(Ok(room)) = timeout(TURN, ROOMS.acquire()).await else {
-        let why = told!(
-            "other long answers are being sent: try again",
-            "d'autres longues réponses sont en cours d'envoi : réessayez"
-        );
-        return Ok(response.error_response(Problem::too_many(why, STALLED)));
+    let place = match taken {
+        Some(place) => Ok(place),
+        None => place().await,
     };
-    Ok(response.map_body(|_, body| BoxBody::new(Long::new(body, Some(room)))))
+    Ok(match place {
+        Ok(place) => response.map_body(|_, body| BoxBody::new(Long::new(body, Some(place)))),
+        Err(problem) => response.error_response(problem),
+    })
+}
+
+/// A place among the long answers.
+pub(super) type Place = SemaphorePermit<'static>;
+
+/// Waits for one.
+pub(super) async fn place() -> Result<Place, Problem> {
+    // The semaphore is never closed: only the time can end this wait.
+    match timeout(TURN, ROOMS.acquire()).await {
+        Ok(Ok(place)) => Ok(place),
+        Ok(Err(_)) | Err(_) => {
+            let why = told!(
+                "other long answers are being sent: try again",
+                "d'autres longues réponses sont en cours d'envoi : réessayez"
+            );
+            Err(Problem::too_many(why, STALLED))
+        }
+    }
+}
+
+/// Of a handler whose answer may be long: its place is taken before anything is in memory, and given back when
+/// the answer is short or has ended.
+pub(super) struct Early;
+
+impl FromRequest for Early {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Early, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let place = place().await?;
+            request.extensions_mut().insert(place);
+            Ok(Early)
+        })
+    }
 }
 
 /// What is left of a long answer.
@@ -66,7 +105,7 @@ struct Left {
     /// What it gave last, but for what was taken.
     bytes: Bytes,
     /// Given back when nothing is left.
-    _room: Option<SemaphorePermit<'static>>,
+    _room: Option<Place>,
     /// Bytes that were taken.
     taken: usize,
     /// There is nothing to take now: nobody is slow.
@@ -81,7 +120,7 @@ pub(super) struct Long {
 }
 
 impl Long {
-    fn new(body: BoxBody, room: Option<SemaphorePermit<'static>>) -> Long {
+    fn new(body: BoxBody, room: Option<Place>) -> Long {
         let size = body.size();
         let left = Rc::new(RefCell::new(Left { body: Some(body), _room: room, ..Left::default() }));
         // Who takes nothing does not make this body run: something else must look.

@@ -5,6 +5,7 @@ use crate::input::raw;
 use crate::service::{Browser, Service};
 use crate::{PATIENCE, until};
 use reqwest::StatusCode;
+use safekit::control::Request;
 use safekit::fsm::state::{Readiness, Role};
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
@@ -103,11 +104,14 @@ async fn who_never_reads_an_archive_gives_its_room_back() {
         let asked = service.request(reqwest::Method::GET, "/api/v1/modules/mirror/archive");
         asked.header("Cookie", &browser.cookie).send()
     };
+    let packed = || double.asked().iter().filter(|(_, r)| matches!(r, Request::ModulePackage { .. })).count();
+    until("all have asked", async || packed() == 4).await;
     until("all rooms are taken", async || {
         let answer = get().await.unwrap();
         answer.status() == StatusCode::TOO_MANY_REQUESTS && answer.headers().contains_key("retry-after")
     })
     .await;
+    assert_eq!(packed(), 4, "no more of them are in memory");
     until("those who do not read are cut", async || stalled.iter().all(cut)).await;
     until("there is room again", async || get().await.unwrap().status() == StatusCode::OK).await;
     let whole = get().await.unwrap();

@@ -7,6 +7,7 @@ use super::types::{File, Files};
 use crate::control::{InstallSource, Reply, Request};
 use crate::ids::ModuleName;
 use crate::told::{Told, told};
+use crate::web::pace::{self, Early};
 use crate::web::problem::Problem;
 use crate::web::remote::deploy::{restless, steady};
 use actix_web::http::StatusCode;
@@ -25,7 +26,7 @@ const MOST: usize = 10_000;
 /// All files of the module but its keys.
 #[utoipa::path(get, path = "/modules/{module}/files", tag = "module", params(("module" = String, Path)),
     responses((status = 200, body = Files)))]
-pub async fn show(asking: Asking, path: Path<Module>) -> Result<Json<Files>, Problem> {
+pub async fn show(asking: Asking, _place: Early, path: Path<Module>) -> Result<Json<Files>, Problem> {
     Ok(Json(read(&asking, path.into_inner().module).await?))
 }
 
@@ -93,6 +94,10 @@ pub(super) async fn with_theirs(asking: &Asking, module: ModuleName, problem: Pr
     if problem.status() != StatusCode::CONFLICT {
         return problem;
     }
+    let _place = match pace::place().await {
+        Ok(place) => place,
+        Err(busy) => return busy,
+    };
     match read(asking, module).await {
         Ok(Files { signature: Some(signature), files }) => {
             problem.into_conflict(signature).with_member("files", files)
@@ -105,7 +110,7 @@ pub(super) async fn with_theirs(asking: &Asking, module: ModuleName, problem: Pr
 /// The files of one of the last successful configurations but its keys, to look at or to save again.
 #[utoipa::path(get, path = "/modules/{module}/configurations/{name}", tag = "module",
     params(("module" = String, Path), ("name" = String, Path)), responses((status = 200, body = Files)))]
-pub async fn kept(asking: Asking, path: Path<Kept>) -> Result<Json<Files>, Problem> {
+pub async fn kept(asking: Asking, _place: Early, path: Path<Kept>) -> Result<Json<Files>, Problem> {
     let Kept { module, name } = path.into_inner();
     let archive = asking.attachment(Request::ConfigurationGet { module, name }).await?;
     Ok(Json(Files { signature: None, files: off(move || unpack(&archive)).await? }))

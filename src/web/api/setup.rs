@@ -4,6 +4,7 @@ use super::Asking;
 use super::observe::{Module, download};
 use super::types::{NewModule, Outcome, RestoreName, Upload};
 use crate::control::{InstallSource, Request};
+use crate::web::pace::Early;
 use crate::web::problem::Problem;
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Json, Path, Query};
@@ -35,7 +36,11 @@ pub async fn uninstall(asking: Asking, path: Path<Module>) -> Result<Json<Outcom
 /// The module as a `.safe` archive, without its keys.
 #[utoipa::path(get, path = "/modules/{module}/archive", tag = "module", params(("module" = String, Path)),
     responses((status = 200, body = SafeArchive, content_type = "application/zip")))]
-pub async fn download_archive(asking: Asking, path: Path<Module>) -> Result<HttpResponse, Problem> {
+pub async fn download_archive(
+    asking: Asking,
+    _place: Early,
+    path: Path<Module>,
+) -> Result<HttpResponse, Problem> {
     let module = path.into_inner().module;
     let name = format!("{module}.safe");
     let bytes = asking.attachment(Request::ModulePackage { module, keys: false }).await?;
