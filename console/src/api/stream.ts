@@ -35,6 +35,8 @@ export interface StreamOptions extends Pick<RequestOptions, 'node' | 'query'> {
   onEvent(event: ServerEvent): void;
   /** Each time that the stream is open again: what follows is everything anew. */
   onOpen?(): void;
+  /** Whether it is needed while nobody sees the page. */
+  keep?(): boolean;
 }
 
 /** Follows a stream of events for ever: reconnects by itself, with growing delays. */
@@ -149,13 +151,19 @@ class Follower implements Stream {
   }
 
   private hidden(): boolean {
-    return globalThis.document?.visibilityState === 'hidden';
+    return globalThis.document?.visibilityState === 'hidden' && !this.options.keep?.();
   }
 
   private visibility = (): void => {
     clearTimeout(this.hiddenTimer);
-    if (this.hidden()) this.hiddenTimer = setTimeout(this.cut, HIDDEN_MS);
+    if (globalThis.document?.visibilityState === 'hidden') this.hiddenTimer = setTimeout(this.rest, HIDDEN_MS);
     else this.retry();
+  };
+
+  /** Cut while nobody sees the page, as soon as it is not needed. */
+  private rest = (): void => {
+    if (this.hidden()) this.cut();
+    else this.hiddenTimer = setTimeout(this.rest, HIDDEN_MS);
   };
 
   private cut = (): void => this.abort.abort();

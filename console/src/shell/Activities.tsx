@@ -2,7 +2,7 @@ import { duration } from '../format';
 import { t } from '../i18n';
 import { activities, dismissActivity, type Activity, type Step } from '../state/activity';
 import { moduleOn } from '../state/cluster';
-import { Icon, IconButton, useNow } from '../ui';
+import { Icon, IconButton, useNow, type IconName } from '../ui';
 
 /** The commands that were given here, each with how it goes on each node. */
 export function Activities() {
@@ -16,7 +16,7 @@ export function Activities() {
 }
 
 function Item({ activity }: { activity: Activity }) {
-  const over = activity.steps.every((s) => s.state === 'done' || s.state === 'failed');
+  const over = activity.steps.every((s) => s.state === 'done' || s.state === 'failed' || s.state === 'skipped');
   return (
     <section class="activity" data-testid="activity">
       <header>
@@ -33,7 +33,7 @@ function Item({ activity }: { activity: Activity }) {
 
 function StepLine({ step, module }: { step: Step; module: string }) {
   // Taken, and the module has not arrived yet.
-  const moving = step.state === 'done' && moduleOn(module, step.node)?.module?.readiness === 'Transient';
+  const moving = step.state === 'moving' || (step.state === 'done' && moduleOn(module, step.node)?.module?.readiness === 'Transient');
   return (
     <li class={moving ? 'running' : step.state}>
       <Mark step={step} moving={moving} />
@@ -42,14 +42,19 @@ function StepLine({ step, module }: { step: Step; module: string }) {
         <span class="activity-state">{t(moving ? 'activity.moving' : `activity.${step.state}`)}</span>
         {(step.state === 'running' || moving) && <Time since={step.since} />}
         {step.state === 'failed' && <pre>{step.lines.join('\n')}</pre>}
+        {step.state === 'skipped' && <p class="muted">{step.lines.join('\n')}</p>}
       </div>
     </li>
   );
 }
 
+const ICON: Record<Step['state'], IconName> = {
+  waiting: 'clock', running: 'clock', moving: 'clock', done: 'checkCircle', failed: 'xCircle', skipped: 'pause',
+};
+
 function Mark({ step, moving }: { step: Step; moving: boolean }) {
   if (step.state === 'running' || moving) return <span class="ring" aria-hidden="true" />;
-  return <Icon name={step.state === 'done' ? 'checkCircle' : step.state === 'failed' ? 'xCircle' : 'clock'} size={17} />;
+  return <Icon name={ICON[step.state]} size={17} />;
 }
 
 function Time({ since }: { since: number }) {

@@ -3,16 +3,17 @@ import { api } from '../api/api';
 import { asProblem } from '../api/problem';
 import { t } from '../i18n';
 import { confirm, problemDetail, problemTitle, said } from '../ui';
-import { moduleOn, modules, through } from './cluster';
+import { holdCluster, moduleOn, modules, through } from './cluster';
 import { effectsOn, effectsOnAll, targets, type ControlCommand, type Spot, type Warning } from './effects';
+import { goesOneByOne, NOTICE_MS, oneByOne, SETTLE_MS, type End } from './sequence';
 
 /** A command on one of its nodes. */
 export interface Step {
   node: string;
-  state: 'waiting' | 'running' | 'done' | 'failed';
+  state: 'waiting' | 'running' | 'moving' | 'done' | 'failed' | 'skipped';
   /** When it was sent, milliseconds. */
   since: number;
-  /** What it said. */
+  /** What it said, or why it was skipped. */
   lines: string[];
 }
 
@@ -25,8 +26,6 @@ export interface Activity {
 }
 
 const SHOWN_MS = 7_000;
-/** Bound of the wait for a node to be stable before the next one is asked. */
-const SETTLE_MS = 10 * 60_000;
 
 export const activities = signal<Activity[]>([]);
 let next = 1;
@@ -68,34 +67,60 @@ async function agreed(command: ControlCommand, module: string, node: string | nu
   return confirm({ title, effects: warning.effects, confirm: name, danger: warning.danger });
 }
 
-/** Stops and restarts go from node to node, the rest to all at once. */
 async function give(command: ControlCommand, module: string, spots: Spot[]): Promise<void> {
   const id = next++;
   const steps = spots.map((s): Step => ({ node: s.node, state: 'waiting', since: Date.now(), lines: [] }));
   activities.value = [...activities.value.slice(-5), { id, module, command, steps }];
-  if (['stop', 'forcestop', 'restart', 'stopstart'].includes(command)) {
-    for (const spot of spots) {
-      await send(id, command, module, spot.node);
-      if (spot !== spots.at(-1)) await stable(module, spot.node);
-    }
-  } else {
-    await Promise.all(spots.map((spot) => send(id, command, module, spot.node)));
-  }
+  const nodes = spots.map((s) => s.node);
+  if (nodes.length > 1 && goesOneByOne(command)) await inTurn(id, command, module, nodes);
+  else await Promise.all(nodes.map((node) => send(id, command, module, node, 'done')));
   const activity = activities.value.find((a) => a.id === id);
   if (!activity?.steps.every((s) => s.state === 'done')) return;
   // The command is taken before the module is where it leads: shown until then.
   setTimeout(() => void Promise.all(spots.map((s) => stable(module, s.node))).then(() => dismissActivity(id)), SHOWN_MS);
 }
 
-async function send(id: number, command: ControlCommand, module: string, node: string): Promise<void> {
+/** From node to node, for as long as all goes well. */
+async function inTurn(id: number, command: ControlCommand, module: string, nodes: string[]): Promise<void> {
+  const release = holdCluster();
+  await oneByOne(command, nodes, {
+    see: (node) => {
+      const seen = moduleOn(module, node);
+      return seen && { reachable: seen.node.reachable, module: seen.module };
+    },
+    send: (node) => send(id, command, module, node, 'moving'),
+    end: (node, end) => step(id, node, end === 'arrived' ? { state: 'done' } : { state: 'failed', lines: [astray(end, module, node)] }),
+    skip: (rest, because) => rest.forEach((node) => step(id, node, { state: 'skipped', lines: [t('activity.skipped.why', { node: because })] })),
+  }).finally(release);
+}
+
+/** Why a command that was taken has not ended as it should. */
+function astray(end: Exclude<End, 'arrived'>, module: string, node: string): string {
+  const now = moduleOn(module, node)?.module;
+  switch (end) {
+    case 'elsewhere':
+      return t('activity.elsewhere', { state: now ? `${now.role} ${now.readiness}` : '?' });
+    case 'unseen':
+      return t('activity.unseen', { seconds: NOTICE_MS / 1000 });
+    case 'lost':
+      return t('activity.lost');
+    case 'late':
+      return t('activity.late', { minutes: SETTLE_MS / 60_000 });
+  }
+}
+
+/** Gives the command to a node; whether it was taken. */
+async function send(id: number, command: ControlCommand, module: string, node: string, taken: 'moving' | 'done'): Promise<boolean> {
   step(id, node, { state: 'running', since: Date.now() });
   try {
     const outcome = await api.control(through(node), module, command);
-    step(id, node, { state: outcome.code === 0 ? 'done' : 'failed', lines: said(outcome) });
+    step(id, node, { state: outcome.code === 0 ? taken : 'failed', lines: said(outcome) });
+    return outcome.code === 0;
   } catch (error) {
     const { output } = asProblem(error);
     const lines = [problemTitle(error), problemDetail(error), ...output];
     step(id, node, { state: 'failed', lines: [...new Set(lines.filter(Boolean))] });
+    return false;
   }
 }
 

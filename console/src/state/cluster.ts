@@ -76,10 +76,19 @@ export function through(node: string): string | null {
   return nameless || node === here.peek() ? null : node;
 }
 
+let holders = 0;
+
+/** Goes on following the cluster while nobody sees the page, until it is released. */
+export function holdCluster(): () => void {
+  holders += 1;
+  return () => void (holders -= 1);
+}
+
 /** Begins to follow the cluster; again after a login. */
 export function startCluster(): void {
   if (stream.peek()) return;
   stream.value = follow('/events', {
+    keep: () => holders > 0,
     onOpen: () => void loadRows(),
     onEvent: (event) => {
       if (event.event === 'node') take(JSON.parse(event.data) as NodeEvent);

@@ -159,9 +159,9 @@ export function effectsOnAll(command: ControlCommand, spots: Spot[]): Warning | 
       return { effects, danger: running !== '' || command === 'forcestop' };
     }
     case 'restart':
-      return { effects: [t('effect.allRestart', { nodes: running || names }), t(LOST)], danger: true };
+      return { effects: [t('effect.allRestart', { nodes: running || names }), ...inTurn(spots), t(LOST)], danger: true };
     case 'stopstart':
-      return { effects: [t('effect.allStopstart', { nodes: names }), t(LOST)], danger: true };
+      return { effects: [t('effect.allStopstart', { nodes: names }), ...inTurn(spots), t(LOST)], danger: true };
     case 'swap': {
       const from = spots.find((s) => s.module.role === 'PRIM');
       return from ? effectsOn('swap', from, spots.filter((s) => s !== from)) : null;
@@ -173,7 +173,9 @@ export function effectsOnAll(command: ControlCommand, spots: Spot[]): Warning | 
   }
 }
 
-/** Nodes to send a command of the whole module to, in this order; it goes to the next one when the first has ended. */
+const inTurn = (spots: Spot[]): string[] => (spots.length > 1 ? [t('effect.inTurn')] : []);
+
+/** Nodes to send a command of the whole module to, in this order (`sequence.ts`). */
 export function targets(command: ControlCommand, spots: Spot[]): Spot[] {
   const accepting = spots.filter((s) => s.module.commands.includes(command));
   if (command === 'swap') return accepting.filter((s) => s.module.role === 'PRIM').slice(0, 1);
@@ -181,8 +183,8 @@ export function targets(command: ControlCommand, spots: Spot[]): Spot[] {
     const serving = accepting.filter((s) => serves(s.module.role));
     return serving.length > 0 ? serving : accepting;
   }
-  if (command !== 'stop' && command !== 'forcestop') return accepting;
-  // The primary last: else its secondary would take over only to stop.
+  if (!['stop', 'forcestop', 'stopstart'].includes(command)) return accepting;
+  // The primary last: else its secondary would take over only to stop, or to give the application back.
   return [...accepting].sort((a, b) => Number(serves(a.module.role)) - Number(serves(b.module.role)));
 }
 

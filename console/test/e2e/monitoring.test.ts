@@ -55,6 +55,21 @@ test('a stop of all nodes stops the secondary first', async () => {
   expect(log.filter((l) => l === 'Local state ALONE Ready')).toEqual([]);
 });
 
+test('a restart of all goes from node to node, and ends where a node fails', async () => {
+  await w.login('admin');
+  const [page, shell] = [new MonitoringPage(w.page), new Shell(w.page)];
+  await page.moduleMenu('web');
+  // Somebody else was faster on the second node.
+  w.mock.api.cluster.node('node2').modules.get('web')!.role = 'STOP';
+  await page.choose('Restart the application');
+  expect(await shell.question()).toContain('If one fails, the others are left as they are.');
+  await shell.confirm();
+  await shell.activity().getByText('Left as it is because of node2.').waitFor();
+  expect(await shell.activity().locator('.activity-state').allInnerTexts()).toEqual(['Done', 'Failed', 'Skipped']);
+  const restarts = (node: string) => w.mock.api.cluster.node(node).commands.filter((c) => c.text.startsWith('restart'));
+  expect([restarts('node1').length, restarts('node3').length]).toEqual([1, 0]);
+});
+
 test('a refused command shows why, and stays', async () => {
   await w.login('admin');
   const [page, shell] = [new MonitoringPage(w.page), new Shell(w.page)];

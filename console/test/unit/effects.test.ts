@@ -108,6 +108,19 @@ test('a stop of all nodes stops the secondary first', () => {
   expect(nodes).toEqual(['node2', 'node1']);
 });
 
+test('a primary starts anew after its secondary: the application moves once', () => {
+  const nodes = targets('stopstart', [spot('node1', 'PRIM'), spot('node2', 'SECOND')]).map((s) => s.node);
+  expect(nodes).toEqual(['node2', 'node1']);
+});
+
+test('what goes from node to node says so, of more than one', () => {
+  const nodes = [spot('node1', 'UP', {}, 'farm'), spot('node2', 'UP', {}, 'farm')];
+  for (const command of ['restart', 'stopstart'] as const) {
+    expect(effectsOnAll(command, nodes)!.effects[1]).toContain('A node follows when the one before is stable again.');
+    expect(effectsOnAll(command, nodes.slice(0, 1))!.effects.join()).not.toContain('A node follows');
+  }
+});
+
 test('a swap goes to the primary only, a restart to those that serve', () => {
   const spots = [spot('node1', 'SECOND'), spot('node2', 'PRIM')];
   expect(targets('swap', spots).map((s) => s.node)).toEqual(['node2']);

@@ -135,6 +135,7 @@ export const monitoring = {
   'effect.allStop': 'The application stops on all nodes ({nodes}): the service is down until the module is started again.',
   'effect.allStopIdle': 'The module stops on {nodes}. No node runs its application now.',
   'effect.allRestart': 'The application stops and starts again on {nodes}, one node after the other.',
+  'effect.inTurn': 'A node follows when the one before is stable again. If one fails, the others are left as they are. Keep this page open until the end.',
   'effect.allStopstart': 'The module stops and starts again on {nodes}, one node after the other.',
 
   'activity.label': 'Commands of this page',
@@ -143,6 +144,12 @@ export const monitoring = {
   'activity.done': 'Done',
   'activity.moving': 'Accepted, in progress',
   'activity.failed': 'Failed',
+  'activity.skipped': 'Skipped',
+  'activity.skipped.why': 'Left as it is because of {node}.',
+  'activity.elsewhere': 'It has ended in {state}.',
+  'activity.unseen': 'The command was accepted, but no change was seen for {seconds} s.',
+  'activity.lost': 'The node does not answer any more.',
+  'activity.late': 'It has not become stable within {minutes} min.',
 
   'legend.title': 'What the states mean',
   'legend.open': 'Help: what the states mean',

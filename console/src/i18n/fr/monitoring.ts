@@ -136,6 +136,7 @@ export const monitoring: Record<keyof typeof en, string> = {
   'effect.allStop': 'L’application s’arrête sur tous les nœuds ({nodes}) : le service est interrompu jusqu’au prochain démarrage du module.',
   'effect.allStopIdle': 'Le module s’arrête sur {nodes}. Aucun nœud n’exécute son application actuellement.',
   'effect.allRestart': 'L’application s’arrête et redémarre sur {nodes}, un nœud après l’autre.',
+  'effect.inTurn': 'Un nœud suit quand le précédent est de nouveau stable. Si l’un échoue, les autres restent tels quels. Gardez cette page ouverte jusqu’à la fin.',
   'effect.allStopstart': 'Le module s’arrête et redémarre sur {nodes}, un nœud après l’autre.',
 
   'activity.label': 'Commandes de cette page',
@@ -144,6 +145,12 @@ export const monitoring: Record<keyof typeof en, string> = {
   'activity.done': 'Terminé',
   'activity.moving': 'Acceptée, en cours',
   'activity.failed': 'Échec',
+  'activity.skipped': 'Laissé de côté',
+  'activity.skipped.why': 'Laissé tel quel à cause de {node}.',
+  'activity.elsewhere': 'Le module a fini dans l’état {state}.',
+  'activity.unseen': 'La commande a été acceptée, mais aucun changement n’a été vu pendant {seconds} s.',
+  'activity.lost': 'Le nœud ne répond plus.',
+  'activity.late': 'Le module n’est pas devenu stable en {minutes} min.',
 
   'legend.title': 'Signification des états',
   'legend.open': 'Aide : signification des états',
