@@ -2,7 +2,7 @@
 
 use super::farm;
 use super::launch::find_pair;
-use super::{Admin, AdminError, Place, off};
+use super::{Admin, AdminError, Change, Place, off};
 use crate::actors::checkers::plan;
 use crate::config::address::Address;
 use crate::config::error::{ConfigError, ConfigErrors};
@@ -134,9 +134,8 @@ impl Admin {
         let _turn = self.turn().await?;
         self.refuse_other_files(call, module, if_signature).await?;
         let extra = self.extra(Some(module)).await?;
-        // From here to the mark nothing is awaited: no start can come between.
+        let mark = self.mark(module, Change::Configuration).await?;
         let situation = situation(self.slot(module, super::Slot::shown)?);
-        let mark = self.mark(module)?;
         let (paths, name) = (self.0.paths.clone(), module.clone());
         let configured =
             off(move || configure::config(&paths, &name, situation, &|config| extra.check(config))).await??;
@@ -222,8 +221,8 @@ impl Admin {
 
     pub(super) async fn deconfig(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
+        let mark = self.mark(module, Change::Configuration).await?;
         let running = self.slot(module, |s| s.role() != Role::Stop)?;
-        let mark = self.mark(module)?;
         if !running {
             self.close(module).await;
         }

@@ -1,6 +1,6 @@
 //! Control of a module: commands, resources, messages, loop counter, cleaning (spec/cli.md 5 and 8).
 
-use super::{Admin, AdminError, ask, off};
+use super::{Admin, AdminError, Change, ask, off};
 use crate::actors::module::{Control, Forget, Loop, Print, SetResource};
 use crate::control::server::Call;
 use crate::control::{CleanWhat, LogChoice, LoopOp, PrintLevel, Reply};
@@ -23,7 +23,7 @@ impl Admin {
         }
         let instance = match command.begins() {
             true => self.refresh(module).await?,
-            false => self.instance(module)?,
+            false => self.instance(module).await?,
         };
         let administrator = caller.is_administrator();
         ask(&instance.handle, Control { command, caller }).await??;
@@ -42,7 +42,7 @@ impl Admin {
         log: LogChoice,
         setter: String,
     ) -> Result<i32, AdminError> {
-        let instance = self.instance(module)?;
+        let instance = self.instance(module).await?;
         ask(&instance.handle, SetResource { name, value, log, setter }).await?;
         Ok(0)
     }
@@ -53,7 +53,7 @@ impl Admin {
         level: PrintLevel,
         text: &str,
     ) -> Result<i32, AdminError> {
-        let instance = self.instance(module)?;
+        let instance = self.instance(module).await?;
         ask(&instance.handle, Print(level, text.to_owned())).await?;
         Ok(0)
     }
@@ -65,7 +65,7 @@ impl Admin {
         op: LoopOp,
         identity: Option<String>,
     ) -> Result<i32, AdminError> {
-        let instance = self.instance(module)?;
+        let instance = self.instance(module).await?;
         let report = ask(&instance.handle, Loop(op, identity)).await?;
         let code = i32::from(report.reached);
         self.say(call, Reply::Loop(report)).await;
@@ -87,9 +87,9 @@ impl Admin {
             if matches!(what, CleanWhat::All | CleanWhat::Resource) {
                 self.clean_resources(module).await?;
             }
-            if matches!(what, CleanWhat::All | CleanWhat::Process) && self.instance(module).is_ok() {
+            if matches!(what, CleanWhat::All | CleanWhat::Process) && self.instance(module).await.is_ok() {
                 // Its processes are actors here: a new instance takes the module over.
-                let _mark = self.mark(module)?;
+                let _mark = self.mark(module, Change::Instance).await?;
                 self.launch(module).await?;
             }
         }
@@ -116,7 +116,7 @@ impl Admin {
             Ok::<_, AdminError>(store.clear_resources()?)
         })
         .await??;
-        match self.instance(module) {
+        match self.instance(module).await {
             Ok(instance) => ask(&instance.handle, Forget).await,
             // Without an instance nothing holds resources.
             Err(_) => Ok(()),

@@ -50,7 +50,7 @@ pub enum AdminError {
     #[error("the cluster does not answer within {ANSWER_S} s: see the journal of safeadmin")]
     NoCluster,
     /// Between two configurations.
-    #[error("module {0} is being configured: try again when that has ended")]
+    #[error("module {0} is being configured or launched again: try again when that has ended")]
     Busy(ModuleName),
     /// A long change goes on.
     #[error("another change of the configuration has been under way for {TURN_S} s: try again later")]

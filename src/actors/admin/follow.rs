@@ -127,7 +127,7 @@ impl Admin {
         self.slot(module, |slot| match &slot.instance {
             _ if slot.applied.is_none() => Err(AdminError::NotConfigured(module.clone())),
             Ok(instance) => Ok(Some(instance.handle.shown.clone())),
-            Err(_) if slot.busy => Ok(None),
+            Err(_) if slot.busy.is_some() => Ok(None),
             Err(why) => Err(AdminError::NotLaunched(module.clone(), why.clone())),
         })?
     }

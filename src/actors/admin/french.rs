@@ -26,7 +26,7 @@ impl Tell for AdminError {
             E::NoCluster => {
                 format!("le cluster ne répond pas en {ANSWER_S} s : voir le journal de safeadmin")
             }
-            E::Busy(m) => of(m, "est en cours de configuration : réessayez quand elle est terminée"),
+            E::Busy(m) => of(m, "est en cours de configuration ou de relance : réessayez ensuite"),
             E::Turn => {
                 format!("un autre changement est en cours depuis {TURN_S} s : réessayez plus tard")
             }

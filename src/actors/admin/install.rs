@@ -1,6 +1,6 @@
 //! Installed modules: install, package, uninstall, list, ports, keys (CLI-092, CLI-095 to CLI-099).
 
-use super::{Admin, AdminError, off};
+use super::{Admin, AdminError, Change, off};
 use crate::config::module::{self, Mode};
 use crate::config::paths::Paths;
 use crate::config::ports;
@@ -120,6 +120,10 @@ impl Admin {
         self.0.store.set_resource(&format!("module.{module}"), &id.to_string(), Timestamp::now());
         // A module that runs goes on with its active configuration.
         if present.is_none_or(|(_, role)| role == Role::Stop) {
+            let _mark = match present {
+                Some(_) => Some(self.mark(module, Change::Instance).await?),
+                None => None,
+            };
             self.launch(module).await?;
         }
         let mut text = told!(
@@ -184,7 +188,7 @@ impl Admin {
 
     pub(super) async fn uninstall(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
-        let mark = self.mark(module)?;
+        let mark = self.mark(module, Change::Configuration).await?;
         if self.slot(module, |s| s.role())? != Role::Stop {
             return Err(ModuleError::Running(module.clone()).into());
         }

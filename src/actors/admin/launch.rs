@@ -2,7 +2,7 @@
 
 use super::farm;
 use super::pair::{self, Known, Pair};
-use super::{Admin, AdminError, Instance, Mark, Place, Slot, ask, off};
+use super::{Admin, AdminError, Change, Instance, Place, Slot, ask, off};
 use crate::actors::cluster::Heard;
 use crate::actors::guard::GuardHandle;
 use crate::actors::module::{self, Close, FarmSetup, ModuleHandle, PairSetup, Setup, Shown};
@@ -76,7 +76,7 @@ impl Admin {
         }
         {
             let mut slots = self.0.slots.borrow_mut();
-            slot.busy = slots.get(module).is_some_and(|old| old.busy);
+            slot.busy = slots.get(module).and_then(|old| old.busy);
             slots.insert(module.clone(), slot);
         }
         if let Some(handle) = watched {
@@ -106,11 +106,13 @@ impl Admin {
         }
     }
 
-    /// Tells the others what changes, and launches the module again if its instance breaks down.
+    /// Tells the others what changes, and launches the module again if its instance breaks down, or has stopped
+    /// and the cluster has left it behind: what the other node hears of it comes from its new addresses then.
     async fn watch(&self, handle: ModuleHandle) {
-        let mut shown = handle.shown.clone();
+        let (mut shown, mut freed) = (handle.shown.clone(), self.0.freed.subscribe());
         let mut last = None;
         loop {
+            freed.borrow_and_update();
             let now = Shown { evaluations: 0, changes: 0, ..shown.borrow_and_update().clone() };
             let state = |shown: &Shown| (shown.role, shown.readiness);
             if last.as_ref() != Some(&now) {
@@ -120,51 +122,58 @@ impl Admin {
                 self.0.news.notify_one();
                 self.own_change(&handle.name, now.readiness);
             }
+            let stopped = (now.role, now.readiness) == (Role::Stop, Readiness::NotReady);
             last = Some(now);
-            if shown.changed().await.is_err() {
-                break;
+            if stopped && !self.0.stopping.get() && self.in_use(&handle).is_some_and(|i| self.outdated(&i)) {
+                self.launch_again(&handle.name).await;
+            }
+            tokio::select! {
+                changed = shown.changed() => if changed.is_err() { break },
+                // A command may have had the module when it stopped.
+                _ = freed.changed() => {}
             }
         }
         self.relaunch_broken(&handle).await;
     }
 
+    /// The instance of this handle, unless there is another one or none any more.
+    fn in_use(&self, handle: &ModuleHandle) -> Option<Instance> {
+        let instance = self.slot(&handle.name, |s| s.instance.clone().ok()).ok().flatten();
+        instance.filter(|instance| instance.handle.addr == handle.addr)
+    }
+
     /// The instance has ended: on purpose, unless it is still the one in use.
     async fn relaunch_broken(&self, handle: &ModuleHandle) {
         let module = &handle.name;
-        let in_use = || {
-            let used = self.slot(module, |s| s.instance.as_ref().is_ok_and(|i| i.handle.addr == handle.addr));
-            used.unwrap_or(false)
-        };
-        if !in_use() {
+        if self.in_use(handle).is_none() {
             return;
         }
         tracing::error!(%module, "the actor of the module broke down: it is launched again");
         tokio::time::sleep(AGAIN).await;
-        if in_use()
-            && let Err(error) = self.launch(module).await
-        {
-            tracing::error!(%module, %error, "the module cannot be launched again");
+        let mut freed = self.0.freed.subscribe();
+        while self.in_use(handle).is_some() {
+            freed.borrow_and_update();
+            if !self.launch_again(module).await {
+                let _free = freed.changed().await;
+            }
         }
     }
 
+    /// Launches a module again; false while something else changes it.
+    async fn launch_again(&self, module: &ModuleName) -> bool {
+        let Ok(_mark) = self.try_mark(module, Change::Instance) else { return false };
+        if let Err(error) = self.launch(module).await {
+            tracing::error!(%module, %error, "the module cannot be launched");
+        }
+        true
+    }
+
     /// Launches again what a change of the cluster has made possible or out of date. Modules that run
-    /// go on as they are until they stop.
+    /// go on as they are until they stop, and so do those that something else changes until that has ended.
     pub(super) async fn follow_cluster(&self) {
         for module in self.names() {
-            let (stopped, configured) =
-                self.slot(&module, |s| (s.role() == Role::Stop, s.applied.is_some())).unwrap_or_default();
-            if !configured {
-                continue;
-            }
-            if stopped {
-                let Ok(_mark) = self.mark(&module) else { continue };
-                if let Err(error) = self.launch(&module).await {
-                    tracing::error!(%module, %error, "the module cannot be launched");
-                }
-            } else if let Some(Ok(instance)) =
-                self.0.slots.borrow_mut().get_mut(&module).map(|s| s.instance.as_mut())
-            {
-                instance.stale = true;
+            if self.slot(&module, |s| s.role() == Role::Stop && s.applied.is_some()).unwrap_or(false) {
+                self.launch_again(&module).await;
             }
         }
     }
@@ -172,27 +181,28 @@ impl Admin {
     /// Launches what waited for the word of another node.
     pub(super) async fn launch_waiting(&self) {
         for module in self.names() {
-            let waits = self.slot(&module, |s| s.instance.is_err() && s.applied.is_some() && !s.busy);
-            if waits.unwrap_or(false)
-                && let Ok(_mark) = self.mark(&module)
-                && let Err(error) = self.launch(&module).await
-            {
-                tracing::error!(%module, %error, "the module cannot be launched");
+            if self.slot(&module, |s| s.instance.is_err() && s.applied.is_some()).unwrap_or(false) {
+                self.launch_again(&module).await;
             }
         }
     }
 
+    /// Whether the cluster has changed since the instance was launched.
+    pub(super) fn outdated(&self, instance: &Instance) -> bool {
+        !self.place().is_ok_and(|place| Arc::ptr_eq(&place, &instance.place))
+    }
+
     /// In STOP, replaces an instance that the cluster has left behind.
     pub(super) async fn refresh(&self, module: &ModuleName) -> Result<Instance, AdminError> {
-        let instance = self.instance(module)?;
+        let instance = self.instance(module).await?;
         let stopped = instance.handle.shown.borrow().role == Role::Stop;
-        if !(instance.stale && stopped) {
+        if !(stopped && self.outdated(&instance)) {
             return Ok(instance);
         }
-        let mark: Mark = self.mark(module)?;
+        let mark = self.try_mark(module, Change::Instance)?;
         self.launch(module).await?;
         drop(mark);
-        self.instance(module)
+        self.instance(module).await
     }
 }
 
@@ -212,7 +222,7 @@ impl Order {
         if let (Err(why), true) = (&instance, applied.is_some()) {
             tracing::warn!(%module, %why, "the module is not launched");
         }
-        Ok(Slot { id, config, applied, instance, between: None, encrypted, busy: false })
+        Ok(Slot { id, config, applied, instance, between: None, encrypted, busy: None })
     }
 
     fn instance(self, id: ModuleId, config: Arc<ModuleConfig>) -> Result<Instance, AdminError> {
@@ -237,7 +247,7 @@ impl Order {
                 config.farm.as_ref().map(|farm| farm::lans(farm, &place.config, &place.me)).transpose()?;
             let of_farm = |lans| FarmSetup { nodes: place.config.nodes(), lans, hearts: self.hearts };
             let handle = module::launch_farm(setup, lans.map(of_farm))?;
-            return Ok(Instance { handle, pair: None, stale: false });
+            return Ok(Instance { handle, pair: None, place });
         }
         let pair = find_pair(&self.paths, &self.module, id, &config, &place, &self.elsewhere)?;
         remember_peer(&self.paths, &self.module, &pair.peer.1)?;
@@ -251,7 +261,7 @@ impl Order {
             rfssync: rfssync::spoken(&uservar)?,
         };
         let handle = module::launch_mirror(setup, of_pair)?;
-        Ok(Instance { handle, pair: Some(pair), stale: false })
+        Ok(Instance { handle, pair: Some(pair), place })
     }
 }
 

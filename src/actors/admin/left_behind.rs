@@ -69,7 +69,7 @@ impl Admin {
             );
             text += why.clone();
             self.tell(call, text).await;
-            let instance = self.instance(module)?;
+            let instance = self.instance(module).await?;
             ask(&instance.handle, Control { command: Command::Stop, caller: caller.clone() }).await??;
         }
         for (module, why) in left {

@@ -55,7 +55,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The node; clones are the same one.
 #[derive(Clone)]
@@ -88,6 +88,8 @@ struct Inner {
     /// How many there are.
     watchers: watch::Sender<usize>,
     disk: disk::Disk,
+    /// A module that was being changed is free again.
+    freed: watch::Sender<()>,
     /// All modules of the disk are known: before, each would look as if it were not installed.
     launched: watch::Sender<bool>,
     stopping: Cell<bool>,
@@ -127,8 +129,17 @@ struct Slot {
     between: Option<Shown>,
     /// The active configuration has a key.
     encrypted: bool,
-    /// A command is changing it: nothing else may.
-    busy: bool,
+    /// It is being changed: nothing else may change it.
+    busy: Option<Change>,
+}
+
+/// What a module is being changed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    /// Its configuration, which may take long: commands are refused meanwhile.
+    Configuration,
+    /// Another instance of the same: commands wait for that.
+    Instance,
 }
 
 #[derive(Clone)]
@@ -136,8 +147,8 @@ struct Instance {
     handle: ModuleHandle,
     /// The two nodes of a mirror module.
     pair: Option<pair::Pair>,
-    /// The cluster has changed since: another instance must be launched in STOP.
-    stale: bool,
+    /// The cluster as it was made for: when that has changed, another instance takes over in STOP.
+    place: Arc<Place>,
 }
 
 impl Slot {
@@ -200,8 +211,9 @@ struct Mark {
 impl Drop for Mark {
     fn drop(&mut self) {
         if let Some(slot) = self.admin.0.slots.borrow_mut().get_mut(&self.module) {
-            slot.busy = false;
+            slot.busy = None;
         }
+        self.admin.0.freed.send_replace(());
     }
 }
 
@@ -212,10 +224,40 @@ impl Admin {
         slots.get(module).map(read).ok_or_else(|| AdminError::NotInstalled(module.clone()))
     }
 
-    /// The instance of a module that can run.
-    fn instance(&self, module: &ModuleName) -> Result<Instance, AdminError> {
+    /// The instance of a module that can run. One that is being replaced is waited for.
+    async fn instance(&self, module: &ModuleName) -> Result<Instance, AdminError> {
+        self.in_turn(module, || self.present(module)).await
+    }
+
+    /// Takes the module for a change, after an instance that is being replaced.
+    async fn mark(&self, module: &ModuleName, change: Change) -> Result<Mark, AdminError> {
+        self.in_turn(module, || self.try_mark(module, change)).await
+    }
+
+    /// Tries again while the instance of the module is being replaced, for a bounded time. Nothing comes between
+    /// what succeeds and whoever goes on with it.
+    async fn in_turn<T>(
+        &self,
+        module: &ModuleName,
+        mut tried: impl FnMut() -> Result<T, AdminError>,
+    ) -> Result<T, AdminError> {
+        let mut freed = self.0.freed.subscribe();
+        let replaced = || self.slot(module, |slot| slot.busy == Some(Change::Instance)).unwrap_or(false);
+        let end = Instant::now() + Duration::from_secs(ANSWER_S);
+        loop {
+            freed.borrow_and_update();
+            match tried() {
+                Err(AdminError::Busy(_)) if replaced() && Instant::now() < end => {
+                    let _late = timeout_at(end, freed.changed()).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn present(&self, module: &ModuleName) -> Result<Instance, AdminError> {
         self.slot(module, |slot| {
-            if slot.busy {
+            if slot.busy.is_some() {
                 return Err(AdminError::Busy(module.clone()));
             }
             match (&slot.instance, &slot.applied) {
@@ -226,13 +268,13 @@ impl Admin {
         })?
     }
 
-    /// Takes the module for a change.
-    fn mark(&self, module: &ModuleName) -> Result<Mark, AdminError> {
+    fn try_mark(&self, module: &ModuleName, change: Change) -> Result<Mark, AdminError> {
         let mut slots = self.0.slots.borrow_mut();
         let slot = slots.get_mut(module).ok_or_else(|| AdminError::NotInstalled(module.clone()))?;
-        if std::mem::replace(&mut slot.busy, true) {
+        if slot.busy.is_some() {
             return Err(AdminError::Busy(module.clone()));
         }
+        slot.busy = Some(change);
         Ok(Mark { admin: self.clone(), module: module.clone() })
     }
 

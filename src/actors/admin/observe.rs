@@ -170,7 +170,7 @@ impl Admin {
 
     pub(super) async fn explain(&self, call: &Call, module: &ModuleName) -> Result<i32, AdminError> {
         let lang = call.caller.lang;
-        let instance = match self.instance(module) {
+        let instance = match self.instance(module).await {
             Err(AdminError::NotLaunched(_, why)) => {
                 let mut reason = told!("the module cannot run: ", "le module ne peut pas s'exécuter : ");
                 reason += why;
@@ -194,7 +194,7 @@ impl Admin {
         let shown = instance.handle.shown.borrow().clone();
         let mut advice = explanation.advice;
         advice.extend(self.unread_rescues(module).await);
-        if instance.stale {
+        if self.outdated(&instance) {
             advice.push(told!(
                 "the cluster has changed since the module started: it uses the new addresses after a stop and a start",
                 "le cluster a changé depuis le démarrage du module : il utilisera les nouvelles adresses après un \

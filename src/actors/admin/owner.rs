@@ -75,7 +75,7 @@ impl Admin {
 
     /// The shares that the nodes of a farm have agreed on, by group.
     async fn shares(&self, module: &ModuleName) -> Result<Vec<Share>, AdminError> {
-        let handle = self.instance(module)?.handle;
+        let handle = self.instance(module).await?.handle;
         let farm = handle.addr.farm().ok_or_else(|| AdminError::NoFarm(module.clone()))?;
         let down = || AdminError::NotUp(module.clone());
         let group = answered(&handle, farm.send(GetGroup)).await?.ok_or_else(down)?;

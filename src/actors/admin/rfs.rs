@@ -44,7 +44,7 @@ impl Admin {
     }
 
     async fn policy(&self, call: &Call, module: &ModuleName, new: Option<Policy>) -> Result<i32, AdminError> {
-        let policy = match self.instance(module) {
+        let policy = match self.instance(module).await {
             Ok(instance) => ask_mirror(&instance.handle, SyncPolicy(new)).await?,
             // It is kept for the next instance.
             Err(_) => {
@@ -58,7 +58,7 @@ impl Admin {
 
     /// Passes on what a comparison says, for as long as it says something. Code 1 if files differ.
     async fn examine(&self, call: &Call, module: &ModuleName, what: Examination) -> Result<i32, AdminError> {
-        let instance = self.instance(module)?;
+        let instance = self.instance(module).await?;
         let (to, mut news) = mpsc::channel(NEWS);
         ask_mirror(&instance.handle, Examine(what, to)).await?.map_err(of_box)?;
         let mut code = 0;

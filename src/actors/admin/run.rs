@@ -133,6 +133,7 @@ fn begin(paths: Paths) -> Result<(Admin, mpsc::Receiver<ClusterEvent>), StartErr
         stirred: watch::Sender::new(()),
         watchers: watch::Sender::new(0),
         disk: super::disk::Disk::default(),
+        freed: watch::Sender::new(()),
         launched: watch::Sender::new(false),
         stopping: Cell::new(false),
         remote: Cell::new(0),

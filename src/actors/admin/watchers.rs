@@ -278,7 +278,7 @@ mod tests {
             instance: Err(Told::same("it is not configured")),
             between: None,
             encrypted: false,
-            busy: false,
+            busy: None,
         };
         let current = Stamp { signature: "aa".to_owned(), date: 7 };
         let (mode, key) = (Some("light".to_owned()), SavedKey::New);
