@@ -228,7 +228,7 @@ impl Answer {
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         let written = timeout(SILENCE, self.connection.write_all(bytes)).await;
-        written.map_err(|_| ClientError::Silent)?.map_err(|e| FrameError::Io(e).into())
+        written.map_err(|_| ClientError::Silent(SILENCE))?.map_err(|e| FrameError::Io(e).into())
     }
 
     async fn hello(&mut self) -> Result<(), ClientError> {
@@ -243,7 +243,7 @@ impl Answer {
             }
             self.pending.reserve(READ);
             let read = timeout(self.silence, self.connection.read_buf(&mut self.pending)).await;
-            match read.map_err(|_| ClientError::Silent)? {
+            match read.map_err(|_| ClientError::Silent(self.silence))? {
                 Ok(0) => return Err(ClientError::Lost),
                 Ok(_) => {}
                 Err(e) => return Err(FrameError::Io(e).into()),
@@ -267,6 +267,7 @@ fn taken(pending: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
 mod tests {
     use super::*;
     use tokio::io::{DuplexStream, duplex};
+    use tokio::time::Instant;
 
     /// The other end after it has sent what begins an answer.
     async fn asked(request: Request) -> (DuplexStream, Answer) {
@@ -326,7 +327,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_and_loss_are_told_apart() {
         let (far, mut answer) = asked(Request::Ping).await;
-        assert!(matches!(answer.next().await, Err(ClientError::Silent)));
+        for (limit, told) in [(None, "for 30 s"), (Some(4000), "for 4 s"), (Some(500), "for 0.5 s")] {
+            if let Some(limit) = limit {
+                answer = answer.within(Duration::from_millis(limit));
+            }
+            let (before, silent) = (Instant::now(), answer.next().await.unwrap_err());
+            let limit = Duration::from_millis(limit.unwrap_or(30_000));
+            assert!(matches!(silent, ClientError::Silent(told) if told == limit), "{silent}");
+            assert!(silent.to_string().ends_with(told) && before.elapsed() >= limit, "{silent}");
+        }
         drop(far);
         assert!(matches!(answer.next().await, Err(ClientError::Lost)));
         let dir = tempfile::tempdir().unwrap();

@@ -45,9 +45,9 @@ pub enum ClientError {
         "safeadmin closed the connection before the answer was complete: look at its journal with journalctl -u safeadmin"
     )]
     Lost,
-    /// No sign of life.
-    #[error("safeadmin has given no sign of life for {} s", SILENCE.as_secs())]
-    Silent,
+    /// No sign of life for so long.
+    #[error("safeadmin has given no sign of life for {} s", .0.as_secs_f32())]
+    Silent(Duration),
     /// What was sent or received is not of the protocol.
     #[error(transparent)]
     Frame(FrameError),
@@ -60,7 +60,8 @@ impl From<FrameError> for ClientError {
                 ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
                     ClientError::Lost
                 }
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => ClientError::Silent,
+                // Sockets with a limit of their own are those of the blocking client.
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => ClientError::Silent(SILENCE),
                 _ => ClientError::Frame(FrameError::Io(e)),
             },
             e => ClientError::Frame(e),
@@ -84,7 +85,9 @@ impl Tell for ClientError {
             E::Lost => "safeadmin a fermé la connexion avant la fin de la réponse : voir son journal par \
                 journalctl -u safeadmin"
                 .to_owned(),
-            E::Silent => format!("safeadmin n'a pas donné signe de vie depuis {} s", SILENCE.as_secs()),
+            E::Silent(wait) => {
+                format!("safeadmin n'a pas donné signe de vie depuis {} s", wait.as_secs_f32())
+            }
             E::Frame(e) => e.french(),
         }
     }

@@ -253,7 +253,7 @@ impl From<AskError> for Problem {
         let detail = e.told();
         match e {
             AskError::Busy | AskError::Client(ClientError::NotRunning) => Problem::unavailable(detail),
-            AskError::Client(ClientError::Silent) => Problem::new(StatusCode::GATEWAY_TIMEOUT, detail),
+            AskError::Client(ClientError::Silent(_)) => Problem::new(StatusCode::GATEWAY_TIMEOUT, detail),
             AskError::Client(_) => Problem::new(StatusCode::BAD_GATEWAY, detail),
             AskError::NoNode(_) => Problem::not_found(detail),
             AskError::Node { node, .. } => {

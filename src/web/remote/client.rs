@@ -85,7 +85,7 @@ impl Client {
         let upload = Upload { sealer: channel.sealer, head: Some(head), attachment, sent: 0 };
         let sending = http.post(format!("{}{PATH}/{id}", target.url())).body(upload.body()).send();
         let response = match timeout(patience, sending).await {
-            Err(_) => return Err(lost(ClientError::Silent)),
+            Err(_) => return Err(lost(ClientError::Silent(patience))),
             Ok(Err(error)) => return Err(unanswered(target, &error)),
             Ok(Ok(response)) => expect(target, response).await?,
         };
