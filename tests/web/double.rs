@@ -3,9 +3,10 @@
 
 use safekit::control::frame::{self, Hello, Kind};
 use safekit::control::{
-    Behalf, FailureKind, LogLine, ModuleOverview, Overview, Reply, Request, SavedKey, Stamp,
+    Behalf, FailureKind, LogLine, ModuleOverview, Overview, Reply, Request, SavedKey, Stamp, StateReport,
 };
 use safekit::fsm::state::{Readiness, Role};
+use safekit::ids::ModuleName;
 use safekit::log::Level;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -137,6 +138,7 @@ fn serve(mut stream: UnixStream, shared: &Shared) {
                 state = shared.changed.wait_timeout(state, Duration::from_millis(500)).unwrap().0;
             }
         }
+        Request::Watch { module: Some(module) } => watch_module(&module, shared, say),
         Request::Log { count, .. } => {
             let last = LOG_LINES - i64::from(count.unwrap_or(u32::MAX)).min(LOG_LINES);
             let padding = "x".repeat(shared.state.lock().unwrap().padding);
@@ -161,12 +163,48 @@ fn serve(mut stream: UnixStream, shared: &Shared) {
     }
 }
 
+/// Tells how a module is, until it is not installed any more.
+fn watch_module(module: &ModuleName, shared: &Shared, mut say: impl FnMut(&Reply) -> bool) {
+    let mut state = shared.state.lock().unwrap();
+    let mut seen = None;
+    while !state.dead {
+        if seen != Some(state.version) {
+            seen = Some(state.version);
+            let now = state.overview.as_ref().unwrap().modules.iter().find(|m| m.module == *module);
+            let Some(now) = now else {
+                let why = format!("module {module} is not installed");
+                say(&Reply::error(FailureKind::NotFound, why));
+                say(&Reply::End { code: 1 });
+                return;
+            };
+            if !say(&Reply::State(now.configured.then(|| report(now)).into_iter().collect())) {
+                return;
+            }
+        }
+        state = shared.changed.wait_timeout(state, Duration::from_millis(500)).unwrap().0;
+    }
+}
+
 /// Messages in the log of every module.
 pub const LOG_LINES: i64 = 12_345;
 
 fn log_line(id: i64, padding: &str) -> LogLine {
     let (date, origin) = ("2024-02-13 09:03:12.000001".to_owned(), "heart".to_owned());
     LogLine { id, date, origin, level: Level::E, text: format!("message {id}{padding}") }
+}
+
+fn report(module: &ModuleOverview) -> StateReport {
+    StateReport {
+        module: module.module.clone(),
+        mode: module.mode.clone().unwrap_or_default(),
+        role: module.role,
+        readiness: module.readiness,
+        remote: None,
+        since: String::new(),
+        reason: None,
+        resources: Vec::new(),
+        script: None,
+    }
 }
 
 /// A node with one mirror module in a state.

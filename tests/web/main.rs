@@ -6,6 +6,7 @@
 mod bodies;
 mod deploy;
 mod double;
+mod events;
 mod health;
 mod input;
 mod log;

@@ -123,11 +123,12 @@ export function reconnect(): void {
   stream.peek()?.retry();
 }
 
-/** A node without a cluster goes by its host name, unless that is not known yet. */
+/** A node without a cluster goes by its host name. */
 const nameOf = (event: NodeEvent): string => event.node || event.overview?.host || '';
 
 function forget(node: string): void {
-  const gone = (view: NodeView) => (node === '' ? view.nameless : view.name === node);
+  // Before its first word a node goes by its host name, too: what has come in its place stays.
+  const gone = (view: NodeView) => (node === '' ? view.nameless : !view.nameless && view.name === node);
   views.value = new Map([...views.peek()].filter(([, view]) => !gone(view)));
 }
 
@@ -143,14 +144,13 @@ function keepEqual(before: Overview | null, now: Overview): Overview {
 
 function take(event: NodeEvent): void {
   const name = nameOf(event);
+  // Nothing is known of it, not even which one it is.
+  if (name === '') return;
   const before = views.peek().get(name);
   const overview = event.overview ? keepEqual(before?.overview ?? null, event.overview) : (before?.overview ?? null);
   const seen = event.reachable ? Date.now() : (before?.seen ?? overview?.time ?? null);
   const { reachable, error } = event;
-  const next = new Map(views.peek()).set(name, { name, nameless: event.node === '', reachable, error, overview, seen });
-  // Before its first word the connection node has no name.
-  if (name !== '') next.delete('');
-  views.value = next;
+  views.value = new Map(views.peek()).set(name, { name, nameless: event.node === '', reachable, error, overview, seen });
   const changed = before?.overview?.cluster?.signature !== overview?.cluster?.signature;
   // A node of a cluster that was not there, as after the first configuration.
   const joined = event.node !== '' && !rows.peek().some((row) => row.node === name);

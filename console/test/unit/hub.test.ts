@@ -70,13 +70,29 @@ test('requests go straight to the connection node, through it to the others', as
   expect([here.value, through('a'), through('b')]).toEqual(['a', null, 'b']);
 });
 
-test('before its first word the connection node has no name, without a cluster that of its host', async () => {
+test('before its first word the connection node goes by its host name, and without a cluster for ever', async () => {
   await begin();
-  await tell('node', node('', { reachable: false, overview: null }));
+  await tell('node', node('server1', { reachable: false, error: 'not running', overview: null }));
   expect(known.value).toBe(true);
   await tell('node', node('', { host: 'server1' }));
-  expect(nodes.value.map((n) => n.name)).toEqual(['server1']);
+  await tell('gone', { node: 'server1' });
+  expect(nodes.value.map((n) => [n.name, n.nameless, n.reachable])).toEqual([['server1', true, true]]);
   expect(through('server1')).toBeNull();
+});
+
+test('the host name makes room for the name in the cluster', async () => {
+  await begin();
+  await tell('node', node('server1', { reachable: false, error: 'not running', overview: null }));
+  rows = [{ node: 'a', me: true, command: '' }];
+  await tell('node', node('a', { host: 'server1', signature: 'aa' }));
+  await tell('gone', { node: 'server1' });
+  expect(nodes.value.map((n) => n.name)).toEqual(['a']);
+});
+
+test('what has no name and says nothing is no node', async () => {
+  await begin();
+  await tell('node', node('', { reachable: false, overview: null }));
+  expect([nodes.value, known.value]).toEqual([[], false]);
 });
 
 test('a node that joins a cluster under the name of its host is not lost with its old name', async () => {

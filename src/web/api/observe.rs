@@ -13,7 +13,7 @@ use crate::fsm::resource::ResourceName;
 use crate::ids::ModuleName;
 use crate::log::Lang;
 use crate::rfs::rescue::Archive;
-use crate::told::{Tell, told};
+use crate::told::{Tell, Told, told};
 use crate::web::pace::Long;
 use crate::web::problem::Problem;
 use actix_web::web::{Bytes, Json, Path, Query};
@@ -56,15 +56,17 @@ pub async fn state(
     } else {
         first(&asking, Request::Watch { module: named }, pick).await?
     };
-    // A module that is only installed has none.
-    let why = || {
-        told!(
-            "module {module} is not configured: run \"safekit config -m {module}\"",
-            "le module {module} n'est pas configuré : exécutez \"safekit config -m {module}\""
-        )
-    };
+    let why = || not_configured(&module);
     let state = state.ok_or_else(|| Problem::refused(why()))?;
     Ok(Json(state))
+}
+
+/// Why a module has no state: it is only installed.
+pub fn not_configured(module: &ModuleName) -> Told {
+    told!(
+        "module {module} is not configured: run \"safekit config -m {module}\"",
+        "le module {module} n'est pas configuré : exécutez \"safekit config -m {module}\""
+    )
 }
 
 /// Why the module is in its state, and what to do.

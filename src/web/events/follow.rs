@@ -46,7 +46,11 @@ pub(super) async fn follow<T>(
         });
         let Lost { why, gone } = lost.await;
         let why = Arc::new(why);
-        sender.send_if_modified(|feed| feed.error.replace(why.clone()).as_ref() != Some(&why));
+        sender.send_if_modified(|feed| {
+            // What is not there any more will not come back as it was.
+            let forgotten = why.kind == FailureKind::NotFound && feed.value.take().is_some();
+            feed.error.replace(why.clone()).as_ref() != Some(&why) || forgotten
+        });
         pause = match order.place {
             Place::Here if gone => PAUSE_HERE,
             _ if heard => FIRST_PAUSE,

@@ -5,6 +5,7 @@ use crate::control::{Failure, LogLine, NodeRow, Overview, Reply, Request, StateR
 use crate::ids::ModuleName;
 use crate::lock::lock;
 use crate::log::Lang;
+use crate::node::level;
 use crate::web::ask::{Asker, Place};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, unfold};
@@ -88,7 +89,11 @@ pub enum Lines {
     Lost(Arc<str>),
 }
 
-/// The nodes of the cluster by name; one without a cluster has an empty name.
+/// A module as it is; none while it is installed only.
+pub type ModuleState = Option<StateReport>;
+
+/// The nodes of the cluster by name; one without a cluster has an empty name, and this one its host name as long
+/// as it has not said what it is.
 pub type Nodes = Arc<BTreeMap<String, Feed<Overview>>>;
 
 type Shared<K, V> = Mutex<HashMap<K, V>>;
@@ -102,7 +107,7 @@ struct Inner {
     asker: Asker,
     cluster: Shared<Lang, watch::Sender<Nodes>>,
     nodes: Shared<(Place, Lang), watch::Sender<Feed<Overview>>>,
-    modules: Shared<(Place, ModuleName, Lang), watch::Sender<Feed<StateReport>>>,
+    modules: Shared<(Place, ModuleName, Lang), watch::Sender<Feed<ModuleState>>>,
     logs: Shared<(Place, LogTopic), broadcast::Sender<Lines>>,
 }
 
@@ -164,14 +169,14 @@ impl Hub {
         place: &Place,
         module: ModuleName,
         lang: Lang,
-    ) -> watch::Receiver<Feed<StateReport>> {
+    ) -> watch::Receiver<Feed<ModuleState>> {
         let (place, request) = (self.place(place), Request::Watch { module: Some(module.clone()) });
         self.watched(
             |inner| &inner.modules,
             (place.clone(), module, lang),
             Order { place, lang, request },
             |reply| match reply {
-                Reply::State(states) => states.into_iter().next(),
+                Reply::State(states) => Some(states.into_iter().next()),
                 _ => None,
             },
         )
@@ -182,7 +187,7 @@ impl Hub {
         match request {
             Request::Watch { module: None } => Some(told(self.node(&Place::Here, lang), Reply::Overview)),
             Request::Watch { module: Some(module) } => {
-                let state = |state| Reply::State(vec![state]);
+                let state = |state: ModuleState| Reply::State(state.into_iter().collect());
                 Some(told(self.module(&Place::Here, module.clone(), lang), state))
             }
             _ => None,
@@ -307,7 +312,7 @@ fn cluster_signature(local: &Feed<Overview>) -> Option<String> {
     Some(local.value.as_ref()?.cluster.as_ref()?.signature.clone())
 }
 
-/// Tells everything that is known now.
+/// Tells everything that is known now. Of this node nothing is as long as it is asked for the first time.
 fn publish(
     sender: &watch::Sender<Nodes>,
     local: &Feed<Overview>,
@@ -315,8 +320,12 @@ fn publish(
 ) {
     let mut nodes: BTreeMap<String, Feed<Overview>> =
         others.iter_mut().map(|(name, feed)| (name.clone(), feed.borrow_and_update().clone())).collect();
-    let name = local.value.as_ref().and_then(|o| o.node.as_ref()).map(ToString::to_string);
-    nodes.insert(name.unwrap_or_default(), local.clone());
+    let name = match (&local.value, &local.error) {
+        (Some(said), _) => Some(said.node.as_ref().map(ToString::to_string).unwrap_or_default()),
+        (None, Some(_)) => Some(level::hostname()),
+        (None, None) => None,
+    };
+    nodes.extend(name.map(|name| (name, local.clone())));
     sender.send_replace(Arc::new(nodes));
 }
 

@@ -10,11 +10,11 @@ mod sse;
 #[cfg(test)]
 mod tests;
 
-pub use hub::{Feed, Hub, Told};
+pub use hub::{Feed, Hub, ModuleState, Told};
 pub use sse::Streams;
 
 use super::api::Asking;
-use super::api::observe::{Module, lang};
+use super::api::observe::{Module, lang, not_configured};
 use super::api::types::LogQuery;
 use super::problem::Problem;
 use crate::control::{LogLine, Reply, Request};
@@ -29,7 +29,8 @@ use utoipa::ToSchema;
 /// A node as the connection node sees it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct NodeStatus {
-    /// The node; empty for one without a cluster.
+    /// The node; empty for one without a cluster. The connection node goes by its host name as long as it has
+    /// never answered.
     pub node: String,
     /// It answers.
     pub reachable: bool,
@@ -82,20 +83,25 @@ fn status(node: &str, feed: &Feed<crate::control::Overview>) -> NodeStatus {
     }
 }
 
-/// State and resources of a module: `event: state` now and after each change, `event: lost` while its node
-/// does not answer.
+/// State and resources of a module: `event: state` now and after each change, `event: unconfigured` when it is
+/// installed only, `event: lost` while it is not installed or its node does not answer; the two with `error`.
 #[utoipa::path(get, path = "/modules/{module}/events", tag = "module", params(("module" = String, Path)),
     responses((status = 200, body = crate::control::StateReport, content_type = "text/event-stream")))]
 pub async fn module(asking: Asking, path: Path<Module>) -> Result<HttpResponse, Problem> {
-    let mut state = asking.web.hub.module(&asking.place, path.into_inner().module, asking.principal.lang);
+    let (module, lang) = (path.into_inner().module, asking.principal.lang);
+    let mut state = asking.web.hub.module(&asking.place, module.clone(), lang);
     sse::respond(&asking, async move |out| {
-        let mut sent: Option<Feed<crate::control::StateReport>> = None;
+        let mut sent: Option<Feed<ModuleState>> = None;
         loop {
             let now = state.borrow_and_update().clone();
             if !sent.as_ref().is_some_and(|before| before.same(&now)) {
-                match (&now.error, &now.value) {
+                match (&now.error, now.value.as_deref()) {
                     (Some(why), _) => out.send("lost", &Lost { error: &why.text }).await?,
-                    (None, Some(state)) => out.send("state", &**state).await?,
+                    (None, Some(Some(state))) => out.send("state", state).await?,
+                    (None, Some(None)) => {
+                        let error = not_configured(&module).into(lang);
+                        out.send("unconfigured", &Lost { error: &error }).await?;
+                    }
                     (None, None) => {}
                 }
                 sent = Some(now);

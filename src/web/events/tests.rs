@@ -1,9 +1,13 @@
 //! The hub: one watch for many, changes told, nothing kept for nobody.
 
-use super::hub::{Feed, Lines, LogTopic};
+use super::hub::{Feed, Lines, LogTopic, ModuleState};
 use crate::config::paths::Paths;
 use crate::control::server::{self, Backend, Call};
-use crate::control::{Access, Behalf, ClusterOverview, LogLine, NodeRow, Overview, Reply, Request};
+use crate::control::{
+    Access, Behalf, ClusterOverview, FailureKind, LogLine, NodeRow, Overview, Reply, Request, StateReport,
+};
+use crate::fsm::state::{Readiness, Role};
+use crate::ids::ModuleName;
 use crate::log::{Lang, Level};
 use crate::web::Web;
 use crate::web::ask::Place;
@@ -15,7 +19,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// A safeadmin that shows a number as its host name, for as long as it is watched; 0 ends the watches. The
-/// number is the signature of its cluster too.
+/// number is the signature of its cluster too. Modules are configured while it is even, and not installed while
+/// it is [`NOT_INSTALLED`].
 struct Double {
     shown: watch::Sender<u32>,
     watches: Cell<u32>,
@@ -40,7 +45,13 @@ impl Backend for Double {
             }
             let reply = match &call.request {
                 Request::Watch { module: None } => Reply::Overview(overview(number)),
-                Request::Watch { module: Some(_) } => Reply::State(Vec::new()),
+                Request::Watch { module: Some(_) } if number == NOT_INSTALLED => {
+                    let _gone = call.sink.send(Reply::error(FailureKind::NotFound, "not installed")).await;
+                    break;
+                }
+                Request::Watch { module: Some(module) } => {
+                    Reply::State(number.is_multiple_of(2).then(|| report(module)).into_iter().collect())
+                }
                 Request::Log { .. } => Reply::Log(vec![line(number)]),
                 _ => break,
             };
@@ -54,6 +65,22 @@ impl Backend for Double {
         }
         self.watches.set(self.watches.get() - 1);
         0
+    }
+}
+
+const NOT_INSTALLED: u32 = 404;
+
+fn report(module: &ModuleName) -> StateReport {
+    StateReport {
+        module: module.clone(),
+        mode: "light".to_owned(),
+        role: Role::Up,
+        readiness: Readiness::Ready,
+        remote: None,
+        since: String::new(),
+        reason: None,
+        resources: Vec::new(),
+        script: None,
     }
 }
 
@@ -166,6 +193,53 @@ async fn a_cluster_of_one_node_has_that() {
     let found =
         tokio::time::timeout(Duration::from_secs(30), nodes.wait_for(seen)).await.unwrap().unwrap().clone();
     assert_eq!(found.len(), 1);
+}
+
+/// What was said of a module does not outlive its configuration, here and at other nodes.
+#[actix_web::test]
+async fn a_module_that_is_not_configured_any_more_has_no_state() {
+    let (_dir, web, double) = scene();
+    let module: ModuleName = "m".parse().unwrap();
+    let mut feed = web.hub.module(&Place::Here, module.clone(), Lang::En);
+    let mut shows = async |wanted: fn(&Feed<ModuleState>) -> bool| {
+        tokio::time::timeout(Duration::from_secs(30), feed.wait_for(wanted)).await.unwrap().unwrap().clone()
+    };
+    let unconfigured = |feed: &Feed<ModuleState>| matches!(feed.value.as_deref(), Some(None));
+    let mut told = web.hub.answer(&Request::Watch { module: Some(module.clone()) }, Lang::En).unwrap();
+    shows(unconfigured).await;
+    assert!(matches!(told.next().await, Some(Ok(Reply::State(states))) if states.is_empty()));
+    double.shown.send_replace(2);
+    shows(|feed| matches!(feed.value.as_deref(), Some(Some(_)))).await;
+    assert!(matches!(told.next().await, Some(Ok(Reply::State(states))) if states == [report(&module)]));
+    double.shown.send_replace(3);
+    shows(unconfigured).await;
+    assert!(matches!(told.next().await, Some(Ok(Reply::State(states))) if states.is_empty()));
+    double.shown.send_replace(NOT_INSTALLED);
+    let gone = shows(|feed| feed.error.is_some()).await;
+    assert_eq!((gone.error.unwrap().text.as_str(), gone.value.is_none()), ("not installed", true));
+}
+
+/// The cluster begins with what is known: with nothing, or with the host name of a node that does not answer.
+#[actix_web::test]
+async fn a_node_that_has_said_nothing_goes_by_its_host_name() {
+    let (dir, web, _double) = scene();
+    let (socket, gone) = (web.paths.admin_socket(), dir.path().join("gone"));
+    std::fs::rename(&socket, &gone).unwrap();
+    let mut nodes = web.hub.cluster(Lang::En);
+    let mut seen = Vec::new();
+    let begun = std::time::Instant::now();
+    while !seen.contains(&vec!["n1".to_owned()]) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{seen:?}");
+        nodes.changed().await.unwrap();
+        let now = nodes.borrow_and_update().clone();
+        seen.push(now.keys().cloned().collect::<Vec<_>>());
+        if now.values().any(|feed| feed.error.is_some()) && gone.exists() {
+            std::fs::rename(&gone, &socket).unwrap();
+        }
+    }
+    let host = crate::node::level::hostname();
+    let known = [vec![], vec![host.clone()], vec!["n1".to_owned()]];
+    assert!(seen.iter().all(|names| known.contains(names)) && seen.contains(&vec![host]), "{seen:?}");
 }
 
 #[actix_web::test]
