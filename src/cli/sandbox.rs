@@ -3,6 +3,7 @@
 use crate::sandbox::disk::{self, What, Where, server};
 use crate::sandbox::{DEFAULT_DIR, Node, Options, Result, Sandbox, SandboxError, console, exec, init};
 use clap::{Args, Subcommand};
+use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -172,6 +173,10 @@ enum Order {
 pub fn run(command: SandboxCommand) -> Result<i32> {
     let SandboxCommand { name, dir, action } = command;
     let open = || Sandbox::open(&dir, &name);
+    if !matches!(action, Action::Exec { .. }) {
+        // Users of the nodes are to be let into what is made, whoever makes it.
+        umask(Mode::from_bits_truncate(0o022));
+    }
     match action {
         Action::Up { nodes, clients, lans, private, disk, no_daemons, password } => {
             let (daemons, programs) = (!no_daemons, programs()?);

@@ -3,7 +3,7 @@
 
 use super::bounded::wait_until;
 use super::error::{During, Result, SandboxError};
-use super::node::Node;
+use super::node::{Node, WEB};
 use super::state::{self, State};
 use super::{Sandbox, cgroup};
 use crate::config::paths::Paths;
@@ -54,7 +54,12 @@ struct Listening {
 
 /// Whether the nodes have a web service at all.
 pub(super) fn wanted(state: &State) -> bool {
-    state.daemons && state.programs.join("safewebserver").is_file()
+    has_web(state.daemons, &state.programs)
+}
+
+/// The same, of a sandbox that is not there yet.
+pub(super) fn has_web(daemons: bool, programs: &Path) -> bool {
+    daemons && programs.join(WEB).is_file()
 }
 
 /// Starts the process, without waiting for it.

@@ -8,6 +8,7 @@
 
 mod bounded;
 mod cgroup;
+mod check;
 pub mod console;
 pub mod disk;
 mod error;
@@ -50,9 +51,6 @@ const MOST_CLIENTS: u8 = 9;
 const CLIENT: &str = "client";
 const SWITCH: &str = "switch";
 
-/// Longest path of a socket (`sockaddr_un`), its end included.
-const SOCKET_PATH: usize = 108;
-
 /// Processes and cgroups of a sandbox that goes down are waited for this long.
 const DOWN_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -91,7 +89,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// Brings a new sandbox up. If that fails half-way, it is taken down again.
     pub fn up(options: &Options) -> Result<Sandbox> {
-        check(options)?;
+        check::options(options)?;
         let sandbox = Sandbox { dir: options.dir.join(&options.name) };
         let lock = state::lock(&sandbox.dir)?;
         if sandbox.dir.exists() {
@@ -355,58 +353,6 @@ fn lan_number(state: &State, name: &str) -> Result<usize> {
         name: name.to_owned(),
         known: state.lans.join(", "),
     })
-}
-
-fn check(options: &Options) -> Result<()> {
-    state::check_name("sandbox", &options.name)?;
-    for (at, lan) in options.lans.iter().enumerate() {
-        state::check_name("lan", lan)?;
-        if options.lans[..at].contains(lan) {
-            return Err(SandboxError::Options(format!("the lan {lan} is named twice")));
-        }
-    }
-    let refused = |text: String| Err(SandboxError::Options(text));
-    if !(1..=MOST_CLIENTS).contains(&options.clients) || !(1..=99).contains(&options.lans.len()) {
-        return refused(format!("a sandbox has 1 to {MOST_CLIENTS} clients and 1 to 99 lans"));
-    }
-    let most = LAST_NUMBER - options.clients;
-    if !(1..=most).contains(&options.nodes) {
-        return refused(format!("a sandbox with {} clients has 1 to {most} nodes", options.clients));
-    }
-    if !nix::unistd::geteuid().is_root() {
-        return Err(SandboxError::NotRoot);
-    }
-    if options.disk.is_some_and(|size| !disk::SIZES.contains(&size)) {
-        let (least, most) = (disk::SIZES.start() >> 20, disk::SIZES.end() >> 30);
-        return refused(format!("a lossy disk has {least} MiB to {most} GiB"));
-    }
-    let longest = options.dir.join(&options.name).join("node253/var/run/safeadmin.sock");
-    if !options.dir.is_absolute() || longest.as_os_str().len() >= SOCKET_PATH {
-        let dir = options.dir.display();
-        return refused(format!("the directory {dir} must be absolute, and short enough for sockets in it"));
-    }
-    for dir in &options.private {
-        let at_top = dir.parent() == Some(Path::new("/"));
-        if !dir.is_absolute() || !(at_top || dir.is_dir()) {
-            let dir = dir.display();
-            return refused(format!("no directory {dir}: make it, or name an absolute one right under /"));
-        }
-    }
-    if let Some(password) = &options.password
-        && (password.is_empty() || password.len() > 72 || password.chars().any(char::is_control))
-    {
-        return refused("a password has 1 to 72 bytes without control characters".into());
-    }
-    let needed = SERVICES.iter().filter(|program| options.daemons && **program != WEB);
-    for program in ["safekit", "rfsbox"].iter().chain(needed) {
-        if !options.programs.join(program).is_file() {
-            let dir = options.programs.display();
-            return refused(format!(
-                "no program {program} in {dir}: build it, or bring up with --no-daemons"
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn random<const N: usize>() -> Result<[u8; N]> {

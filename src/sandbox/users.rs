@@ -24,18 +24,27 @@ pub struct Account {
     pub gid: u32,
 }
 
+/// The user and the group that nodes of this machine have.
+pub(super) fn account() -> Result<Account> {
+    Ok(of_this_machine()?.0)
+}
+
 /// Writes the nodes' lists into `dir`, from those of this machine.
 pub(super) fn install(dir: &Path) -> Result<Account> {
-    let read = |name: &str| {
-        let path = Path::new("/etc").join(name);
-        fs::read_to_string(&path).during(|| format!("read {}", path.display()))
-    };
-    let (account, lists) = with_safekit([read(FILES[0])?, read(FILES[1])?]);
+    let (account, lists) = of_this_machine()?;
     for (name, text) in FILES.iter().zip(lists) {
         let path = dir.join(name);
         fs::write(&path, text).during(|| format!("write {}", path.display()))?;
     }
     Ok(account)
+}
+
+fn of_this_machine() -> Result<(Account, [String; 2])> {
+    let read = |name: &str| {
+        let path = Path::new("/etc").join(name);
+        fs::read_to_string(&path).during(|| format!("read {}", path.display()))
+    };
+    Ok(with_safekit([read(FILES[0])?, read(FILES[1])?]))
 }
 
 /// The lists of users and of groups, each with safekit.

@@ -1,6 +1,6 @@
 use super::services::with_programs;
 use super::{Cluster, eventually};
-use safekit::sandbox::{Sandbox, WEB};
+use safekit::sandbox::{Options, Sandbox, WEB};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -62,6 +62,24 @@ fn each_node_has_a_console_that_this_machine_reaches() {
     eventually("the new one answers", || get(&again[1].url).is_some_and(|text| text.starts_with("node2")));
     drop(cluster);
     assert!(TcpStream::connect(again[1].url.trim_start_matches("http://").trim_end_matches('/')).is_err());
+}
+
+/// `/root` and the like: nothing is made where the web service could not start.
+#[test]
+fn a_directory_that_lets_nobody_through_is_refused() {
+    let (programs, options) = with_programs("closed", "#!/bin/sh\nexec sleep 1000\n");
+    fs::write(programs.path().join(WEB), WEB_SERVER).expect("write");
+    let closed = tempfile::tempdir().expect("a directory");
+    fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).expect("close it");
+    let options = Options { dir: closed.path().join("boxes"), ..options };
+    let refused = Sandbox::up(&options).expect_err("it is refused").to_string();
+    let (dir, advice) = (closed.path().display(), format!("run \"chmod o+x {}\"", closed.path().display()));
+    assert!(
+        refused.contains(&format!("user safekit, who is not let through {dir} (mode 0700)")),
+        "{refused}"
+    );
+    assert!(refused.contains(&advice) && refused.contains("--dir"), "{refused}");
+    assert_eq!(fs::read_dir(closed.path()).expect("list").count(), 0, "nothing is left");
 }
 
 /// A console goes with its node and its service, and comes back with them.
