@@ -8,9 +8,27 @@ use std::fmt;
 
 /// A text in each language. Prints as English.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Told {
     en: String,
     fr: String,
+}
+
+/// As it may stand in what an earlier release has left: a text alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Both { en: String, fr: String },
+    Alone(String),
+}
+
+impl From<Stored> for Told {
+    fn from(stored: Stored) -> Told {
+        match stored {
+            Stored::Both { en, fr } => Told { en, fr },
+            Stored::Alone(text) => Told::same(text),
+        }
+    }
 }
 
 impl Told {
@@ -56,6 +74,15 @@ impl Told {
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.en)
+    }
+}
+
+impl std::ops::Add for Told {
+    type Output = Told;
+
+    fn add(mut self, more: Told) -> Told {
+        self += more;
+        self
     }
 }
 
@@ -165,6 +192,14 @@ mod tests {
         let text = told!("{node} is silent", "{node} est silencieux");
         assert_eq!(text.of(Lang::Fr), "node1 est silencieux");
         assert_eq!(text.to_string(), "node1 is silent");
+    }
+
+    #[test]
+    fn what_an_earlier_release_has_stored_is_read() {
+        let both = told!("gone", "parti");
+        let read = |text: &str| serde_json::from_str::<Told>(text).unwrap();
+        assert_eq!(read(&serde_json::to_string(&both).unwrap()), both);
+        assert_eq!(read("\"gone\""), Told::same("gone"));
     }
 
     #[test]

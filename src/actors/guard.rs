@@ -4,6 +4,7 @@
 use crate::guard::client::{GuardClient, GuardError};
 use crate::guard::frame::{Status, Target};
 use crate::ids::ModuleName;
+use crate::told::{Tell, Told, told};
 use actix::{Message, Recipient};
 use std::collections::BTreeMap;
 use std::io;
@@ -54,11 +55,11 @@ pub enum GuardOrder {
 #[rtype(result = "()")]
 pub enum GuardEvent {
     /// The guard is ready to fence, or cannot be.
-    Armed(u64, Result<(), String>),
+    Armed(u64, Result<(), Told>),
     /// The guard will not fence.
-    Disarmed(u64, Result<(), String>),
+    Disarmed(u64, Result<(), Told>),
     /// The guard has fenced this node.
-    Fenced(String),
+    Fenced(Told),
 }
 
 /// Where orders go.
@@ -143,32 +144,35 @@ impl Talk {
         timeout: Duration,
         echoed_at: u64,
         target: &Target,
-    ) -> Result<(), String> {
+    ) -> Result<(), Told> {
         let mut status =
-            self.call(|c| c.arm(name, timeout, echoed_at, target.clone())).map_err(|e| e.to_string())?;
+            self.call(|c| c.arm(name, timeout, echoed_at, target.clone())).map_err(|e| e.told())?;
         if status.fenced.is_some() {
-            self.call(|c| c.acknowledge(name)).map_err(|e| e.to_string())?;
-            status =
-                self.call(|c| c.arm(name, timeout, echoed_at, target.clone())).map_err(|e| e.to_string())?;
+            self.call(|c| c.acknowledge(name)).map_err(|e| e.told())?;
+            status = self.call(|c| c.arm(name, timeout, echoed_at, target.clone())).map_err(|e| e.told())?;
         }
         if status.armed {
             Ok(())
         } else {
-            Err("the guard has fenced this module and is not done yet".to_owned())
+            Err(told!(
+                "the guard has fenced this module and is not done yet",
+                "safeguard a isolé ce module et n'a pas encore terminé"
+            ))
         }
     }
 
     /// Disarms. A fence that has fallen is lifted once the guard has seen it through: until then it goes
     /// on killing.
-    fn disarm(&mut self, name: &ModuleName) -> Result<(), String> {
+    fn disarm(&mut self, name: &ModuleName) -> Result<(), Told> {
         let status = self.call(|c| c.disarm(name)).and_then(|status| match status.fenced {
             None => Ok(status),
             Some(_) => self.call(|c| c.acknowledge(name)),
         });
         match status {
-            Ok(Status { fenced: Some(_), .. }) => {
-                Err("the guard is still removing what it has fenced".to_owned())
-            }
+            Ok(Status { fenced: Some(_), .. }) => Err(told!(
+                "the guard is still removing what it has fenced",
+                "safeguard est encore en train de retirer ce qu'il a isolé"
+            )),
             Ok(_) => Ok(()),
             Err(error) => {
                 // A guard that ended is disarmed as well.
@@ -186,11 +190,19 @@ impl Talk {
                 armed.told = true;
                 let silent = f.at.saturating_sub(f.renewed_at) / 1_000_000;
                 let done = match armed.target.vips.is_empty() && armed.target.group.is_none() {
-                    true => "no clients are sent to this node",
-                    false => "virtual ip removed, application killed",
+                    true => told!("no clients are sent to this node", "aucun client n'est envoyé à ce nœud"),
+                    false => {
+                        told!(
+                            "virtual ip removed, application killed",
+                            "adresse IP virtuelle retirée, application tuée"
+                        )
+                    }
                 };
-                let text = format!("the guard heard nothing of safeadmin for {silent} ms: {done}");
-                tell(module, GuardEvent::Fenced(text));
+                let text = told!(
+                    "the guard heard nothing of safeadmin for {silent} ms: ",
+                    "safeguard n'a rien entendu de safeadmin pendant {silent} ms : "
+                );
+                tell(module, GuardEvent::Fenced(text + done));
             }
             Ok(Status { armed: true, .. } | Status { fenced: Some(_), .. }) => {}
             // The guard was restarted, or has never heard of this module.

@@ -13,6 +13,7 @@ use crate::farm::FarmError;
 use crate::net::addr::Placement;
 use crate::net::arp::{self, Announcer};
 use crate::net::{MacAddr, NetError, addr, sockets, vip};
+use crate::told::Tell;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle, WrapFuture,
 };
@@ -73,6 +74,19 @@ pub enum VipError {
     /// The work itself broke off, so that it is unknown what is set.
     #[error("setting or removing virtual addresses broke off: {0}; stop the module to remove them")]
     Broken(String),
+}
+
+impl Tell for VipError {
+    fn french(&self) -> String {
+        match self {
+            VipError::Net(e) => e.french(),
+            VipError::Farm(e) => e.french(),
+            VipError::Broken(why) => format!(
+                "la configuration ou la suppression des adresses virtuelles a été interrompue : {why} ; arrêtez le module \
+                 pour les supprimer"
+            ),
+        }
+    }
 }
 
 /// What the actor tells the module.

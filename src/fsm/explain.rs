@@ -172,11 +172,12 @@ fn waiting(e: &mut Explanation, s: &State, module: &str, peer: &str) {
             ));
         }
         Some(Why::Refused) => {
-            let why = s.refusal.as_deref().unwrap_or("refused");
-            e.because(told!(
-                "its directories could not be reintegrated: {why}",
-                "ses répertoires n'ont pas pu être réintégrés : {why}"
-            ));
+            let why = s.refusal.clone().unwrap_or_else(|| told!("refused", "refusé"));
+            let text = told!(
+                "its directories could not be reintegrated: ",
+                "ses répertoires n'ont pas pu être réintégrés : "
+            );
+            e.because(text + why);
             e.advise(told!("repair that, or copy everything: safekit stop -m {module}; safekit rfssync full -m {module}; safekit second -m {module}", "réparez cela, ou copiez tout : safekit stop -m {module}; safekit rfssync full -m {module}; safekit second -m {module}"));
         }
         Some(Why::Differs) => {

@@ -25,11 +25,11 @@ pub enum Happening {
     /// The rules' word on waiting.
     Waits(Waits),
     /// An effect ended.
-    Done(u64, Result<(), String>),
+    Done(u64, Result<(), Told>),
     /// A timer ended.
     Timer(u64),
     /// The guard has acted for a control plane that did not answer (S8).
-    Fenced(String),
+    Fenced(Told),
 }
 
 /// When checkers run (ST-98).

@@ -6,6 +6,7 @@ use super::frame::{
 };
 use super::packet;
 use crate::ids::ModuleName;
+use crate::told::Tell;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
@@ -43,6 +44,25 @@ pub enum GuardError {
     /// The guard refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
+}
+
+impl Tell for GuardError {
+    fn french(&self) -> String {
+        match self {
+            GuardError::Absent { path, source } => format!(
+                "safeguard ne peut pas être joint à {} : {source} ; le service s'exécute-t-il ?",
+                path.display()
+            ),
+            GuardError::Lost(why) => format!("la connexion avec safeguard est rompue : {why}"),
+            GuardError::Silent => format!("safeguard n'a pas répondu en {} ms", CALL_LIMIT.as_millis()),
+            GuardError::Version(version) => format!(
+                "safeguard parle la version {version} du protocole, et non {VERSION} : redémarrez-le après une mise à \
+                 niveau"
+            ),
+            GuardError::Frame(e) => format!("échange avec safeguard : {e}"),
+            GuardError::Refused(e) => e.french(),
+        }
+    }
 }
 
 /// A connection with safeguard. Every call waits at most [`CALL_LIMIT`].

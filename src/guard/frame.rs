@@ -3,6 +3,7 @@
 
 use super::cgroup::AppGroup;
 use crate::ids::ModuleName;
+use crate::told::Tell;
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
@@ -177,6 +178,21 @@ pub enum Refusal {
     /// There is no descriptor of this name.
     #[error("the guard does not have this descriptor")]
     Nothing,
+}
+
+impl Tell for Refusal {
+    fn french(&self) -> String {
+        match self {
+            Refusal::Malformed => {
+                "safeguard ne comprend pas le message : redémarrez-le après une mise à niveau"
+            }
+            Refusal::Timeout => "safeguard a besoin d'un délai supérieur à 0 ms",
+            Refusal::Full => "safeguard surveille autant de modules qu'il peut",
+            Refusal::Laden => "safeguard garde autant de descripteurs qu'il peut",
+            Refusal::Nothing => "safeguard n'a pas ce descripteur",
+        }
+        .to_owned()
+    }
 }
 
 /// One answer.

@@ -1,9 +1,9 @@
 //! The French texts. Names of states, commands, rules, scripts and resources stay as they are (AMB-19).
 
 use super::english::{script, transition};
-use super::message::Message;
+use super::message::{Lang, Message};
 use crate::fsm::command::{Caller, Command};
-use crate::told::Tell;
+use crate::told::{Tell, Told};
 
 const NOT_UPTODATE: &str = "Les données des répertoires répliqués ne sont peut-être pas à jour (attendez le démarrage du serveur distant)";
 const INCONSISTENT: &str =
@@ -23,7 +23,7 @@ pub(super) fn text(message: &Message) -> String {
         M::AloneNoHeartbeat => "Action alone demandée par heart : plus de heartbeat".into(),
         M::Wakeup => "Action wakeup par la règle de failover Implicit_wakeup".into(),
         M::InternalAction(name, Ok(())) => format!("Action {name} terminée (-> CMD_OK)"),
-        M::InternalAction(name, Err(error)) => format!("Action {name} terminée (-> {error})"),
+        M::InternalAction(name, Err(error)) => format!("Action {name} terminée (-> {})", fr(error)),
         M::SwapFromSystem => "Transition SWAP par SYSTEM".into(),
         M::SwapFromDefaultprim => "Transition SWAP par defaultprim".into(),
         M::StopstartFromFailoverOff => "Transition STOPSTART par failover-off".into(),
@@ -48,11 +48,12 @@ pub(super) fn text(message: &Message) -> String {
         M::ScriptTimeout(name, seconds) => {
             format!("Script {name} tué : il s'exécutait encore après {seconds} s")
         }
-        M::ScriptFailed(name, how) => format!("Échec du script {name} : {how}"),
+        M::ScriptFailed(name, how) => format!("Échec du script {name} : {}", fr(how)),
         M::ScriptRunning(name, seconds) => format!("Le script {name} s'exécute depuis {seconds} s"),
-        M::Print(_, text) | M::Error(text) => text.clone(),
-        M::Fenced(what) => format!("Ce serveur s'est isolé lui-même : {what}"),
-        M::CannotStop(left) => format!("L'application ne peut pas être arrêtée : {left}"),
+        M::Print(_, text) => text.clone(),
+        M::Error(text) => fr(text).to_owned(),
+        M::Fenced(what) => format!("Ce serveur s'est isolé lui-même : {}", fr(what)),
+        M::CannotStop(left) => format!("L'application ne peut pas être arrêtée : {}", fr(left)),
         M::OwnPause(ms) => format!("Ce serveur a été suspendu pendant {ms} ms : il se suspecte en premier"),
         M::Lost(count) => format!("{count} messages perdus : ils n'ont pas pu être écrits dans le journal"),
         M::OtherDistrusted(url, fault) => format!("Module non examiné sur {url} : {}", fault.french()),
@@ -71,8 +72,8 @@ pub(super) fn text(message: &Message) -> String {
         M::AbnormalDelta => ABNORMAL_DELTA.into(),
         M::TlsHandshake(socket) => format!("XXX clnttcp_create: socket={socket} {TLS_FAILED}"),
         M::LinkRestored(dir) => format!("Lien {dir} rétabli après un arrêt inattendu"),
-        M::BoxReplaced(how) => format!("Processus de réplication remplacé : {how}"),
-        M::StreamLost(why) => format!("Réplication vers le secondaire arrêtée : {why}"),
+        M::BoxReplaced(how) => format!("Processus de réplication remplacé : {}", fr(how)),
+        M::StreamLost(why) => format!("Réplication vers le secondaire arrêtée : {}", fr(why)),
         M::StreamResumed(what) => format!("Réplication vers le secondaire reprise : {what}"),
         M::PrimAborted => "Démarrage en primaire demandé abandonné".into(),
         M::SecondAborted => "Démarrage en secondaire demandé abandonné".into(),
@@ -83,6 +84,10 @@ pub(super) fn text(message: &Message) -> String {
         M::SplitBrainExiting => "Retour de split brain : ce serveur quitte ALONE".into(),
         M::HeartbeatsOnlySilent => ONLY_HEARTBEATS.into(),
     }
+}
+
+fn fr(told: &Told) -> &str {
+    told.of(Lang::Fr)
 }
 
 fn stalled(seconds: u64) -> String {

@@ -5,6 +5,7 @@ use crate::fsm::command::{Caller, Command};
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::{Readiness, Role};
 use crate::net::tls::TlsFault;
+use crate::told::Told;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -47,7 +48,7 @@ pub enum Message {
     /// MSG-A-22: `Action wakeup from failover rule Implicit_wakeup`.
     Wakeup,
     /// MSG-A-23: `Action <name> terminated (-> CMD_OK)` or `(-> <error>)`, verbose.
-    InternalAction(String, Result<(), String>),
+    InternalAction(String, Result<(), Told>),
     /// MSG-T-01: `Transition SWAP from SYSTEM`.
     SwapFromSystem,
     /// MSG-T-02: `Transition SWAP from defaultprim`.
@@ -108,11 +109,11 @@ pub enum Message {
     /// [D] It goes on.
     ReintegrationGoesOn,
     /// Our own: writes are no longer replicated; why.
-    StreamLost(String),
+    StreamLost(Told),
     /// Our own: writes of that directory or module are replicated again.
     StreamResumed(String),
     /// Our own: another process of replication has taken the place of one that was lost; how.
-    BoxReplaced(String),
+    BoxReplaced(Told),
     /// MSG-R-09: `Requested prim start aborted`; the reason goes to `explain`.
     PrimAborted,
     /// ST-44: `Requested second start aborted`.
@@ -145,7 +146,7 @@ pub enum Message {
     /// Our own: a stop or start script was killed at its timeout (seconds).
     ScriptTimeout(String, u64),
     /// Our own: a script ended with a status other than 0.
-    ScriptFailed(String, String),
+    ScriptFailed(String, Told),
     /// Our own: a script has been running for that many seconds; said each minute.
     ScriptRunning(String, u64),
     /// MSG-O-02: `End of stop`.
@@ -159,9 +160,9 @@ pub enum Message {
     /// MSG-O-07: `Split brain recovery: exiting alone`.
     SplitBrainExiting,
     /// Our own (S8): the guard fenced this node; what it did.
-    Fenced(String),
+    Fenced(Told),
     /// Our own (S9): the application could not be stopped; what is left.
-    CannotStop(String),
+    CannotStop(Told),
     /// Our own (S10): the heartbeats are silent but the peer still answers on another channel.
     HeartbeatsOnlySilent,
     /// Our own (S4): this process slept that many milliseconds and suspects itself first.
@@ -169,7 +170,7 @@ pub enum Message {
     /// CLI-087: the text of `safekit printi` or `printe`.
     Print(Level, String),
     /// Our own: a module error in clear, for what has no message of the guide.
-    Error(String),
+    Error(Told),
     /// Our own: that many messages could not be written to the log.
     Lost(u64),
     /// Our own: another module is not examined, because HTTPS with its node fails; where, and why.

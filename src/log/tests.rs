@@ -3,6 +3,7 @@ use crate::fsm::command::{Caller, Command};
 use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::{Readiness, Role};
 use crate::net::tls::TlsFault;
+use crate::told::Told;
 
 fn actions() -> Vec<Message> {
     let user = || Caller::User("admin@10.0.0.103".into());
@@ -104,7 +105,7 @@ fn others() -> Vec<Message> {
         Message::AloneNoHeartbeat,
         Message::Wakeup,
         Message::InternalAction("alone_to_pri_2a".into(), Ok(())),
-        Message::InternalAction("alone_to_pri_2a".into(), Err("timeout".into())),
+        Message::InternalAction("alone_to_pri_2a".into(), Err(Told::same("timeout"))),
         Message::SwapFromSystem,
         Message::SwapFromDefaultprim,
         Message::StopstartFromFailoverOff,
@@ -131,8 +132,8 @@ fn others() -> Vec<Message> {
         Message::LinkRestored("/replicated".into()),
         Message::Rescued { archive: "2026-03-01T12-00-00Z".into(), files: 3, bytes: 5000, left_out: 0 },
         Message::Rescued { archive: "2026-03-01T12-00-00Z".into(), files: 3, bytes: 5000, left_out: 2 },
-        Message::BoxReplaced("its mounts were taken over".into()),
-        Message::StreamLost("no acknowledgement for 100 s".into()),
+        Message::BoxReplaced(Told::same("its mounts were taken over")),
+        Message::StreamLost(Told::same("no acknowledgement for 100 s")),
         Message::StreamResumed("/replicated".into()),
         Message::PrimAborted,
         Message::SecondAborted,
@@ -143,20 +144,20 @@ fn others() -> Vec<Message> {
         script("start_prim", None, Some("userlog_2024-02-12T091410_start_prim.ulog")),
         script("start_prim", None, None),
         Message::ScriptTimeout("stop_prim".into(), 300),
-        Message::ScriptFailed("start_prim".into(), "exit status 1".into()),
+        Message::ScriptFailed("start_prim".into(), Told::same("exit status 1")),
         Message::ScriptRunning("stop_prim".into(), 60),
         Message::EndOfStop,
         Message::PreviousHaltUnexpected,
         Message::FailoverOff,
         Message::SplitBrainStaying,
         Message::SplitBrainExiting,
-        Message::Fenced("virtual IP removed".into()),
-        Message::CannotStop("process 4711".into()),
+        Message::Fenced(Told::same("virtual IP removed")),
+        Message::CannotStop(Told::same("process 4711")),
         Message::HeartbeatsOnlySilent,
         Message::OwnPause(1500),
         Message::Print(Level::I, "start mybin".into()),
         Message::Print(Level::E, "start_prim failed".into()),
-        Message::Error("something is wrong".into()),
+        Message::Error(Told::same("something is wrong")),
         Message::Lost(3),
     ]
 }

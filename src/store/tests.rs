@@ -6,6 +6,7 @@ use crate::fsm::state::{Readiness, Role};
 use crate::ids::ModuleName;
 use crate::log::syslog::Syslog;
 use crate::log::{Lang, Level, Message};
+use crate::told::Told;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fs;
@@ -20,7 +21,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn error(text: &str) -> Message {
-    Message::Error(text.into())
+    Message::Error(Told::same(text))
 }
 
 fn name() -> ModuleName {

@@ -3,6 +3,7 @@
 use super::database::{File, is_damaged};
 use super::{Entry, StoreError, rows};
 use crate::log::Message;
+use crate::told::told;
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -141,7 +142,11 @@ fn transaction(open: &mut Open, file: &Arc<File>, jobs: &[Job]) -> rusqlite::Res
     if !open.contains_key(&file.path) {
         let (connection, moved) = file.open()?;
         if let (Some(moved), Some(_)) = (moved, &file.followers) {
-            let text = format!("The log was damaged: it was moved to {}", moved.display());
+            let moved = moved.display();
+            let text = told!(
+                "The log was damaged: it was moved to {moved}",
+                "Le journal était endommagé : il a été déplacé vers {moved}"
+            );
             entries.extend(rows::append(jiff::Timestamp::now(), &Message::Error(text))(&connection)?);
         }
         open.insert(file.path.clone(), (Arc::clone(file), connection));

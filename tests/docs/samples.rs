@@ -12,6 +12,7 @@ use safekit::guard::client::GuardError;
 use safekit::log::Message;
 use safekit::net::tls::TlsFault;
 use safekit::node::record::RecordError;
+use safekit::told::Told;
 use safekit::told::attempt::Attempt;
 use std::fs;
 use std::path::Path;
@@ -115,7 +116,7 @@ fn farms() -> Vec<Message> {
         Message::FarmLoad { buckets: 0, group: "FarmProto_0".into() },
         Message::FarmLoad { buckets: 128, group: "FarmProto_0".into() },
         Message::FarmLoad { buckets: 256, group: "FarmProto_0".into() },
-        Message::Error(format!("no clients are shared with node2: {}", Reason::OtherGroups)),
+        Message::Error(Told::same(format!("no clients are shared with node2: {}", Reason::OtherGroups))),
     ]
 }
 
@@ -157,11 +158,13 @@ fn others() -> Vec<Message> {
         Message::LinkRestored("/replicated".into()),
         Message::Rescued { archive: "2026-03-01T12-00-00Z".into(), files: 3, bytes: 5000, left_out: 0 },
         Message::Rescued { archive: "2026-03-01T12-00-00Z".into(), files: 3, bytes: 5000, left_out: 2 },
-        Message::BoxReplaced("its mounts were taken over".into()),
-        Message::BoxReplaced("its mounts cannot be taken over: the records of the mount are damaged".into()),
+        Message::BoxReplaced(Told::same("its mounts were taken over")),
+        Message::BoxReplaced(Told::same(
+            "its mounts cannot be taken over: the records of the mount are damaged",
+        )),
         Message::Action(Command::StopWait, Caller::Rule("degraded_server".into())),
         Message::OtherDistrusted("https://10.0.0.100:9453".into(), TlsFault::Issuer),
-        Message::StreamLost("no acknowledgement for 100 s".into()),
+        Message::StreamLost(Told::same("no acknowledgement for 100 s")),
         Message::StreamResumed("/replicated".into()),
         Message::PrimAborted,
         Message::SecondAborted,
@@ -170,22 +173,22 @@ fn others() -> Vec<Message> {
         script("start_prim", None, Some("userlog_2024-02-12T091410_start_prim.ulog")),
         script("stop_prim", None, Some("userlog_2024-02-12T091510_stop_prim.ulog")),
         Message::ScriptTimeout("stop_prim".into(), 300),
-        Message::ScriptFailed("start_prim".into(), "exit status 1".into()),
+        Message::ScriptFailed("start_prim".into(), Told::same("exit status 1")),
         Message::ScriptRunning("start_prim".into(), 60),
         Message::EndOfStop,
         Message::PreviousHaltUnexpected,
         Message::FailoverOff,
         Message::SplitBrainStaying,
         Message::SplitBrainExiting,
-        Message::Fenced("virtual ip removed, application killed".into()),
-        Message::CannotStop("process 4711".into()),
+        Message::Fenced(Told::same("virtual ip removed, application killed")),
+        Message::CannotStop(Told::same("process 4711")),
         Message::HeartbeatsOnlySilent,
         Message::OwnPause(1500),
         Message::Lost(3),
-        Message::Error(full.to_string()),
-        Message::Error(absent.to_string()),
-        Message::Error(GuardError::Silent.to_string()),
-        Message::Error(safekit::rfs::service::GUARD_AWAY.to_owned()),
+        Message::Error(Told::same(full.to_string())),
+        Message::Error(Told::same(absent.to_string())),
+        Message::Error(Told::same(GuardError::Silent.to_string())),
+        Message::Error(Told::same(safekit::rfs::service::GUARD_AWAY.to_owned())),
     ]
 }
 
@@ -214,8 +217,12 @@ fn errors_of_modules() -> Vec<String> {
     let files = dirs.map(|dir| fs::read_dir(root.join(dir)).unwrap());
     let files = files.into_iter().flatten().map(|file| file.unwrap().path()).filter(|path| path.is_file());
     let sources: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
-    let error = Regex::new(r#"Message::Error\(format!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+    // The English text; one that ends with a space has the reason behind it.
+    let error = Regex::new(r#"told!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
     let value = Regex::new(r"\{[^}]*\}").unwrap();
-    let text = |found: regex::Captures<'_>| value.replace_all(&found[1], "x").replace("\\\"", "\"");
+    let text = |found: regex::Captures<'_>| {
+        let text = value.replace_all(&found[1], "x").replace("\\\"", "\"");
+        if text.ends_with(' ') { text + "x" } else { text }
+    };
     error.captures_iter(&sources).map(text).collect()
 }

@@ -4,6 +4,7 @@ use crate::bounds::{Bounds, Fault};
 use crate::steps::{FAIL, Next, spend};
 use crate::world::{Node, World};
 use safekit::fsm::mirror::{At, Effect, Event};
+use safekit::told::Told;
 
 /// The awaited effect does not work. What a store that failed has left on the disk is not known.
 pub fn next(b: &Bounds, w: &World, x: usize, out: &mut Next) {
@@ -12,7 +13,7 @@ pub fn next(b: &Bounds, w: &World, x: usize, out: &mut Next) {
     let Some(mut v) = spend(w, FAIL, most) else { return };
     let failed = |mut v: World, id: u64| {
         v.n[x].todo = None;
-        v.feed(b, x, Event::Done(id, Err("model".into())));
+        v.feed(b, x, Event::Done(id, Err(Told::same("model"))));
         v
     };
     let (name, id) = match &e {
@@ -40,7 +41,7 @@ pub fn next(b: &Bounds, w: &World, x: usize, out: &mut Next) {
         Effect::Reintegrate { id, .. } => {
             let mut refused = v.clone();
             refused.n[x].todo = None;
-            refused.feed(b, x, Event::ReintegrationRefused(*id, "model".into()));
+            refused.feed(b, x, Event::ReintegrationRefused(*id, Told::same("model")));
             out.push(("reintegration is refused", x, refused));
             ("reintegration fails", id)
         }

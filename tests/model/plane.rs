@@ -4,6 +4,7 @@ use crate::bounds::{Bounds, Fault};
 use crate::world::World;
 use safekit::fsm::losses::Fate;
 use safekit::fsm::mirror::{Effect, Event, Stream};
+use safekit::told::Told;
 
 /// The zone that is changed while the module is stopped.
 pub const FOREIGN: u8 = 1 << 7;
@@ -259,7 +260,7 @@ impl World {
         if let Some(id) = self.n[x].todo.as_ref().and_then(order) {
             let effect = self.n[x].todo.take();
             effect.iter().for_each(|effect| self.fails(x, effect));
-            self.feed(b, x, Event::Done(id, Err("model".into())));
+            self.feed(b, x, Event::Done(id, Err(Told::same("model"))));
         }
         let p = &mut self.n[x].plane;
         p.feared |= p.hot;

@@ -8,6 +8,7 @@ use safekit::fsm::command::{Caller, Command};
 use safekit::fsm::generation::{Flag, Relation};
 use safekit::fsm::losses::Fate;
 use safekit::fsm::mirror::{At, Effect, Event, Face, Outcome, Posture, State, Step, adopt};
+use safekit::told::Told;
 
 pub type Next = Vec<(&'static str, usize, World)>;
 
@@ -315,7 +316,7 @@ fn hung(b: &Bounds, w: &World, x: usize, out: &mut Next) {
     v.n[x].lost = false;
     if fenced {
         v.n[x].guard = crate::world::Guard::default();
-        v.feed(b, x, Event::Fenced("model".into()));
+        v.feed(b, x, Event::Fenced(Told::same("model")));
     }
     if pause > 0 && b.fault != Some(Fault::OwnPause) {
         v.feed(b, x, Event::OwnPause(1));

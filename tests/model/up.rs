@@ -9,6 +9,7 @@ use safekit::fsm::command::{Caller, Command};
 use safekit::fsm::farm::{At, Config, Effect, Event, Move, Record, State, Waits, adopt, step};
 use safekit::fsm::scripts::{Script, Scripts};
 use safekit::fsm::state::Role;
+use safekit::told::Told;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -245,7 +246,7 @@ fn answers(b: &Bounds, w: &World, faults: bool, out: &mut Next) {
             // Who cannot leave in good order withdraws.
             w.share &= !matches!(effect, Effect::Leave(_));
             w.unstarted |= matches!(effect, Effect::Script(_, c) if c.script == Script::StartBoth);
-            w.event(b, Event::Done(told, Err("no".to_owned())));
+            w.event(b, Event::Done(told, Err(Told::same("no"))));
             out.push((format!("failed {effect:?}"), w));
         }
     }
@@ -288,7 +289,7 @@ fn next(b: &Bounds, w: &World, faults: bool, out: &mut Next) {
         && let Some(mut v) = w.spend(4, b.losses)
     {
         v.share = false;
-        v.event(b, Event::Unshared("lost".to_owned()));
+        v.event(b, Event::Unshared(Told::same("lost")));
         out.push(("share lost".to_owned(), v));
     }
 }

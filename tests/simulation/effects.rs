@@ -7,6 +7,7 @@ use safekit::fsm::generation::Record;
 use safekit::fsm::mirror::{Effect, Event, Timer};
 use safekit::fsm::scripts::Script;
 use safekit::guard::deadline;
+use safekit::told::Told;
 
 impl World {
     pub fn act(&mut self, x: usize, effect: Effect) {
@@ -125,12 +126,12 @@ impl World {
         let n = &mut self.nodes[x];
         let Some(i) = n.works.iter().position(|w| w.0 == id) else { return };
         let (_, work) = n.works.remove(i);
-        let mut result = if ok { Ok(()) } else { Err("it failed".to_owned()) };
+        let mut result = if ok { Ok(()) } else { Err(Told::same("it failed")) };
         match work {
             Work::Store(record) => n.disk = record,
             // What is no longer awaited was cancelled; the other works do no harm late.
             _ if !n.awaits(id) => return,
-            Work::VipOn if n.fenced => result = Err("fenced".to_owned()),
+            Work::VipOn if n.fenced => result = Err(Told::same("fenced")),
             Work::Data(effect) if !ok => self.order_fails(x, &effect),
             _ if !ok => {}
             Work::Data(effect) => {
@@ -139,7 +140,7 @@ impl World {
                     self.work(x, id, 300, Work::Data(effect));
                     return;
                 };
-                result = done;
+                result = done.map_err(Told::same);
                 self.say_stream(x);
             }
             work => self.apply(x, &work),

@@ -10,6 +10,7 @@ use safekit::fsm::mirror::{At, Event, Outcome, State, Step, Waits, adopt, step};
 use safekit::fsm::peer::{Report, Watch};
 use safekit::fsm::resource::Value;
 use safekit::fsm::rules::machine::{View, WaitVerdict};
+use safekit::told::Told;
 use std::rc::Rc;
 
 pub const NAMES: [&str; 2] = ["A", "B"];
@@ -93,7 +94,7 @@ impl World {
             }
             Happening::Finish(_, of, id, ok) if of == life => self.finish(x, id, ok),
             Happening::ScriptEnded(_, id, ok) => {
-                let result = if ok { Ok(()) } else { Err("status 1".to_owned()) };
+                let result = if ok { Ok(()) } else { Err(Told::same("status 1")) };
                 self.feed(x, Event::Done(id, result));
             }
             Happening::Timer(_, of, id) if of == life => self.feed(x, Event::Timer(id)),
@@ -108,7 +109,7 @@ impl World {
     /// The guard's word first, then the own clock.
     fn suspect(&mut self, x: usize) {
         if std::mem::take(&mut self.nodes[x].fenced) {
-            self.feed(x, Event::Fenced("simulation".to_owned()));
+            self.feed(x, Event::Fenced(Told::same("simulation")));
         }
         let clock = self.nodes[x].clock(self.now);
         let reports = self.nodes[x].watch.tick(clock);

@@ -6,10 +6,14 @@ use crate::actors::admin::farm::FarmError;
 use crate::actors::admin::pair::PairError;
 use crate::actors::cluster::SetupError;
 use crate::actors::module::LaunchError;
+use crate::actors::script::RunError;
+use crate::actors::vip::VipError;
 use crate::config::archive::ArchiveError;
 use crate::config::cluster::Unresolved;
 use crate::farm::FarmError as FilterError;
 use crate::fsm::instance::Refused;
+use crate::guard::client::GuardError;
+use crate::guard::frame::Refusal;
 use crate::ids::NodeName;
 use crate::log::userlog::UserlogError;
 use crate::net::NetError;
@@ -31,6 +35,7 @@ use crate::store::StoreError;
 use crate::told::attempt::Attempt;
 use crate::told::proof::assert_translated;
 use crate::told::{Told, told};
+use nix::errno::Errno;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -216,6 +221,23 @@ fn of_files_and_directories() {
         RescueError::Damaged { path: path(), line: 12, why: some() },
         RescueError::Refused(both()),
     ]);
+}
+
+#[test]
+fn of_what_a_module_waits_for() {
+    assert_french([
+        GuardError::Absent { path: path(), source: Errno::ENOENT },
+        GuardError::Lost(Errno::EPIPE),
+        GuardError::Silent,
+        GuardError::Version(7),
+        GuardError::Refused(Refusal::Malformed),
+        GuardError::Refused(Refusal::Timeout),
+        GuardError::Refused(Refusal::Full),
+        GuardError::Refused(Refusal::Laden),
+        GuardError::Refused(Refusal::Nothing),
+    ]);
+    assert_french([VipError::Broken(some()), VipError::Net(NetError::Permission { what: some() })]);
+    assert_french([RunError::QueueFull, RunError::Undelivered]);
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Admin {
     async fn examine(&self, call: &Call, module: &ModuleName, what: Examination) -> Result<i32, AdminError> {
         let instance = self.instance(module).await?;
         let (to, mut news) = mpsc::channel(NEWS);
-        ask_mirror(&instance.handle, Examine(what, to)).await?.map_err(of_box)?;
+        ask_mirror(&instance.handle, Examine(what, to)).await?.map_err(AdminError::Rfs)?;
         let mut code = 0;
         loop {
             let heard = tokio::select! {
@@ -77,7 +77,7 @@ impl Admin {
                     }
                     self.say(call, Reply::Rfs(report)).await;
                 }
-                Ok(Some(News::End(result))) => return result.map(|()| code).map_err(of_box),
+                Ok(Some(News::End(result))) => return result.map(|()| code).map_err(AdminError::Rfs),
                 Ok(None) => return Err(AdminError::NoAnswer(module.clone())),
                 Err(_) => {
                     let text = told!(
@@ -110,11 +110,6 @@ fn may_set(policy: &Policy, role: Role) -> Result<(), AdminError> {
         "this policy is set in {en} only, the module is {role}",
         "cette politique n'est définie qu'en {fr}, le module est {role}"
     )))
-}
-
-/// What the process of the replication has said.
-fn of_box(text: String) -> AdminError {
-    AdminError::Rfs(Told::same(text))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::Group;
 use crate::farm::{Backend, FarmError, Layout, Peer};
 use crate::fsm::bucket::{Bitmap, Owners, Share};
 use crate::net::{MacAddr, addr};
+use crate::told::{Tell, Told};
 use actix::dev::SendError;
 use actix::{Addr, Message};
 use std::io;
@@ -24,13 +25,13 @@ pub(super) enum FilterEvent {
     /// The filter is in place.
     Loaded(Loaded),
     /// It cannot be put in place.
-    NotLoaded(String),
+    NotLoaded(Told),
     /// An order was carried out, or not.
     Installed(u64, Result<(), FilterError>),
     /// The other nodes are known to it, or not.
     Peers(Result<(), FilterError>),
     /// It was removed.
-    Removed(Result<(), String>),
+    Removed(Result<(), Told>),
 }
 
 /// Why an order was not carried out.
@@ -39,7 +40,7 @@ pub(super) enum FilterError {
     /// The guard has withdrawn this node.
     Withdrawn,
     /// What the filter said.
-    Failed(String),
+    Failed(Told),
 }
 
 /// What was found when the filter was put in place.
@@ -168,7 +169,7 @@ impl Thread {
                 self.answer(FilterEvent::Installed(order, done));
             }
             if orders.remove {
-                let done = self.backend.remove().map_err(|error| error.to_string());
+                let done = self.backend.remove().map_err(|error| error.told());
                 self.whole = true;
                 self.answer(FilterEvent::Removed(done));
             }
@@ -181,7 +182,7 @@ impl Thread {
     fn load(&mut self) -> FilterEvent {
         let macs = match self.macs() {
             Ok(macs) => macs,
-            Err(error) => return FilterEvent::NotLoaded(error.to_string()),
+            Err(error) => return FilterEvent::NotLoaded(error.told()),
         };
         // What is not there cannot be gone on with.
         if self.adopt
@@ -195,7 +196,7 @@ impl Thread {
                 self.whole = false;
                 FilterEvent::Loaded(Loaded { adopted: vec![Bitmap::EMPTY; self.groups], macs })
             }
-            Err(error) => FilterEvent::NotLoaded(error.to_string()),
+            Err(error) => FilterEvent::NotLoaded(error.told()),
         }
     }
 
@@ -223,7 +224,7 @@ impl Thread {
                 self.whole = true;
                 FilterError::Withdrawn
             }
-            error => FilterError::Failed(error.to_string()),
+            error => FilterError::Failed(error.told()),
         })
     }
 

@@ -6,6 +6,7 @@ use super::{
     now_ms,
 };
 use crate::actors::module::Close;
+use crate::told::told;
 use actix::{ActorContext, AsyncContext};
 use std::time::Duration;
 
@@ -23,7 +24,13 @@ impl Actor for Group {
                 filter.load();
                 self.filter = Some(filter);
             }
-            Err(error) => self.fail(format!("no thread for the packet filter: {error}"), ctx),
+            Err(error) => {
+                let why = told!(
+                    "no thread for the packet filter: {error}",
+                    "pas de thread pour le filtre de paquets : {error}"
+                );
+                self.fail(why, ctx);
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::fsm::group::{Effect, Event, Reason};
 use crate::guard::boottime_ns;
 use crate::log::Message as LogMessage;
 use crate::net::MacAddr;
+use crate::told::{Told, told};
 use crate::wire::{decode, encode};
 use actix::dev::SendError;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler};
@@ -250,7 +251,10 @@ impl Group {
         let who = session::name_of(&self.setup, Some(from));
         tracing::debug!(module = %self.setup.module, %who, %reason, "a message of the farm changes nothing");
         if first && reason == Reason::OtherGroups {
-            let what = LogMessage::Error(format!("no clients are shared with {who}: {reason}"));
+            let what = LogMessage::Error(told!(
+                "no clients are shared with {who}: {reason}",
+                "aucun client n'est partagé avec {who} : {reason}"
+            ));
             self.setup.store.append(Timestamp::now(), &what);
         }
     }
@@ -324,7 +328,7 @@ impl Group {
     }
 
     /// Tells the module once.
-    fn fail(&mut self, what: String, ctx: &mut Context<Self>) {
+    fn fail(&mut self, what: Told, ctx: &mut Context<Self>) {
         if !std::mem::replace(&mut self.failed, true) {
             self.tell(GroupEvent::Failed(what), ctx);
         }

@@ -9,6 +9,7 @@ use crate::fsm::membership::Node;
 use crate::ids::{ModuleId, ModuleName, NodeName};
 use crate::node::keys::SecretKey;
 use crate::store::ModuleStore;
+use crate::told::Told;
 use actix::dev::Recipient;
 use actix::{ArbiterHandle, Message};
 use std::net::{IpAddr, SocketAddr};
@@ -95,9 +96,9 @@ pub enum GroupEvent {
     /// The others have taken over, or the bounded wait for that is over: this node has no bucket.
     Left,
     /// The packet filter does not do what it should; what it did last it still does. Tried again by itself.
-    Failed(String),
+    Failed(Told),
     /// Answer to [`super::End`]: the packet filter is removed, or why not.
-    Ended(Result<(), String>),
+    Ended(Result<(), Told>),
 }
 
 impl GroupSetup {

@@ -8,6 +8,7 @@ use crate::fsm::bucket::{Owners, Reach};
 use crate::log::syslog::Syslog;
 use crate::node::keys::SecretKey;
 use crate::store::{ModuleStore, Store};
+use crate::told::told;
 use actix::Arbiter;
 use std::time::Instant;
 use tempfile::TempDir;
@@ -225,12 +226,20 @@ async fn the_clients_of_a_node_that_dies_are_taken_in_time() {
     assert_eq!(two.memory.held().shares[0].previous, Owners::NOBODY, "no grace after a crash");
 }
 
+/// What the group tells of a packet filter that refuses with these words.
+fn failed(why: &str) -> GroupEvent {
+    GroupEvent::Failed(told!(
+        "cannot change the packet filter: {why}",
+        "échec (change the packet filter) : {why}"
+    ))
+}
+
 #[actix::test]
 async fn a_filter_that_fails_keeps_its_last_state_and_is_tried_again() {
     let [mut one, two] = pair(free_port()).await;
     one.memory.held().refuse = Some("no room".into());
     two.actor.send(Leave).await.unwrap();
-    let failed = GroupEvent::Failed("cannot change the packet filter: no room".into());
+    let failed = failed("no room");
     one.wait_for(failed).await;
     assert_eq!(one.accepts(), 128);
     one.memory.held().refuse = None;
@@ -243,7 +252,7 @@ async fn a_filter_that_cannot_be_made_is_told_once_and_tried_again() {
     let memory = Memory::default();
     memory.held().refuse = Some("no nftables".into());
     let mut node = Node::start(0, free_port(), memory.clone(), |_| {});
-    assert_eq!(node.event().await, GroupEvent::Failed("cannot change the packet filter: no nftables".into()));
+    assert_eq!(node.event().await, failed("no nftables"));
     node.actor.send(Join).await.unwrap();
     memory.held().refuse = None;
     assert_eq!(node.event().await, GroupEvent::Loaded);

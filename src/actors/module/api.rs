@@ -182,7 +182,7 @@ pub struct SyncPolicy(pub Option<Policy>);
 /// A comparison of the replicated directories; what it says comes through the sender, [`News::End`] last
 /// (RFS-61, RFS-62). Refused in a state that it is not for. Who drops the receiver ends it.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<(), String>")]
+#[rtype(result = "Result<(), Told>")]
 pub struct Examine(pub Examination, pub mpsc::Sender<News>);
 
 /// Which comparison.
@@ -202,7 +202,7 @@ pub enum News {
     /// What it found.
     Report(RfsReport),
     /// It is over, or why it broke off.
-    End(Result<(), String>),
+    End(Result<(), Told>),
 }
 
 /// Every resource with the time of its last assignment.

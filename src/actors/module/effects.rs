@@ -13,12 +13,17 @@ use crate::guard::frame::{Target, Vip as GuardVip};
 use crate::log::Message as LogMessage;
 use crate::log::userlog;
 use crate::node::{environment, record};
+use crate::told::{Tell, Told, told};
 use actix::prelude::*;
 use jiff::{Timestamp, tz::TimeZone};
 use std::time::{Duration, Instant};
 
 /// How long the killed application may take to disappear before the automaton is told.
 const KILL_WAIT: Duration = Duration::from_secs(10);
+
+fn vips_are_busy() -> Told {
+    told!("the virtual ip actor is busy", "l'acteur des adresses IP virtuelles est occupé")
+}
 
 impl<K: Kind> Module<K> {
     /// Makes a record durable.
@@ -36,18 +41,19 @@ impl<K: Kind> Module<K> {
         let Some((id, value)) = self.stores.pop_front() else { return };
         self.storing = true;
         let path = record_path::<K>(&self.setup.paths, &self.setup.name);
-        let stored =
-            tokio::task::spawn_blocking(move || record::store(&path, &value).map_err(|e| e.to_string()));
+        let stored = tokio::task::spawn_blocking(move || record::store(&path, &value).map_err(|e| e.told()));
         ctx.spawn(stored.into_actor(self).map(move |result, module, ctx| {
             module.storing = false;
-            let result = result.unwrap_or_else(|e| Err(format!("the store broke off: {e}")));
+            let result = result.unwrap_or_else(|e| {
+                Err(told!("the store broke off: {e}", "l'enregistrement a été interrompu : {e}"))
+            });
             module.feed(Happening::Done(id, result), ctx);
             module.store_next(ctx);
         }));
     }
 
     /// The answer to an effect, after what is under way.
-    pub(super) fn answer(&mut self, id: u64, result: Result<(), String>, ctx: &mut Context<Self>) {
+    pub(super) fn answer(&mut self, id: u64, result: Result<(), Told>, ctx: &mut Context<Self>) {
         ctx.run_later(Duration::ZERO, move |module, ctx| {
             module.feed(Happening::Done(id, result), ctx);
         });
@@ -57,11 +63,13 @@ impl<K: Kind> Module<K> {
     fn elsewhere(
         &mut self,
         id: u64,
-        work: impl FnOnce() -> Result<(), String> + Send + 'static,
+        work: impl FnOnce() -> Result<(), Told> + Send + 'static,
         ctx: &mut Context<Self>,
     ) {
         let done = tokio::task::spawn_blocking(work).into_actor(self).map(move |result, module, ctx| {
-            let result = result.unwrap_or_else(|e| Err(format!("the work broke off: {e}")));
+            let result = result.unwrap_or_else(|e| {
+                Err(told!("the work broke off: {e}", "le travail a été interrompu : {e}"))
+            });
             module.feed(Happening::Done(id, result), ctx);
         });
         ctx.spawn(done);
@@ -71,7 +79,7 @@ impl<K: Kind> Module<K> {
     pub(super) fn set_vips(&mut self, id: u64, ctx: &mut Context<Self>) {
         match &self.vip {
             Some(vip) if vip.try_send(SetAll { epoch: id }).is_ok() => {}
-            Some(_) => self.answer(id, Err("the virtual ip actor is busy".to_owned()), ctx),
+            Some(_) => self.answer(id, Err(vips_are_busy()), ctx),
             None => self.answer(id, Ok(()), ctx),
         }
     }
@@ -80,7 +88,7 @@ impl<K: Kind> Module<K> {
     pub(super) fn unset_vips(&mut self, id: u64, ctx: &mut Context<Self>) {
         match &self.vip {
             Some(vip) if vip.try_send(UnsetAll { epoch: id }).is_ok() => {}
-            Some(_) => self.answer(id, Err("the virtual ip actor is busy".to_owned()), ctx),
+            Some(_) => self.answer(id, Err(vips_are_busy()), ctx),
             None => self.answer(id, Ok(()), ctx),
         }
     }
@@ -156,10 +164,11 @@ impl<K: Kind> Module<K> {
         ctx.spawn(sent.into_actor(self).map(move |result, module, ctx| {
             let failed = match result {
                 Ok(Ok(())) => return,
-                Ok(Err(e)) => e.to_string(),
-                Err(e) => e.to_string(),
+                Ok(Err(e)) => e.told(),
+                Err(e) => Told::same(e.to_string()),
             };
-            module.log(&LogMessage::Error(format!("the script cannot be run: {failed}")));
+            let text = told!("the script cannot be run: ", "le script ne peut pas être exécuté : ");
+            module.log(&LogMessage::Error(text + failed.clone()));
             module.script = None;
             module.feed(Happening::Done(id, Err(failed)), ctx);
         }));
@@ -177,12 +186,18 @@ impl<K: Kind> Module<K> {
     /// CFG-SVC-08; the command can be replaced for systems without systemd (AMB-47).
     pub(super) fn reboot(&self) {
         let command = std::env::var("SAFEKIT_REBOOT").unwrap_or_else(|_| "systemctl reboot".to_owned());
-        self.log(&LogMessage::Error(format!("automatic_reboot: running \"{command}\"")));
+        self.log(&LogMessage::Error(told!(
+            "automatic_reboot: running \"{command}\"",
+            "automatic_reboot : exécution de \"{command}\""
+        )));
         let words = shlex::split(&command).unwrap_or_default();
         if let Some((program, args)) = words.split_first()
             && let Err(error) = std::process::Command::new(program).args(args).spawn()
         {
-            self.log(&LogMessage::Error(format!("cannot reboot: {error}")));
+            self.log(&LogMessage::Error(told!(
+                "cannot reboot: {error}",
+                "impossible de redémarrer : {error}"
+            )));
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::fsm::scripts::Script;
 use crate::guard::cgroup::{AppGroup, GroupError};
 use crate::ids::ModuleName;
+use crate::told::{Tell, Told, told};
 use std::path::Path;
 use std::time::Instant;
 
@@ -63,14 +64,19 @@ impl Groups {
 
     /// Kills the application and sees it gone, at `deadline` at the latest. `swap`: only what runs for
     /// the primary. The error says what is left. Blocks.
-    pub fn kill(&self, swap: bool, deadline: Instant) -> Result<(), String> {
+    pub fn kill(&self, swap: bool, deadline: Instant) -> Result<(), Told> {
         let all = [&self.prim, &self.second, &self.both, &self.fence];
         let groups = if swap { &all[..1] } else { &all[..] };
         for group in groups {
             match group.kill_until_empty(deadline) {
                 Ok(true) => {}
-                Ok(false) => return Err(format!("processes of {group:?} do not end")),
-                Err(e) => return Err(e.to_string()),
+                Ok(false) => {
+                    return Err(told!(
+                        "processes of {group:?} do not end",
+                        "les processus de {group:?} ne se terminent pas"
+                    ));
+                }
+                Err(e) => return Err(e.told()),
             }
         }
         Ok(())

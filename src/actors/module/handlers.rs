@@ -14,6 +14,7 @@ use crate::fsm::instance::{Happening, Refused};
 use crate::fsm::maxloop::Loops;
 use crate::fsm::resource::{ResourceName, Value};
 use crate::log::{Level, Message as LogMessage};
+use crate::told::{Tell, Told, told};
 use actix::prelude::*;
 use jiff::Timestamp;
 
@@ -38,14 +39,16 @@ impl<K: Kind> Handler<ScriptEvent> for Module<K> {
         self.script = None;
         let result = match end {
             ScriptEnd::Exited(0) => Ok(()),
-            ScriptEnd::Exited(code) => Err(format!("exit status {code}")),
-            ScriptEnd::Signaled(signal) => Err(format!("killed by signal {signal}")),
-            ScriptEnd::Cancelled => Err("killed on request".to_owned()),
-            ScriptEnd::Missing => Err("the script has gone".to_owned()),
-            ScriptEnd::Failed(why) => Err(why),
+            ScriptEnd::Exited(code) => Err(told!("exit status {code}", "code de retour {code}")),
+            ScriptEnd::Signaled(signal) => {
+                Err(told!("killed by signal {signal}", "tué par le signal {signal}"))
+            }
+            ScriptEnd::Cancelled => Err(told!("killed on request", "tué sur demande")),
+            ScriptEnd::Missing => Err(told!("the script has gone", "le script a disparu")),
+            ScriptEnd::Failed(why) => Err(Told::same(why)),
             ScriptEnd::TimedOut => {
                 self.log(&LogMessage::ScriptTimeout(script, timeout.unwrap_or_default().as_secs()));
-                self.feed(Happening::Done(id, Err("timeout".to_owned())), ctx);
+                self.feed(Happening::Done(id, Err(told!("timeout", "délai dépassé"))), ctx);
                 return;
             }
         };
@@ -62,7 +65,7 @@ impl<K: Kind> Handler<VipEvent> for Module<K> {
     fn handle(&mut self, event: VipEvent, ctx: &mut Self::Context) {
         match event {
             VipEvent::Set { epoch, result } => {
-                let result = result.map_err(|e| e.to_string()).map(|places| {
+                let result = result.map_err(|e| e.told()).map(|places| {
                     for place in &places {
                         self.log(&LogMessage::VipSet(place.addr.to_string()));
                     }
@@ -71,14 +74,15 @@ impl<K: Kind> Handler<VipEvent> for Module<K> {
                 self.feed(Happening::Done(epoch, result), ctx);
             }
             VipEvent::Unset { epoch, result } => {
-                self.feed(Happening::Done(epoch, result.map_err(|e| e.to_string())), ctx);
+                self.feed(Happening::Done(epoch, result.map_err(|e| e.told())), ctx);
             }
             VipEvent::Connections { addr, count } => {
                 self.assign(&name("connections", &addr.to_string()), Value::Text(count.to_string()));
             }
             VipEvent::Conflict { addr, holder: Some(mac) } => {
-                self.log(&LogMessage::Error(format!(
-                    "another machine ({mac}) answers for the virtual ip {addr}"
+                self.log(&LogMessage::Error(told!(
+                    "another machine ({mac}) answers for the virtual ip {addr}",
+                    "une autre machine ({mac}) répond pour l'adresse IP virtuelle {addr}"
                 )));
             }
             VipEvent::Conflict { .. } => {}

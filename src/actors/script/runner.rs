@@ -1,6 +1,7 @@
 //! The actor that runs a module's scripts in order.
 
 use super::{Canceller, RunningScript, ScriptEnd, ScriptJob};
+use crate::told::Tell;
 use actix::prelude::*;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,6 +24,17 @@ pub enum RunError {
     /// [`OUTBOX_LIMIT`] events wait.
     #[error("{OUTBOX_LIMIT} events of earlier scripts are not taken by the module")]
     Undelivered,
+}
+
+impl Tell for RunError {
+    fn french(&self) -> String {
+        match self {
+            RunError::QueueFull => format!("{QUEUE_LIMIT} scripts attendent déjà"),
+            RunError::Undelivered => {
+                format!("{OUTBOX_LIMIT} événements de scripts précédents ne sont pas pris par le module")
+            }
+        }
+    }
 }
 
 /// Runs a script after those asked for before.

@@ -46,7 +46,7 @@ fn moving(e: &mut Explanation, cfg: &Config, s: &State, m: &Moving) {
         _ => super::on_its_way(e, m.to, m.at + 1, m.todo(cfg.farm).len()),
     }
     if let Some(why) = &m.failure {
-        e.because(told!("{why}; it is tried again", "{why} ; nouvel essai en cours"));
+        e.because(why.clone() + told!("; it is tried again", " ; nouvel essai en cours"));
     }
     super::follows(e, s.pending.as_ref(), m.shown().0);
 }

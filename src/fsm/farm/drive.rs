@@ -6,6 +6,7 @@ use super::{Effect, Event, Ignored, Outcome, Run};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::scripts::Call;
 use crate::log::Message;
+use crate::told::{Told, told};
 
 impl Run<'_> {
     /// Begins a move; what needs no answer is done at once.
@@ -83,7 +84,7 @@ impl Run<'_> {
     }
 
     /// The answer to an effect.
-    pub(super) fn done(&mut self, id: u64, result: Result<(), String>) -> Outcome {
+    pub(super) fn done(&mut self, id: u64, result: Result<(), Told>) -> Outcome {
         let At::Moving(m) = &self.s.at else { return Outcome::Ignored(Ignored::Late) };
         let record = match &m.awaited {
             Some((awaited, record)) if *awaited == id => *record,
@@ -114,10 +115,20 @@ impl Run<'_> {
     }
 
     /// Something that had to work did not: the move ends otherwise, or it is tried again.
-    fn failed(&mut self, m: &Moving, todo: &Todo, why: String) {
+    fn failed(&mut self, m: &Moving, todo: &Todo, why: Told) {
         let said = match todo {
-            Todo::Load => Some(Message::Error(format!("the packet filter cannot be put in place: {why}"))),
-            Todo::VipOn => Some(Message::Error(format!("the virtual ip cannot be set: {why}"))),
+            Todo::Load => Some(Message::Error(
+                told!(
+                    "the packet filter cannot be put in place: ",
+                    "le filtre de paquets ne peut pas être mis en place : "
+                ) + why.clone(),
+            )),
+            Todo::VipOn => Some(Message::Error(
+                told!(
+                    "the virtual ip cannot be set: ",
+                    "l'adresse IP virtuelle ne peut pas être configurée : "
+                ) + why.clone(),
+            )),
             _ => None,
         };
         if let Some(said) = said {

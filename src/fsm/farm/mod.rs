@@ -21,6 +21,7 @@ use super::instance::{self, Happening};
 use super::scripts::{Call, Scripts};
 use super::state::Role;
 use crate::log::Message;
+use crate::told::Told;
 use serde::{Deserialize, Serialize};
 
 /// What the configuration says to the automaton.
@@ -42,14 +43,14 @@ pub enum Event {
     /// The rules' word on waiting changed.
     Waits(Waits),
     /// The awaited effect ended.
-    Done(u64, Result<(), String>),
+    Done(u64, Result<(), Told>),
     /// A timer ended.
     Timer(u64),
     /// The group lost what it needs to share the clients: the reason. This node gets none then.
-    Unshared(String),
+    Unshared(Told),
     /// The guard has taken this node's share of the clients, because its control plane did not answer
     /// (S8).
-    Fenced(String),
+    Fenced(Told),
 }
 
 impl From<Happening> for Event {

@@ -5,6 +5,7 @@ use crate::fsm::instance::Window;
 use crate::fsm::scripts::{self, Action, Script};
 use crate::fsm::state::{Readiness, Role};
 use crate::log::Message;
+use crate::told::Told;
 use serde::{Deserialize, Serialize};
 
 /// A move of the automaton.
@@ -83,7 +84,7 @@ pub struct Moving {
     /// Index of the thing being done.
     pub at: u8,
     /// Why the thing being done failed last; it is tried again.
-    pub failure: Option<String>,
+    pub failure: Option<Told>,
     /// Effect awaited, and the record it makes durable.
     pub awaited: Option<(u64, Option<Record>)>,
 }

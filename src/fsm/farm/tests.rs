@@ -4,6 +4,7 @@ use super::*;
 use crate::fsm::anew::Anew;
 use crate::fsm::scripts::Script;
 use crate::fsm::state::Readiness;
+use crate::told::Told;
 
 fn config(farm: bool) -> Config {
     let scripts = Script::ALL.into_iter().fold(Scripts::default(), Scripts::with);
@@ -77,7 +78,7 @@ impl Module {
 
     fn fail(&mut self, why: &str) {
         let id = self.awaited().expect("something is awaited");
-        self.event(Event::Done(id, Err(why.to_owned())));
+        self.event(Event::Done(id, Err(Told::same(why))));
     }
 
     fn said(&self) -> Vec<String> {
@@ -179,7 +180,7 @@ fn a_stop_does_not_wait_for_a_group_that_does_not_answer() {
         if resumed {
             m.s = adopt(&m.cfg, m.s.clone(), m.s.record).state;
         } else {
-            m.event(Event::Unshared("the table is gone".to_owned()));
+            m.event(Event::Unshared(Told::same("the table is gone")));
         }
         m.until(&Todo::Join);
         let late = m.awaited().expect("the join");
@@ -244,7 +245,7 @@ fn a_share_that_is_lost_in_a_restart_is_joined_at_its_end() {
     let mut m = Module::up(true);
     m.command(Command::Restart);
     m.until(&Todo::Script(Script::StartBoth, false));
-    m.event(Event::Fenced("hung".to_owned()));
+    m.event(Event::Fenced(Told::same("hung")));
     assert!(!m.did(|e| matches!(e, Effect::Join(_) | Effect::Leave(_))));
     m.settle();
     assert_eq!(m.s.at, At::Up);
@@ -361,7 +362,7 @@ fn whatever_is_not_ready_has_a_reason() {
     m.event(Event::Timer(timer));
     m.settle();
     assert_eq!(first(&m), "the application runs and serves its share of the clients");
-    m.event(Event::Unshared("lost".to_owned()));
+    m.event(Event::Unshared(Told::same("lost")));
     assert!(first(&m).contains("no clients are sent to this node"));
 }
 

@@ -9,6 +9,7 @@ use crate::fsm::generation::{Flag, Generation, Record};
 use crate::fsm::scripts::{Action, Call};
 use crate::fsm::state::Role;
 use crate::log::Message;
+use crate::told::{Told, told};
 
 impl Run<'_> {
     /// Begins a move; what needs no answer is done at once.
@@ -100,7 +101,7 @@ impl Run<'_> {
     }
 
     /// The answer to an effect.
-    pub(super) fn done(&mut self, id: u64, result: Result<(), String>) -> Outcome {
+    pub(super) fn done(&mut self, id: u64, result: Result<(), Told>) -> Outcome {
         let At::Moving(m) = &self.s.at else { return Outcome::Ignored(Ignored::Late) };
         let record = match &m.awaited {
             Some((awaited, record)) if *awaited == id => record.clone(),
@@ -122,7 +123,12 @@ impl Run<'_> {
             }
             // A stop is not blocked for ever by what stays mounted.
             (Todo::Unmount, Err(why)) => {
-                self.log(Message::Error(format!("the replicated directories stay mounted: {why}")));
+                self.log(Message::Error(
+                    told!(
+                        "the replicated directories stay mounted: ",
+                        "les répertoires répliqués restent montés : "
+                    ) + why,
+                ));
             }
             // The step is lost with the power if it is not durable; a clean halt may be forgotten. What
             // the guard is still killing after a fence must not be started again.
@@ -138,17 +144,27 @@ impl Run<'_> {
     }
 
     /// Something that had to work did not: the move ends otherwise, or it is tried again.
-    fn failed(&mut self, m: &Moving, todo: &Todo, why: String) {
+    fn failed(&mut self, m: &Moving, todo: &Todo, why: Told) {
         match todo {
             Todo::VipOn => {
-                self.log(Message::Error(format!("the virtual ip cannot be set: {why}")));
+                self.log(Message::Error(
+                    told!(
+                        "the virtual ip cannot be set: ",
+                        "l'adresse IP virtuelle ne peut pas être configurée : "
+                    ) + why,
+                ));
                 let from = if m.from == Role::Second { Role::Second } else { Role::Alone };
                 let action = Some(Action::Stop);
                 let halt = Moving::new(Move::Halt, from, Role::Wait);
                 self.begin(Moving { action, goal: Goal::Stop, running: true, ran: true, ..halt });
             }
             Todo::Arm if m.mv == Move::Pair => {
-                self.log(Message::Error(format!("no secondary is accepted without the guard: {why}")));
+                self.log(Message::Error(
+                    told!(
+                        "no secondary is accepted without the guard: ",
+                        "aucun secondaire n'est accepté sans safeguard : "
+                    ) + why,
+                ));
                 self.s.at = At::Alone;
                 self.retry(Timer::Retry);
             }

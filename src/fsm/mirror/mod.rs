@@ -34,6 +34,7 @@ use super::losses::Fate;
 use super::scripts::{Call, Scripts};
 use super::start::Rescue;
 use crate::log::Message;
+use crate::told::Told;
 use serde::{Deserialize, Serialize};
 
 /// Where the primary should run once the pair is whole (CFG-SVC-05).
@@ -95,7 +96,7 @@ pub enum Event {
     /// The rules' word on waiting changed.
     Waits(Waits),
     /// The awaited effect ended.
-    Done(u64, Result<(), String>),
+    Done(u64, Result<(), Told>),
     /// A timer ended.
     Timer(u64),
     /// This process did not send its heartbeats for half a timeout, or the peer's newest echo is that old (S4).
@@ -104,14 +105,14 @@ pub enum Event {
     Stream(Stream),
     /// The reintegration with this id is refused before it has changed anything, and would be again: the
     /// reason (ST-37).
-    ReintegrationRefused(u64, String),
+    ReintegrationRefused(u64, Told),
     /// The process of replication was lost, and what it had not sent, or received and not applied.
     BoxLost(Fate),
     /// `syncdelta` lets this node start though its data may be not up to date, as long as the peer is
     /// silent (ST-35); or no more.
     Tolerated(bool),
     /// The guard froze this module: its virtual IP is removed and its application killed (S8).
-    Fenced(String),
+    Fenced(Told),
 }
 
 impl From<Happening> for Event {

@@ -6,6 +6,7 @@ use super::{Effect, Face, Ignored, Outcome, Posture, Run, Waits};
 use crate::fsm::generation::Relation;
 use crate::fsm::state::Role;
 use crate::log::Message;
+use crate::told::Told;
 
 impl Run<'_> {
     /// A heartbeat.
@@ -135,7 +136,7 @@ impl Run<'_> {
     }
 
     /// S8: the guard has stopped this node; make sure, then begin anew.
-    pub(super) fn fenced(&mut self, what: String) -> Outcome {
+    pub(super) fn fenced(&mut self, what: Told) -> Outcome {
         if !self.s.running() {
             return Outcome::Ignored(Ignored::Known);
         }

@@ -9,6 +9,7 @@ use crate::fsm::generation::Record;
 use crate::fsm::instance::{Waits, Window};
 use crate::fsm::scripts::Action;
 use crate::fsm::state::{Readiness, Role};
+use crate::told::Told;
 use serde::{Deserialize, Serialize};
 
 /// Where the node is.
@@ -174,7 +175,7 @@ pub struct State {
     pub again: bool,
     /// Why the reintegration was refused; until an operator says something, the module starts anew, or
     /// the primary does.
-    pub refusal: Option<String>,
+    pub refusal: Option<Told>,
     /// SECOND: data and history are those of the primary.
     pub adopted: bool,
     /// SECOND: `in step` was received for this session.

@@ -10,7 +10,7 @@ use crate::fsm::scripts::Action;
 use crate::fsm::start;
 use crate::fsm::state::Role;
 use crate::log::Message;
-use crate::told::Told;
+use crate::told::{Told, told};
 
 impl Run<'_> {
     /// The order to the data plane for a thing of a move.
@@ -42,12 +42,32 @@ impl Run<'_> {
     }
 
     /// What an operator is told when the data plane does not do it.
-    pub(super) fn in_clear(&self, todo: &Todo, why: String) -> String {
+    pub(super) fn in_clear(&self, todo: &Todo, why: Told) -> Told {
         match todo {
-            Todo::Mount => format!("the replicated directories cannot be mounted: {why}"),
-            Todo::Writable => format!("the replicated directories cannot be opened: {why}"),
-            Todo::ReadOnly => format!("the replicated directories cannot be closed: {why}"),
-            Todo::MarkDirty | Todo::Release => format!("modifications cannot go on alone: {why}"),
+            Todo::Mount => {
+                told!(
+                    "the replicated directories cannot be mounted: ",
+                    "les répertoires répliqués ne peuvent pas être montés : "
+                ) + why
+            }
+            Todo::Writable => {
+                told!(
+                    "the replicated directories cannot be opened: ",
+                    "les répertoires répliqués ne peuvent pas être ouverts : "
+                ) + why
+            }
+            Todo::ReadOnly => {
+                told!(
+                    "the replicated directories cannot be closed: ",
+                    "les répertoires répliqués ne peuvent pas être fermés : "
+                ) + why
+            }
+            Todo::MarkDirty | Todo::Release => {
+                told!(
+                    "modifications cannot go on alone: ",
+                    "les modifications ne peuvent pas continuer sur ce nœud seul : "
+                ) + why
+            }
             _ => why,
         }
     }
@@ -79,22 +99,24 @@ impl Run<'_> {
                 self.s.degraded = true;
                 Outcome::Taken
             }
-            Fate::Gone => {
-                self.fenced("stopped here: the replicated directories are not mounted any more".to_owned())
-            }
+            Fate::Gone => self.fenced(told!(
+                "stopped here: the replicated directories are not mounted any more",
+                "arrêté ici : les répertoires répliqués ne sont plus montés"
+            )),
         }
     }
 
     /// Nothing was changed, and another attempt would end in the same way (ST-37): no secondary until
     /// somebody does something
     /// here or on the primary.
-    pub(super) fn not_reintegrated(&mut self, id: u64, why: String) -> Outcome {
+    pub(super) fn not_reintegrated(&mut self, id: u64, why: Told) -> Outcome {
         let awaited = |m: &Moving| m.mv == Move::Join && m.awaited.as_ref().is_some_and(|a| a.0 == id);
         let whole = match &self.s.at {
             At::Moving(m) if awaited(m) => m.whole,
             _ => return Outcome::Ignored(Ignored::Late),
         };
-        self.log(Message::Error(format!("the reintegration is refused: {why}")));
+        let refused = told!("the reintegration is refused: ", "la réintégration est refusée : ");
+        self.log(Message::Error(refused + why.clone()));
         self.s.refusal = Some(why);
         self.leave_join(whole.then_some(Change::Untouched));
         Outcome::Taken
@@ -192,9 +214,11 @@ impl Run<'_> {
     pub(super) fn say_differs(&mut self) {
         let theirs = self.peer().and_then(|f| f.alike);
         let what = difference(self.s.alike, theirs).unwrap_or_else(|| Told::same("<rfs>"));
-        self.log(Message::Error(format!(
-            "the reintegration is refused: the other node has another configuration, {what}"
-        )));
+        let differs = told!(
+            "the reintegration is refused: the other node has another configuration, ",
+            "la réintégration est refusée : l'autre nœud a une autre configuration, "
+        );
+        self.log(Message::Error(differs + what));
     }
 
     /// A primary without replication takes no secondary: as a failover rule would say it (ST-28).

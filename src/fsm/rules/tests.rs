@@ -3,6 +3,8 @@ use super::eval::{Sight, holds};
 use super::parse::{Author, MOST_DEPTH, MOST_RULES, parse};
 use super::{Generated, Origin, Ruleset, Sources, UserText};
 use crate::fsm::resource::{ResourceName, Resources, Value};
+use crate::told::Tell;
+use crate::told::proof::assert_translated;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -15,7 +17,9 @@ fn condition(text: &str) -> Expr {
 }
 
 fn errors(text: &str) -> Vec<String> {
-    parse(text, 10, Author::User).unwrap_err().iter().map(ToString::to_string).collect()
+    let errors = parse(text, 10, Author::User).unwrap_err();
+    errors.iter().for_each(|error| assert_translated(&error.told()));
+    errors.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -184,6 +188,7 @@ fn rules_come_together_by_origin_and_the_users_labels_replace() {
     let text = "a: if (x.y == up) then wait();\na: if (x.y == up) then wait();\n\
         notuptodate_server: if (x.y == up) then wait();";
     let errors = Ruleset::build(Sources { user: user(text), ..sources }).unwrap_err();
+    errors.iter().for_each(|error| assert_translated(&error.told()));
     let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(
         errors,

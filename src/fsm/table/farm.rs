@@ -4,6 +4,7 @@ use super::{Row, STEPS_MOST, shown};
 use crate::fsm::command::{Caller, Command};
 use crate::fsm::farm::{At, Config, Effect, Event, Outcome, Record, State, Waits, step};
 use crate::fsm::scripts::{Script, Scripts};
+use crate::told::Told;
 
 /// All pairs of a farm module or, without `farm`, of a light one, by state and event.
 pub fn rows(farm: bool) -> Vec<Row> {
@@ -43,7 +44,7 @@ fn states(cfg: &Config) -> Vec<(String, State)> {
         ("rises", unexamined, Event::Waits(Waits::Clear)),
         ("restarts", of(At::Up), Event::Command(Command::Restart, root())),
         ("stops", of(At::Up), Event::Command(Command::Stop, root())),
-        ("joins again", of(At::Up), Event::Unshared("lost".to_owned())),
+        ("joins again", of(At::Up), Event::Unshared(Told::same("lost"))),
     ];
     for (name, from, event) in begins {
         let mut at = step(cfg, &from, event).state;
@@ -84,12 +85,12 @@ fn events(s: &State) -> Vec<(String, Event)> {
         ("rules hold", Event::Waits(Waits::Hold("intf.lan".to_owned()))),
         ("rules block", Event::Waits(Waits::Blocked("lan".to_owned()))),
         ("rules clear", Event::Waits(Waits::Clear)),
-        ("failure", Event::Done(awaited, Err("no".to_owned()))),
+        ("failure", Event::Done(awaited, Err(Told::same("no")))),
         ("timer", Event::Timer(s.timer.unwrap_or(0))),
         ("late timer", Event::Timer(0)),
         ("late answer", Event::ok(0)),
-        ("share lost", Event::Unshared("table".to_owned())),
-        ("fenced", Event::Fenced("table".to_owned())),
+        ("share lost", Event::Unshared(Told::same("table"))),
+        ("fenced", Event::Fenced(Told::same("table"))),
     ];
     commands
         .into_iter()

@@ -10,6 +10,7 @@ use crate::fsm::mirror::{
 };
 use crate::fsm::scripts::{Script, Scripts};
 use crate::fsm::state::{Readiness, Role};
+use crate::told::Told;
 
 /// The configuration of the table: replicated directories and all scripts.
 pub(in crate::fsm) fn config() -> Config {
@@ -164,7 +165,7 @@ fn events(s: &State) -> Vec<(String, Event)> {
         ("replication process replaced", Event::BoxLost(Fate::Replaced)),
         ("replication process lost", Event::BoxLost(Fate::Degraded)),
         ("mounts lost", Event::BoxLost(Fate::Gone)),
-        ("fenced", Event::Fenced("table".to_owned())),
+        ("fenced", Event::Fenced(Told::same("table"))),
     ];
     commands
         .into_iter()

@@ -15,6 +15,7 @@ use crate::guard::frame::Target;
 use crate::ids::NodeName;
 use crate::log::Message as LogMessage;
 use crate::net::addr;
+use crate::told::{Tell, Told, told};
 use actix::prelude::*;
 use std::time::Duration;
 
@@ -47,14 +48,14 @@ pub(super) struct Part {
 impl Module<Farm> {
     /// Starts the group, if there is one to share clients with: one with virtual addresses. `adopt`: it
     /// goes on with what an earlier life has left in the packet filter.
-    fn form(&mut self, adopt: bool, ctx: &mut Context<Self>) -> Result<(), String> {
+    fn form(&mut self, adopt: bool, ctx: &mut Context<Self>) -> Result<(), Told> {
         let config = self.setup.config.clone();
         let (Some(farm), Some(vip), Some(of)) = (&config.farm, &config.vip, &self.own.setup) else {
             return Ok(());
         };
-        let interfaces = addr::interfaces().map_err(|e| e.to_string())?;
+        let interfaces = addr::interfaces().map_err(|e| e.told())?;
         let layout = Layout::new(&self.setup.name, self.setup.me.0.into(), vip, &self.vips, &interfaces)
-            .map_err(|e| e.to_string())?;
+            .map_err(|e| e.told())?;
         let groups = vip.groups.iter().enumerate().map(|(n, group)| LbGroup::new(n, group, &of.nodes));
         let setup = GroupSetup {
             module: self.setup.name.clone(),
@@ -98,7 +99,12 @@ impl Module<Farm> {
     /// The group of a module that went on without safeadmin.
     pub(super) fn rejoin(&mut self, ctx: &mut Context<Self>) {
         if let Err(why) = self.form(true, ctx) {
-            self.log(&LogMessage::Error(format!("this node cannot take part in its farm: {why}")));
+            self.log(&LogMessage::Error(
+                told!(
+                    "this node cannot take part in its farm: ",
+                    "ce nœud ne peut pas participer à sa ferme : "
+                ) + why,
+            ));
         }
     }
 
@@ -109,7 +115,11 @@ impl Module<Farm> {
             || (group.try_send(group::Fenced).is_ok() && group.try_send(group::Leave).is_ok());
         match anew && group.try_send(group::Join).is_ok() {
             true => (self.own.part.joining, self.own.part.joined) = (Some(id), false),
-            false => self.answer(id, Err("the group of the farm is busy".to_owned()), ctx),
+            false => self.answer(
+                id,
+                Err(told!("the group of the farm is busy", "le groupe de la ferme est occupé")),
+                ctx,
+            ),
         }
     }
 
@@ -117,7 +127,11 @@ impl Module<Farm> {
         (self.own.part.joining, self.own.part.joined) = (None, false);
         match &self.own.part.group {
             Some(group) if group.try_send(group::Leave).is_ok() => self.own.part.leaving = Some(id),
-            Some(_) => self.answer(id, Err("the group of the farm is busy".to_owned()), ctx),
+            Some(_) => self.answer(
+                id,
+                Err(told!("the group of the farm is busy", "le groupe de la ferme est occupé")),
+                ctx,
+            ),
             None => self.answer(id, Ok(()), ctx),
         }
     }
@@ -128,7 +142,11 @@ impl Module<Farm> {
             Some(group) if group.try_send(group::End).is_ok() => {
                 self.own.part = Part { ending: Some(id), ..Part::default() };
             }
-            Some(_) => self.answer(id, Err("the group of the farm is busy".to_owned()), ctx),
+            Some(_) => self.answer(
+                id,
+                Err(told!("the group of the farm is busy", "le groupe de la ferme est occupé")),
+                ctx,
+            ),
             None => self.answer(id, Ok(()), ctx),
         }
         self.show_loads(&[]);
@@ -146,7 +164,11 @@ impl Module<Farm> {
             target: Target { vips: Vec::new(), group: None },
         };
         if !self.setup.guard.order(&self.setup.name, order, &self.guard) {
-            self.answer(id, Err("too many orders wait for the guard".to_owned()), ctx);
+            self.answer(
+                id,
+                Err(told!("too many orders wait for the guard", "trop d'ordres attendent safeguard")),
+                ctx,
+            );
         }
     }
 

@@ -8,6 +8,7 @@ use crate::fsm::mirror::{Effect, Event, Timer};
 use crate::fsm::resource::Value;
 use crate::log::Message as LogMessage;
 use crate::node::boot;
+use crate::told::{Tell, told};
 use actix::prelude::*;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -79,7 +80,11 @@ impl Module<Mirror> {
             target: self.target(),
         };
         if !self.setup.guard.order(&self.setup.name, order, &self.guard) {
-            self.answer(id, Err("too many orders wait for the guard".to_owned()), ctx);
+            self.answer(
+                id,
+                Err(told!("too many orders wait for the guard", "trop d'ordres attendent safeguard")),
+                ctx,
+            );
         }
     }
 
@@ -90,9 +95,12 @@ impl Module<Mirror> {
             ..boot::user_settings(&paths, &module).unwrap_or_default()
         };
         if let Err(error) = boot::set_user_settings(&paths, &module, &settings) {
-            self.log(&LogMessage::Error(format!(
-                "the setting of failover is lost at the next restart: {error}"
-            )));
+            self.log(&LogMessage::Error(
+                told!(
+                    "the setting of failover is lost at the next restart: ",
+                    "le réglage de failover sera perdu au prochain redémarrage : "
+                ) + error.told(),
+            ));
         }
         self.assign(&name("usersetting", "failover"), Value::Text(if on { "on" } else { "off" }.to_owned()));
     }

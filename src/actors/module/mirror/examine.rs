@@ -7,6 +7,7 @@ use crate::actors::replication::Give;
 use crate::fsm::resource::Value;
 use crate::fsm::state::{Readiness, Role};
 use crate::rfs::control::{Fault, Measure, Order};
+use crate::told::{Told, told};
 use actix::prelude::*;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -24,7 +25,7 @@ pub(super) struct Examinations {
 }
 
 impl Handler<Examine> for Module<Mirror> {
-    type Result = Result<(), String>;
+    type Result = Result<(), Told>;
 
     fn handle(&mut self, Examine(what, to): Examine, _: &mut Self::Context) -> Self::Result {
         let (role, readiness) = self.state.shown();
@@ -33,13 +34,17 @@ impl Handler<Examine> for Module<Mirror> {
             Examination::Diff => ("rfsdiff", Role::Alone, Order::Diff),
         };
         if (role, readiness) != (wanted, Readiness::Ready) {
-            return Err(format!(
-                "safekit {command} is for the node in {wanted} Ready; here the module is {role} {readiness}"
+            return Err(told!(
+                "safekit {command} is for the node in {wanted} Ready; here the module is {role} {readiness}",
+                "safekit {command} est pour le nœud en {wanted} Ready ; ici, le module est {role} {readiness}"
             ));
         }
         self.own.examinations.waiting.retain(|_, to| !to.is_closed());
         if self.own.examinations.waiting.len() >= MOST {
-            return Err(format!("{MOST} comparisons run already: wait for their end"));
+            return Err(told!(
+                "{MOST} comparisons run already: wait for their end",
+                "{MOST} comparaisons sont déjà en cours : attendez leur fin"
+            ));
         }
         let id = self.examination(order)?;
         self.own.examinations.waiting.insert(id, to);
@@ -49,11 +54,15 @@ impl Handler<Examine> for Module<Mirror> {
 
 impl Module<Mirror> {
     /// Gives an order that no effect waits for; its number.
-    fn examination(&mut self, order: Order) -> Result<u64, String> {
+    fn examination(&mut self, order: Order) -> Result<u64, Told> {
         self.own.examinations.given += 1;
         let id = FIRST + self.own.examinations.given;
         let sent = self.own.replication.as_ref().map(|r| r.try_send(Give { id, order }).is_ok());
-        if sent == Some(true) { Ok(id) } else { Err("the replication is busy: try again".to_owned()) }
+        if sent == Some(true) {
+            Ok(id)
+        } else {
+            Err(told!("the replication is busy: try again", "la réplication est occupée : réessayez"))
+        }
     }
 
     /// Passes on what a comparison says. Who does not wait any more ends it.
@@ -78,7 +87,7 @@ impl Module<Mirror> {
             return false;
         }
         if let Some(to) = self.own.examinations.waiting.remove(&id) {
-            let result = result.clone().map_err(|(Fault::Again(why) | Fault::Refused(why))| why);
+            let result = result.clone().map_err(|(Fault::Again(why) | Fault::Refused(why))| Told::same(why));
             // Who is gone misses it.
             drop(to.try_send(News::End(result)));
         }

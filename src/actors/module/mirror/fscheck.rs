@@ -8,6 +8,7 @@ use crate::fsm::command::{Caller, Command};
 use crate::fsm::state::Role;
 use crate::log::Message as LogMessage;
 use crate::rfs::probe;
+use crate::told::told;
 use actix::prelude::*;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,7 +55,10 @@ impl Module<Mirror> {
             return;
         }
         let seconds = timeout.as_secs();
-        self.log(&LogMessage::Error(format!("the replicated directories did not answer for {seconds} s")));
+        self.log(&LogMessage::Error(told!(
+            "the replicated directories did not answer for {seconds} s",
+            "les répertoires répliqués n'ont pas répondu pendant {seconds} s"
+        )));
         let asked = self.ask(Command::StopStart, Caller::Identity("nfscheck".to_owned()), ctx);
         if let Err(refused) = asked {
             tracing::warn!(module = %self.setup.name, %refused, "the module goes on with blocked directories");

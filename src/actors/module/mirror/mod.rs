@@ -210,8 +210,8 @@ impl Kind for Mirror {
         let mut e = explain(&module.fsm, &module.state, me, peer);
         if let Some(failure) = &module.own.uncopied {
             let place = 1.min(e.reasons.len());
-            let why = &failure.why;
-            e.reasons.insert(place, told!("{why}; it is tried again", "{why} ; nouvel essai en cours"));
+            let again = told!("; it is tried again", " ; nouvel essai en cours");
+            e.reasons.insert(place, failure.why.clone() + again);
         }
         e
     }

@@ -15,6 +15,7 @@ use crate::node::keys;
 use crate::node::replicated::{self, Directory};
 use crate::node::rfssync::{self, Policy};
 use crate::rfs::control::{DirSetup, Fault, Line, Order, Said, Setup as BoxConfig, Standing, Traffic};
+use crate::told::{Tell, Told, told};
 use actix::prelude::*;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -95,7 +96,7 @@ pub(super) struct Uncopied {
     /// How many, at least 1.
     pub times: u32,
     /// Why the last one did.
-    pub why: String,
+    pub why: Told,
 }
 
 impl Module<Mirror> {
@@ -125,7 +126,8 @@ impl Module<Mirror> {
         };
         let sent = self.own.replication.as_ref().map(|r| r.try_send(Give { id, order }).is_ok());
         if sent != Some(true) {
-            self.answer(id, Err("the replication is busy".to_owned()), ctx);
+            let busy = told!("the replication is busy", "la réplication est occupée");
+            self.answer(id, Err(busy), ctx);
         }
     }
 
@@ -135,7 +137,7 @@ impl Module<Mirror> {
         self.own.uncopied = match result {
             Err(Fault::Again(why)) => {
                 let times = self.own.uncopied.take().map_or(1, |u| u.times.saturating_add(1));
-                Some(Uncopied { times, why: why.clone() })
+                Some(Uncopied { times, why: Told::same(why.clone()) })
             }
             _ => None,
         };
@@ -174,7 +176,7 @@ impl Module<Mirror> {
                         store.append(Timestamp::now(), &LogMessage::LinkRestored(text));
                     }
                 }
-                Err(error) => store.append(Timestamp::now(), &LogMessage::Error(error.to_string())),
+                Err(error) => store.append(Timestamp::now(), &LogMessage::Error(error.told())),
             }
         });
     }
@@ -184,7 +186,7 @@ impl Module<Mirror> {
             Said::Standing(standing) => self.stands(standing, ctx),
             Said::Stream(stream, why) => {
                 match stream {
-                    Stream::Broken => self.log(&LogMessage::StreamLost(why)),
+                    Stream::Broken => self.log(&LogMessage::StreamLost(Told::same(why))),
                     // On a primary: its secondary has what the policy wanted.
                     Stream::InStep(_) if self.state.running() => self.policy_is_done(),
                     _ => {}
@@ -220,7 +222,10 @@ impl Module<Mirror> {
         let Some(replication) = self.own.replication.clone() else { return };
         let stopped = self.state.shown().0 == crate::fsm::state::Role::Stop;
         if !stopped {
-            self.log(&LogMessage::Error(format!("the process of replication is lost: {why}")));
+            self.log(&LogMessage::Error(told!(
+                "the process of replication is lost: {why}",
+                "le processus de réplication est perdu : {why}"
+            )));
         }
         let restarts = self.setup.config.rfs.as_ref().map_or(0, |r| r.restarts);
         let (running, degraded) = (self.state.running(), self.state.degraded);
@@ -241,7 +246,7 @@ impl Module<Mirror> {
     fn stands(&mut self, standing: Standing, ctx: &mut Context<Self>) {
         let replaced = std::mem::take(&mut self.own.replaced);
         if let Some(note) = standing.note {
-            self.log(&LogMessage::BoxReplaced(note));
+            self.log(&LogMessage::BoxReplaced(Told::same(note)));
         }
         if replaced && !standing.mounted && self.state.running() {
             self.feed(Event::BoxLost(Fate::Gone), ctx);
@@ -271,10 +276,10 @@ impl Handler<BoxEvent> for Module<Mirror> {
                 self.feed(Event::ok(id), ctx);
             }
             BoxEvent::Done(id, Err(Fault::Again(why))) => {
-                self.feed(Event::Done(id, Err(why)), ctx);
+                self.feed(Event::Done(id, Err(Told::same(why))), ctx);
             }
             BoxEvent::Done(id, Err(Fault::Refused(why))) => {
-                self.feed(Event::ReintegrationRefused(id, why), ctx);
+                self.feed(Event::ReintegrationRefused(id, Told::same(why)), ctx);
             }
             BoxEvent::Said(said) => self.said(said, ctx),
             BoxEvent::Lost(why) => self.box_lost(&why, ctx),
@@ -310,7 +315,7 @@ fn message(line: Line) -> LogMessage {
         Line::GoesOn => LogMessage::ReintegrationGoesOn,
         Line::Link(dir) => LogMessage::LinkRestored(dir),
         Line::Handshake(why) => LogMessage::TlsHandshake(why),
-        Line::Error(what) => LogMessage::Error(what),
+        Line::Error(what) => LogMessage::Error(Told::same(what)),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::fsm::sync::How;
 use crate::fsm::synced::{self, Stamps};
 use crate::ids::ModuleName;
 use crate::node::record;
+use crate::told::{Told, told};
 use actix::prelude::*;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -104,18 +105,20 @@ impl Module<Mirror> {
 
     /// ST-37: why an automatic reintegration cannot be applied. A full copy needs no date, nor does
     /// what an operator brought from elsewhere.
-    pub(super) fn abnormal(&self, how: &How) -> Option<String> {
+    pub(super) fn abnormal(&self, how: &How) -> Option<Told> {
         let (mine, theirs) = (self.own.dates.kept?, self.their_dates()?);
         let refused = *how == How::Modified && synced::abnormal(mine, theirs);
         refused.then(|| {
-            format!(
-                "the nodes were last synchronized at {} for this node, at {} for the other (seconds since 1970)",
-                mine.last, theirs.0
+            let (mine, theirs) = (mine.last, theirs.0);
+            told!(
+                "the nodes were last synchronized at {mine} for this node, at {theirs} for the other (seconds since 1970)",
+                "les nœuds ont été synchronisés pour la dernière fois à {mine} pour ce nœud, à {theirs} pour l'autre \
+                 (secondes depuis 1970)"
             )
         })
     }
 
-    pub(super) fn refuse_reintegration(&mut self, id: u64, why: String, ctx: &mut Context<Self>) {
+    pub(super) fn refuse_reintegration(&mut self, id: u64, why: Told, ctx: &mut Context<Self>) {
         ctx.run_later(Duration::ZERO, move |module, ctx| {
             module.feed(Event::ReintegrationRefused(id, why), ctx);
         });

@@ -6,6 +6,7 @@ use crate::fsm::generation::{Flag, Generation, Record};
 use crate::fsm::losses::Fate;
 use crate::fsm::mirror::{At, Effect, Event, Outcome, Refused, Stream, Waits, Why, step};
 use crate::fsm::scripts::Script;
+use crate::told::Told;
 
 /// What x did with record, data plane, address and application, in order.
 fn deeds(p: &Pair, x: usize) -> Vec<&str> {
@@ -210,7 +211,7 @@ fn a_refused_reintegration_waits_for_an_operator() {
     assert!(p.until(|p| awaited(p, 1) == Some("reintegrate")), "{:?}", p.did);
     let At::Moving(m) = &p.n[1].s.at else { panic!("it moves") };
     let id = m.awaited.as_ref().map(|a| a.0).expect("an answer is awaited");
-    let outcome = p.feed(1, Event::ReintegrationRefused(id, "abnormal delta".to_owned()));
+    let outcome = p.feed(1, Event::ReintegrationRefused(id, Told::same("abnormal delta")));
     assert_eq!(outcome, Outcome::Taken);
     p.run();
     assert_eq!(p.shown(), ["ALONE Ready", "WAIT NotReady"]);

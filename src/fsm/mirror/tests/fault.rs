@@ -5,6 +5,7 @@ use crate::fsm::command::Command;
 use crate::fsm::generation::Flag;
 use crate::fsm::mirror::Event;
 use crate::fsm::scripts::Script;
+use crate::told::Told;
 
 #[test]
 fn a_lost_primary_is_replaced() {
@@ -96,7 +97,7 @@ fn a_reintegration_that_fails_is_tried_again() {
 fn a_fenced_primary_recovers() {
     let mut p = Pair::whole(true);
     p.n[0].vip = false;
-    p.feed(0, Event::Fenced("no heartbeat for 24 s".into()));
+    p.feed(0, Event::Fenced(Told::same("no heartbeat for 24 s")));
     p.run();
     assert_eq!(p.shown(), ["SECOND Ready", "PRIM Ready"]);
     let log = p.log(0);
@@ -110,7 +111,7 @@ fn nothing_is_started_while_the_guard_still_kills() {
     let mut p = Pair::whole(true);
     p.n[0].vip = false;
     p.n[0].fail.push("disarm");
-    p.feed(0, Event::Fenced("it hung".into()));
+    p.feed(0, Event::Fenced(Told::same("it hung")));
     p.run();
     assert_eq!(p.shown()[0], "WAIT Transient");
     assert!(!p.log(0).contains(&"Action start called automatically"));
@@ -125,7 +126,7 @@ fn a_fenced_node_that_was_being_stopped_stays_stopped() {
         p.n[0].frozen = Some(frozen);
         p.order(0, Command::Stop);
         p.n[0].vip = false;
-        p.feed(0, Event::Fenced("it hung".into()));
+        p.feed(0, Event::Fenced(Told::same("it hung")));
         p.run();
         assert_eq!(p.shown(), ["STOP NotReady", "ALONE Ready"]);
         assert!(p.n[0].windows.is_empty());

@@ -6,6 +6,7 @@ use crate::fsm::mirror::{
     Config, DefaultPrim, Effect, Event, Outcome, Peer, State, Step, Stream, Waits, Window, adopt, step,
 };
 use crate::fsm::scripts::{Script, Scripts};
+use crate::told::Told;
 use std::collections::{BTreeSet, VecDeque};
 
 /// What a node did, in order.
@@ -241,7 +242,7 @@ impl Pair {
             }
             _ => return false,
         };
-        let result = if failing.is_some() { Err("it fails".to_owned()) } else { Ok(()) };
+        let result = if failing.is_some() { Err(Told::same("it fails")) } else { Ok(()) };
         self.feed(x, Event::Done(id, result));
         true
     }

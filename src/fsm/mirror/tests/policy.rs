@@ -4,6 +4,7 @@ use super::pair::Pair;
 use crate::fsm::command::Command;
 use crate::fsm::generation::{Flag, Generation, History, Record};
 use crate::fsm::mirror::{Alike, Event, Outcome, Why};
+use crate::told::Told;
 
 const FORCED: &str = "Resource rfs.uptodate set to up by rfs_forceuptodate";
 
@@ -109,7 +110,7 @@ fn a_refused_reintegration_is_tried_again_with_a_primary_that_was_stopped() {
     let mut p = Pair::new(true);
     p.order(0, Command::Start);
     p.command(1, Command::Start);
-    p.n[1].s.refusal = Some("no".to_owned());
+    p.n[1].s.refusal = Some(Told::same("no"));
     p.run();
     assert_eq!(p.shown(), ["ALONE Ready", "WAIT NotReady"]);
     assert_eq!(p.n[1].s.why, Some(Why::Refused));
