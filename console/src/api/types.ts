@@ -290,6 +290,7 @@ export interface ModuleFile {
   path: string;
   text: string | null;
   base64: string | null;
+  /** The node says it and takes it from nobody: what is saved below `bin` can be run, nothing else. */
   executable: boolean;
 }
 

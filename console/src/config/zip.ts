@@ -19,7 +19,6 @@ const MOST_FILES = 10_000;
 const LARGEST = 64 << 20;
 const [END, ENTRY, LOCAL] = [0x06054b50, 0x02014b50, 0x04034b50];
 const END_SIZE = 22;
-const UNIX = 3;
 /** Keys stay on the nodes: those of an archive are not taken. */
 const KEY = /^conf\/modulekey\./;
 
@@ -69,9 +68,8 @@ function entryAt(view: DataView, bytes: Uint8Array, at: number): Entry {
   const [packed, size, offset] = [view.getUint32(at + 20, true), view.getUint32(at + 24, true), view.getUint32(at + 42, true)];
   const large = [packed, size, offset].includes(0xffffffff);
   if (encrypted || large || (method !== 0 && method !== 8)) throw new BadArchive('archive.unsupported', path);
-  const mode = view.getUint8(at + 5) === UNIX ? view.getUint32(at + 38, true) >>> 16 : 0;
-  // An archive of a system without modes says nothing: scripts are run.
-  const executable = mode === 0 ? path.startsWith('bin/') : (mode & 0o100) !== 0;
+  // As a node makes them, whatever the archive says.
+  const executable = path.startsWith('bin/');
   return { path, method, crc: view.getUint32(at + 16, true), packed, size, offset, executable };
 }
 

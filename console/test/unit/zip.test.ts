@@ -51,18 +51,20 @@ describe('a .safe', () => {
     expect(await readArchive(new Uint8Array(moduleFor(delivered('mirror'))))).toEqual(delivered('mirror'));
   });
 
-  it('may be compressed, and holds text or not, executable or not', async () => {
+  it('may be compressed, and holds text or not; what is below bin can be run, whatever its mode', async () => {
     const files = await readArchive(zip([
       { path: 'bin/', content: '' },
       { path: 'bin/start_prim', content: 'echo é\n'.repeat(2000), mode: 0o755, deflate: true },
       { path: 'bin/lib', content: 'x', mode: 0o644 },
       { path: 'web/logo', content: Buffer.from([0, 255, 1]) },
       { path: 'conf/modulekey.p12', content: 'secret' },
+      { path: 'conf/list', content: 'y', mode: 0o755 },
       config,
     ]));
     expect(files).toEqual([
-      { path: 'bin/lib', text: 'x', base64: null, executable: false },
+      { path: 'bin/lib', text: 'x', base64: null, executable: true },
       { path: 'bin/start_prim', text: 'echo é\n'.repeat(2000), base64: null, executable: true },
+      { path: 'conf/list', text: 'y', base64: null, executable: false },
       { path: 'conf/userconfig.xml', text: '<safe/>', base64: null, executable: false },
       { path: 'web/logo', text: null, base64: 'AP8B', executable: false },
     ]);

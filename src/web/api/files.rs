@@ -174,12 +174,11 @@ fn pack(files: &[File]) -> Result<Vec<u8>, Problem> {
     }
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for file in files {
-        let mode = if file.executable { 0o755 } else { 0o644 };
         let bytes = content(file)?;
         let path = &file.path;
         let named = |e: &dyn std::fmt::Display| Problem::bad_request(told!("{path}: {e}", "{path} : {e}"));
-        // The names are judged by the node, which unpacks the archive.
-        let begun = zip.start_file(file.path.as_str(), SimpleFileOptions::default().unix_permissions(mode));
+        // The names are judged by the node, which unpacks the archive, and lets be run what is below bin.
+        let begun = zip.start_file(file.path.as_str(), SimpleFileOptions::default().unix_permissions(0o644));
         begun.map_err(|e| named(&e))?;
         zip.write_all(&bytes).map_err(|e| Problem::internal(Told::same(e.to_string())))?;
     }
@@ -203,9 +202,25 @@ fn content(file: &File) -> Result<Vec<u8>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::archive;
 
     fn text(path: &str, text: &str, executable: bool) -> File {
         File { path: path.to_owned(), text: Some(text.to_owned()), base64: None, executable }
+    }
+
+    /// What a node has of files that are saved on it, and shows of them.
+    fn saved(files: &[File]) -> Vec<File> {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = dir.path().join("am");
+        archive::unpack(&pack(files).unwrap(), &tree, &archive::Limits::default()).unwrap();
+        unpack(&archive::bytes(&tree).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_below_bin_can_be_run_and_nothing_else() {
+        let files = [text("bin/start_prim", "a", false), text("conf/userconfig.xml", "b", true)];
+        let runs: Vec<bool> = saved(&files).into_iter().map(|file| file.executable).collect();
+        assert_eq!(runs, [true, false]);
     }
 
     #[test]
@@ -221,7 +236,7 @@ mod tests {
             text("conf/userconfig.xml", "é", false),
             binary,
         ];
-        assert_eq!(unpack(&pack(&files).unwrap()).unwrap(), files);
+        assert_eq!(saved(&files), files);
     }
 
     #[test]

@@ -182,7 +182,7 @@ pub struct File {
     pub text: Option<String>,
     /// Its content in base64, if it is not.
     pub base64: Option<String>,
-    /// It can be run.
+    /// It can be run. Told, not taken: what is saved below `bin` can be run, nothing else.
     #[serde(default)]
     pub executable: bool,
 }

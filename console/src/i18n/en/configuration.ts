@@ -204,7 +204,6 @@ const pages = {
   'scripts.taken': 'There is a script with this name already',
   'scripts.none': 'This module has no scripts',
   'scripts.binary': 'This file is not text. Replace it by uploading a .safe.',
-  'scripts.executable': 'Executable',
   'scripts.paste': 'Paste',
   'scripts.noPaste': 'The browser does not let this page read the clipboard: paste into the editor with the keyboard.',
   'scripts.undo': 'Undo changes',

@@ -206,7 +206,6 @@ export const configuration: Record<keyof typeof en, string> = {
   'scripts.taken': 'Un script porte déjà ce nom',
   'scripts.none': 'Ce module n’a pas de scripts',
   'scripts.binary': 'Ce fichier n’est pas du texte. Remplacez-le en envoyant un .safe.',
-  'scripts.executable': 'Exécutable',
   'scripts.paste': 'Coller',
   'scripts.noPaste': 'Le navigateur ne laisse pas cette page lire le presse-papiers : collez dans l’éditeur avec le clavier.',
   'scripts.undo': 'Annuler les modifications',

@@ -83,7 +83,6 @@ function Script({ file, changed, removable }: { file: ModuleFile; changed: boole
         <code>{file.path}</code>
         {changed && <Badge tone="warning">{t('wizard.unsaved')}</Badge>}
         <span class="grow" />
-        <Checkbox checked={file.executable} onChecked={(executable) => setFile({ ...file, executable })}>{t('scripts.executable')}</Checkbox>
         {file.text !== null && <Button size="small" variant="ghost" icon="copy" onClick={() => void copy(file.text ?? '')}>{t('ui.copy')}</Button>}
         {file.text !== null && 'clipboard' in navigator && <Button size="small" variant="ghost" icon="paste" onClick={() => void paste()}>{t('scripts.paste')}</Button>}
         {changed && before && <Button size="small" variant="ghost" icon="restart" onClick={() => setFile(before)}>{t('scripts.undo')}</Button>}
