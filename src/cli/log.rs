@@ -4,7 +4,7 @@ use super::args::{JsonArg, ModuleArg};
 use super::job::{Ask, CliError, Context, Job, Print};
 use super::local::absolute;
 use crate::control::{PrintLevel, Request};
-use crate::log::Lang;
+use crate::log::{Lang, LogFilter};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -111,8 +111,15 @@ impl LogArgs {
     fn job(self, follow: bool, default: u32, context: &Context) -> Result<Job, CliError> {
         let module = self.module.required(context)?;
         let count = Some(self.count.unwrap_or(default));
-        let request =
-            Request::Log { module, count, all: self.all, lang: self.lang.into(), follow, before: None };
+        let request = Request::Log {
+            module,
+            count,
+            all: self.all,
+            lang: self.lang.into(),
+            follow,
+            before: None,
+            filter: LogFilter::default(),
+        };
         Ok(Job::json(request, self.json.json))
     }
 }
@@ -121,7 +128,15 @@ impl LogsaveArgs {
     fn job(self, context: &Context) -> Result<Job, CliError> {
         let module = self.module.required(context)?;
         let (all, lang) = (self.all, self.lang.into());
-        let request = Request::Log { module, count: None, all, lang, follow: false, before: None };
+        let request = Request::Log {
+            module,
+            count: None,
+            all,
+            lang,
+            follow: false,
+            before: None,
+            filter: LogFilter::default(),
+        };
         Ok(Job::Ask(Ask { request, attach: None, print: Print::Save(absolute(self.file)?) }))
     }
 }

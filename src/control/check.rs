@@ -19,6 +19,8 @@ const MOST_TOKEN: usize = 400;
 const MOST_SIGNATURES: usize = 64;
 /// Longest value of a resource, bytes.
 const MOST_VALUE: usize = 1024;
+/// Longest text that is looked for in a log, bytes.
+const MOST_WORDS: usize = 1024;
 /// Longest message of `printi` and `printe`, bytes.
 const MOST_TEXT: usize = 4096;
 
@@ -152,6 +154,17 @@ impl Request {
                 "the log before a message has no new messages: ask for one of them",
                 "le journal d'avant un message n'a pas de nouveaux messages : demandez l'un ou l'autre"
             )),
+            Request::Log { follow: true, filter, .. } if !filter.is_empty() => Err(told!(
+                "new messages are not filtered: ask for those that are there",
+                "les nouveaux messages ne sont pas filtrés : demandez ceux qui sont là"
+            )),
+            Request::Log { filter, .. } => match filter.text.len() > MOST_WORDS {
+                true => Err(told!(
+                    "the text to look for has more than {MOST_WORDS} bytes",
+                    "le texte à chercher a plus de {MOST_WORDS} octets"
+                )),
+                false => Ok(()),
+            },
             Request::UserLog { name, .. } => file(&["script log", "journal de script"], name),
             Request::ConfigurationGet { name, .. } => file(&["configuration", "configuration"], name),
             Request::ConfigurationRestore { name, if_signature, .. } => {

@@ -7,7 +7,7 @@ use super::options::{
 use crate::fsm::command::Command;
 use crate::fsm::resource::{ResourceName, Value};
 use crate::ids::{ModuleId, ModuleName};
-use crate::log::Lang;
+use crate::log::{Lang, LogFilter};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -66,6 +66,9 @@ pub enum Request {
         follow: bool,
         /// Only messages before the one with this [`super::LogLine::id`].
         before: Option<i64>,
+        /// Only messages that it takes.
+        #[serde(default, skip_serializing_if = "LogFilter::is_empty")]
+        filter: LogFilter,
     },
     /// The script logs of a module; answered with [`super::Reply::UserLogs`].
     UserLogs {

@@ -25,9 +25,12 @@ fn request() -> impl Strategy<Value = Request> {
         signature().prop_map(|if_signature| {
             Request::ClusterConfig { source: ClusterSource::Xml, lock: None, if_signature }
         }),
-        (module(), any::<Option<i64>>(), any::<bool>()).prop_map(|(module, before, follow)| {
-            Request::Log { module, count: None, all: true, lang: Lang::En, follow, before }
-        }),
+        (module(), any::<Option<i64>>(), any::<bool>(), ".{0,700}").prop_map(
+            |(module, before, follow, text)| {
+                let filter = LogFilter { levels: Vec::new(), text };
+                Request::Log { module, count: None, all: true, lang: Lang::En, follow, before, filter }
+            }
+        ),
         proptest::option::of(module()).prop_map(|module| Request::Watch { module }),
         proptest::option::of(module()).prop_map(|module| Request::ConfCheckText { module }),
         ".{0,300}".prop_map(|name| Request::Token(TokenEvent::Revoked { name })),
@@ -55,7 +58,10 @@ proptest! {
                 prop_assert!(!line.chars().any(char::is_control));
             }
             Request::Token(_) if accepted => prop_assert!(!line.chars().any(char::is_control)),
-            Request::Log { before, follow, .. } => prop_assert_eq!(accepted, !(*follow && before.is_some())),
+            Request::Log { before, follow, filter, .. } => {
+                let page = before.is_some() || !filter.is_empty();
+                prop_assert_eq!(accepted, !(*follow && page) && filter.text.len() <= 1024);
+            }
             _ => {}
         }
     }

@@ -199,6 +199,9 @@ impl Lang {
 }
 
 impl Level {
+    /// All of them, those of the main log first.
+    pub const ALL: [Level; 7] = [Level::C, Level::E, Level::U, Level::S, Level::W, Level::I, Level::D];
+
     /// Whether the level belongs to the main log; the others are shown with `-A` only (MSG-L-03).
     pub fn is_main(self) -> bool {
         matches!(self, Level::C | Level::E | Level::U | Level::S)
@@ -228,8 +231,7 @@ impl FromStr for Level {
     type Err = BadLevel;
 
     fn from_str(s: &str) -> Result<Self, BadLevel> {
-        let all = [Level::C, Level::E, Level::U, Level::S, Level::W, Level::I, Level::D];
-        all.into_iter().find(|level| level.to_string() == s).ok_or_else(|| BadLevel(s.to_owned()))
+        Level::ALL.into_iter().find(|level| level.to_string() == s).ok_or_else(|| BadLevel(s.to_owned()))
     }
 }
 

@@ -2,6 +2,7 @@
 //! the system journal, and the log files of scripts.
 
 mod english;
+mod filter;
 mod french;
 mod message;
 pub mod syslog;
@@ -10,4 +11,5 @@ pub mod userlog;
 #[cfg(test)]
 mod tests;
 
+pub use filter::{LogFilter, LogPage};
 pub use message::{BadLevel, Lang, Level, Message};

@@ -5,8 +5,8 @@ use super::writer::Writer;
 use super::{Assignment, Entry, Retention, StoreError, rows};
 use crate::fsm::resource::{ResourceName, Value};
 use crate::ids::ModuleName;
-use crate::log::Message;
 use crate::log::syslog::Syslog;
+use crate::log::{Lang, LogFilter, LogPage, Message};
 use jiff::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
@@ -44,20 +44,30 @@ impl ModuleStore {
     /// The newest `n` entries, oldest first, with all that was appended before; `all`: verbose ones too.
     /// Blocks.
     pub fn tail(&self, n: u32, all: bool) -> Result<Vec<Entry>, StoreError> {
-        self.writer.flush(&self.log)?;
-        self.log.read(|db| rows::tail(db, n, all))
+        self.page(&LogPage {
+            before: i64::MAX,
+            count: n,
+            all,
+            filter: LogFilter::default(),
+            lang: Lang::default(),
+        })
     }
 
-    /// First and last id of the newest `n` entries before an id, to read them page by page; none without
-    /// entries. Blocks.
-    pub fn span(&self, before: i64, n: u32, all: bool) -> Result<Option<(i64, i64)>, StoreError> {
+    /// A page of the log, oldest first, with all that was appended before. Blocks.
+    pub fn page(&self, page: &LogPage) -> Result<Vec<Entry>, StoreError> {
         self.writer.flush(&self.log)?;
-        self.log.read(|db| rows::span(db, before, n, all))
+        self.log.read(|db| rows::page(db, page))
     }
 
-    /// The oldest `n` entries of a span, oldest first. Blocks.
-    pub fn page(&self, span: (i64, i64), n: u32, all: bool) -> Result<Vec<Entry>, StoreError> {
-        self.log.read(|db| rows::page(db, span, n, all))
+    /// First and last id of what a page takes, to read it in parts; none if it takes nothing. Blocks.
+    pub fn span(&self, page: &LogPage) -> Result<Option<(i64, i64)>, StoreError> {
+        self.writer.flush(&self.log)?;
+        self.log.read(|db| rows::span(db, page))
+    }
+
+    /// The oldest `n` entries of a span that a page takes, oldest first. Blocks.
+    pub fn part(&self, span: (i64, i64), n: u32, page: &LogPage) -> Result<Vec<Entry>, StoreError> {
+        self.log.read(|db| rows::part(db, span, n, page))
     }
 
     /// New entries from now on. To follow a log: subscribe, then read the `tail`, then skip ids that the

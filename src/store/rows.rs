@@ -1,7 +1,7 @@
 //! The rows of the files: how they are written, read and printed.
 
 use super::writer::Write;
-use crate::log::{Lang, Level, Message};
+use crate::log::{Lang, Level, LogPage, Message};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
@@ -95,34 +95,47 @@ pub fn append(time: Timestamp, message: &Message) -> Write {
     })
 }
 
-/// The newest `n` entries, oldest first; without `all` of the main log only (MSG-L-03).
-pub fn tail(db: &Connection, n: u32, all: bool) -> rusqlite::Result<Vec<Entry>> {
-    let mut query = db.prepare(
-        "SELECT id, time, origin, level, en, fr FROM message \
-         WHERE ?2 OR level IN ('C', 'E', 'U', 'S') ORDER BY id DESC LIMIT ?1",
-    )?;
-    let mut entries = query.query_map(params![n, all], entry)?.collect::<Result<Vec<_>, _>>()?;
-    entries.reverse();
-    Ok(entries)
+/// A page of the log, oldest first.
+pub fn page(db: &Connection, page: &LogPage) -> rusqlite::Result<Vec<Entry>> {
+    match span(db, page)? {
+        Some(span) => part(db, span, page.count, page),
+        None => Ok(Vec::new()),
+    }
 }
 
-/// The ids of the newest `n` entries before an id: the first and the last one; none without entries.
-pub fn span(db: &Connection, before: i64, n: u32, all: bool) -> rusqlite::Result<Option<(i64, i64)>> {
-    let span = "SELECT min(id), max(id) FROM (SELECT id FROM message \
-         WHERE id < ?3 AND (?2 OR level IN ('C', 'E', 'U', 'S')) ORDER BY id DESC LIMIT ?1)";
-    db.query_row(span, params![n, all, before], |row| {
-        let (first, last): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
-        Ok(first.zip(last))
-    })
-}
-
-/// The oldest `n` entries of those with these ids, oldest first.
-pub fn page(db: &Connection, (first, last): (i64, i64), n: u32, all: bool) -> rusqlite::Result<Vec<Entry>> {
+/// First and last id of what a page takes; none if it takes nothing.
+pub fn span(db: &Connection, page: &LogPage) -> rusqlite::Result<Option<(i64, i64)>> {
     let mut query = db.prepare(
         "SELECT id, time, origin, level, en, fr FROM message \
-         WHERE id BETWEEN ?3 AND ?4 AND (?2 OR level IN ('C', 'E', 'U', 'S')) ORDER BY id LIMIT ?1",
+         WHERE id < ?1 AND instr(?2, level) > 0 ORDER BY id DESC",
     )?;
-    query.query_map(params![n, all, first, last], entry)?.collect()
+    let found = query.query_map(params![page.before, page.filter.letters(page.all)], entry)?;
+    let mut span = None;
+    for entry in found.filter(|found| taken(found, page)).take(page.count as usize) {
+        let first = entry?.id;
+        span = Some((first, span.map_or(first, |(_, last)| last)));
+    }
+    Ok(span)
+}
+
+/// The oldest `n` entries of a span that a page takes, oldest first.
+pub fn part(
+    db: &Connection,
+    (first, last): (i64, i64),
+    n: u32,
+    page: &LogPage,
+) -> rusqlite::Result<Vec<Entry>> {
+    let mut query = db.prepare(
+        "SELECT id, time, origin, level, en, fr FROM message \
+         WHERE id BETWEEN ?1 AND ?2 AND instr(?3, level) > 0 ORDER BY id",
+    )?;
+    let found = query.query_map(params![first, last, page.filter.letters(page.all)], entry)?;
+    found.filter(|found| taken(found, page)).take(n as usize).collect()
+}
+
+/// Words are looked for here: the letters of SQLite are those of ASCII.
+fn taken(found: &rusqlite::Result<Entry>, page: &LogPage) -> bool {
+    found.as_ref().map_or(true, |entry| page.filter.has_words(&entry.origin, entry.text(page.lang)))
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {

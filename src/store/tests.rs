@@ -5,7 +5,7 @@ use crate::fsm::resource::{ResourceName, Value};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::ModuleName;
 use crate::log::syslog::Syslog;
-use crate::log::{Lang, Level, Message};
+use crate::log::{Lang, Level, LogFilter, LogPage, Message};
 use crate::told::Told;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -96,23 +96,50 @@ fn the_tail_has_all_that_was_appended_before() {
 }
 
 #[test]
-fn a_log_is_read_page_by_page() {
+fn a_page_has_what_its_filter_takes_however_old_it_is() {
+    let (_dir, _store, module) = module();
+    module.append(at(0), &Message::Print(Level::C, "Disque PERDU".into()));
+    for n in 0..1000 {
+        module.append(at(n), &Message::Print(Level::E, n.to_string()));
+        module.append(at(n), &Message::Print(Level::W, "disque lent".into()));
+    }
+    let page = |before, all, levels: &[Level], text: &str| {
+        let filter = LogFilter { levels: levels.to_vec(), text: text.to_owned() };
+        let found = module.page(&LogPage { before, count: 2, all, filter, lang: Lang::Fr }).unwrap();
+        found.into_iter().map(|entry| (entry.id, entry.en)).collect::<Vec<_>>()
+    };
+    let first = [(1, "Disque PERDU".to_owned())];
+    assert_eq!(page(i64::MAX, false, &[Level::C], ""), first);
+    assert_eq!(page(i64::MAX, false, &[], "perdu disque"), first);
+    assert_eq!(page(i64::MAX, false, &[Level::E], "perdu"), []);
+    // Verbose ones only with the rest of them.
+    assert_eq!(page(i64::MAX, false, &[Level::W], ""), []);
+    assert_eq!(
+        page(6, true, &[Level::W, Level::C], "disque"),
+        [(3, "disque lent".to_owned()), (5, "disque lent".to_owned())]
+    );
+    assert_eq!(page(3, true, &[Level::W, Level::C], "disque"), first);
+}
+
+#[test]
+fn a_log_is_read_part_by_part() {
     let (_dir, _store, module) = module();
     for n in 0..10 {
         module.append(at(n), &error(&n.to_string()));
         module.append(at(n), &Message::Print(Level::D, "detail".into()));
     }
     let texts = |before, n, all| {
-        let Some((mut first, last)) = module.span(before, n, all).unwrap() else { return Vec::new() };
+        let of = LogPage { before, count: n, all, filter: LogFilter::default(), lang: Lang::En };
+        let Some((mut first, last)) = module.span(&of).unwrap() else { return Vec::new() };
         // What comes while it is read is not of it.
         module.append(at(99), &error("later"));
         let mut texts = Vec::new();
         loop {
-            let page = module.page((first, last), 3, all).unwrap();
-            assert!(page.len() <= 3);
-            let Some(newest) = page.last() else { return texts };
+            let part = module.part((first, last), 3, &of).unwrap();
+            assert!(part.len() <= 3);
+            let Some(newest) = part.last() else { return texts };
             first = newest.id + 1;
-            texts.extend(page.into_iter().map(|entry| entry.en));
+            texts.extend(part.into_iter().map(|entry| entry.en));
         }
     };
     assert_eq!(texts(i64::MAX, 300, false), ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);

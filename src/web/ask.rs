@@ -265,11 +265,12 @@ impl Asker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Lang;
+    use crate::log::{Lang, LogFilter};
 
     fn log(count: Option<u32>) -> Request {
         let module = "m".parse().unwrap();
-        Request::Log { module, count, all: false, lang: Lang::En, follow: false, before: None }
+        let (lang, filter) = (Lang::En, LogFilter::default());
+        Request::Log { module, count, all: false, lang, follow: false, before: None, filter }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,9 +1,10 @@
 //! Which part of the node answers which request.
 
 use super::install::Install;
-use super::{Admin, AdminError, follow};
+use super::{Admin, AdminError};
 use crate::control::server::Call;
 use crate::control::{Request, SessionEvent};
+use crate::log::LogPage;
 use jiff::Timestamp;
 
 impl Admin {
@@ -25,10 +26,11 @@ impl Admin {
                 self.history(call, module, resource, *count).await
             }
             Request::Wait { module, until } => self.wait(call, module, *until).await,
-            Request::Log { module, count, all, lang, follow, before } => {
-                let view =
-                    follow::View { count: *count, all: *all, lang: *lang, follow: *follow, before: *before };
-                self.log(call, module, view).await
+            Request::Log { module, count, all, lang, follow, before, filter } => {
+                let (all, lang, filter) = (*all, *lang, filter.clone());
+                let (before, count) = (before.unwrap_or(i64::MAX), count.unwrap_or(u32::MAX));
+                let page = LogPage { before, count, all, filter, lang };
+                self.log(call, module, page, *follow).await
             }
             Request::Control { module, command, identity, user } => {
                 let caller = call.caller.label(identity.as_deref(), user.as_deref());

@@ -8,9 +8,10 @@ use crate::control::server::Call;
 use crate::control::{FailureKind, Gone, LogLine, Reply, Until};
 use crate::fsm::state::{Readiness, Role};
 use crate::ids::ModuleName;
-use crate::log::Lang;
+use crate::log::{Lang, LogPage};
 use crate::store::{Entry, ModuleStore};
 use crate::told::told;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
@@ -20,22 +21,20 @@ const PROGRESS: Duration = Duration::from_secs(10);
 /// How often a wait looks whether its module has another instance.
 const LOOK: Duration = Duration::from_millis(500);
 /// Messages of a log that are read at a time.
-const PAGE: u32 = 1000;
+const PART: u32 = 1000;
 /// Messages that are read again when a follower was too slow.
 const CAUGHT_UP: u32 = 5000;
 
-/// What is to be seen of a log.
-#[derive(Clone, Copy)]
-pub(super) struct View {
-    pub count: Option<u32>,
-    pub all: bool,
-    pub lang: Lang,
-    pub follow: bool,
-    pub before: Option<i64>,
-}
-
 impl Admin {
-    pub(super) async fn log(&self, call: &Call, module: &ModuleName, view: View) -> Result<i32, AdminError> {
+    /// Sends a page of a log; to `follow`, then what is new too.
+    pub(super) async fn log(
+        &self,
+        call: &Call,
+        module: &ModuleName,
+        page: LogPage,
+        follow: bool,
+    ) -> Result<i32, AdminError> {
+        let view = View { all: page.all, lang: page.lang };
         self.slot(module, |_| ())?;
         let uservar = self.0.paths.uservar(module);
         let made = uservar.clone();
@@ -43,9 +42,9 @@ impl Admin {
         let store = self.0.store.module(module, &uservar);
         let mut live = store.subscribe();
         let mut last = 0;
-        let mut open = past(call, &store, &mut last, view).await?;
+        let mut open = past(call, &store, &mut last, page).await?;
         let mut shown = self.shown(module).ok().flatten();
-        while view.follow && open.is_ok() {
+        while follow && open.is_ok() {
             let progress = shown.as_mut().and_then(|s| s.borrow_and_update().progress);
             if let Some(measure) = progress {
                 self.say(call, Reply::Progress(measure.bar())).await;
@@ -157,21 +156,22 @@ fn reached(until: Until, role: Role, readiness: Readiness) -> Option<i32> {
     }
 }
 
-/// Sends what is there already. A log may be long and its reader slow: a page at a time is in memory.
+/// Sends what is there already. A log may be long and its reader slow: a part at a time is in memory.
 async fn past(
     call: &Call,
     store: &ModuleStore,
     last: &mut i64,
-    view: View,
+    page: LogPage,
 ) -> Result<Result<(), Gone>, AdminError> {
-    let (before, count, all) = (view.before.unwrap_or(i64::MAX), view.count.unwrap_or(u32::MAX), view.all);
-    let asked = store.clone();
-    let Some((mut first, end)) = off(move || asked.span(before, count, all)).await?? else {
+    let view = View { all: page.all, lang: page.lang };
+    let (asked, page) = (store.clone(), Arc::new(page));
+    let of = page.clone();
+    let Some((mut first, end)) = off(move || asked.span(&of)).await?? else {
         return Ok(Ok(()));
     };
     loop {
-        let asked = store.clone();
-        let entries = off(move || asked.page((first, end), PAGE, all)).await??;
+        let (asked, of) = (store.clone(), page.clone());
+        let entries = off(move || asked.part((first, end), PART, &of)).await??;
         let Some(newest) = entries.last() else { return Ok(Ok(())) };
         first = newest.id + 1;
         let sent = send_log(call, &entries, last, view).await;
@@ -184,6 +184,14 @@ async fn past(
 async fn tail(store: &ModuleStore, count: u32, all: bool) -> Result<Vec<Entry>, AdminError> {
     let store = store.clone();
     Ok(off(move || store.tail(count, all)).await??)
+}
+
+/// How messages are shown.
+#[derive(Clone, Copy)]
+struct View {
+    /// Verbose ones too.
+    all: bool,
+    lang: Lang,
 }
 
 /// Sends what is newer than `last` and to be seen.

@@ -11,7 +11,7 @@ use crate::control::{
 };
 use crate::fsm::resource::ResourceName;
 use crate::ids::ModuleName;
-use crate::log::Lang;
+use crate::log::{Lang, Level, LogFilter};
 use crate::rfs::rescue::Archive;
 use crate::told::{Tell, Told, told};
 use crate::web::pace::Long;
@@ -126,12 +126,13 @@ pub async fn log_text(
     let name = format!("{}_{module}.log.txt", asking.node());
     let TextQuery { count, all, lang: language } = query.into_inner();
     if count.is_some_and(|count| count <= MOST) {
-        let query = LogQuery { count, all, lang: language, before: None };
+        let query = LogQuery { count, all, lang: language, before: None, levels: None, text: None };
         let text = text(lines(&asking, module, &query).await?);
         return Ok(download(TEXT, &name, text.into()));
     }
     let lang = lang(language.as_deref())?;
-    let request = Request::Log { module, count, all, lang, follow: false, before: None };
+    let request =
+        Request::Log { module, count, all, lang, follow: false, before: None, filter: LogFilter::default() };
     let mut answer = asking.ask(request, Vec::new()).await?;
     // A refusal comes first: afterwards the answer has begun.
     let begin = text_piece(&mut answer).await?;
@@ -175,19 +176,37 @@ fn download_as(kind: &str, name: &str) -> HttpResponseBuilder {
 }
 
 async fn lines(asking: &Asking, module: ModuleName, query: &LogQuery) -> Result<Vec<LogLine>, Problem> {
+    let LogQuery { count, all, lang: language, before, levels, text } = query;
+    let levels = self::levels(levels.as_deref().unwrap_or_default())?;
     let request = Request::Log {
         module,
-        count: Some(query.count.unwrap_or(USUAL).min(MOST)),
-        all: query.all,
-        lang: lang(query.lang.as_deref())?,
+        count: Some(count.unwrap_or(USUAL).min(MOST)),
+        all: *all,
+        lang: lang(language.as_deref())?,
         follow: false,
-        before: query.before,
+        before: *before,
+        filter: LogFilter { levels, text: text.clone().unwrap_or_default() },
     };
     let pick = |reply| match reply {
         Reply::Log(lines) => Some(lines),
         _ => None,
     };
     asking.rows(request, pick).await
+}
+
+/// Levels of messages by their letters, with commas between; none of an empty text.
+fn levels(text: &str) -> Result<Vec<Level>, Problem> {
+    let letters = text.split(',').filter(|_| !text.is_empty());
+    letters
+        .map(|letter| {
+            letter.parse().map_err(|_| {
+                Problem::bad_request(told!(
+                    "levels=\"{text}\": there are C, E, U, S, W, I and D",
+                    "levels=\"{text}\" : il y a C, E, U, S, W, I et D"
+                ))
+            })
+        })
+        .collect()
 }
 
 /// Language of the texts; English without a word.

@@ -230,6 +230,8 @@ async fn what_is_not_there_is_told_to_who_is_logged_in_only() {
         (Method::GET, "/nodes/no%20node/level", true, 400),
         (Method::GET, "/modules/m/log?lang=de", true, 400),
         (Method::GET, "/modules/m/log?count=many", true, 400),
+        (Method::GET, "/modules/m/log?levels=C,X", true, 400),
+        (Method::GET, "/modules/m/log/events?levels=C", true, 400),
     ] {
         let (found, kind) = answer!(app, ask(method.clone(), path, logged));
         assert_eq!(found, status, "{method} {path}");

@@ -294,6 +294,23 @@ pub struct LogQuery {
     pub lang: Option<String>,
     /// Only messages before the one with this id.
     pub before: Option<i64>,
+    /// Only messages of these levels, e.g. `C,E`; those of W, I and D need `all`.
+    pub levels: Option<String>,
+    /// Only messages that have each word of it in their origin or text, whatever the case.
+    pub text: Option<String>,
+}
+
+/// What is wanted of a log as it grows.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct LiveQuery {
+    /// How many of the last messages come first, 2,000 at most; 100 without it.
+    pub count: Option<u32>,
+    /// Verbose messages too.
+    #[serde(default)]
+    pub all: bool,
+    /// `en` or `fr`.
+    pub lang: Option<String>,
 }
 
 /// What is wanted of a log as text.

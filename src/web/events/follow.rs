@@ -3,6 +3,7 @@
 use super::hub::{CAUGHT_UP, Feed, Lines, LogTopic, Order};
 use crate::control::async_client::Missed;
 use crate::control::{Behalf, Failure, FailureKind, Reply, Request};
+use crate::log::LogFilter;
 use crate::told::told;
 use crate::web::ask::{AskError, Asker, Place};
 use crate::web::here::Here;
@@ -68,7 +69,15 @@ pub(super) async fn follow_log(
     sender: &broadcast::Sender<Lines>,
 ) -> Arc<str> {
     let LogTopic { module, all, lang } = topic.clone();
-    let request = Request::Log { module, count: Some(CAUGHT_UP), all, lang, follow: true, before: None };
+    let request = Request::Log {
+        module,
+        count: Some(CAUGHT_UP),
+        all,
+        lang,
+        follow: true,
+        before: None,
+        filter: LogFilter::default(),
+    };
     let order = Order { place: place.clone(), lang, request };
     let lost = stream(asker, &order, |reply| {
         if let Reply::Log(lines) = reply {

@@ -15,9 +15,10 @@ pub use sse::Streams;
 
 use super::api::Asking;
 use super::api::observe::{Module, lang, not_configured};
-use super::api::types::LogQuery;
+use super::api::types::LiveQuery;
 use super::problem::Problem;
 use crate::control::{LogLine, Reply, Request};
+use crate::log::LogFilter;
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Query};
 use serde::Serialize;
@@ -120,12 +121,12 @@ struct Lost<'a> {
 
 /// The log of a module: `event: log` with the last messages (`count`), then with each new one, oldest first;
 /// `event: lost` when its node does not answer any more, and the end.
-#[utoipa::path(get, path = "/modules/{module}/log/events", tag = "module", params(("module" = String, Path), LogQuery),
+#[utoipa::path(get, path = "/modules/{module}/log/events", tag = "module", params(("module" = String, Path), LiveQuery),
     responses((status = 200, body = [LogLine], content_type = "text/event-stream")))]
 pub async fn log(
     asking: Asking,
     path: Path<Module>,
-    query: Query<LogQuery>,
+    query: Query<LiveQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (module, lang) = (path.into_inner().module, lang(query.lang.as_deref())?);
     let (all, count) = (query.all, query.count.unwrap_or(USUAL).min(MOST));
@@ -133,7 +134,15 @@ pub async fn log(
     let topic = hub::LogTopic { module: module.clone(), all, lang };
     let mut live = asking.web.hub.log(&asking.place, topic);
     // Whoever wants nothing of the past must know its end too.
-    let past = Request::Log { module, count: Some(count.max(1)), all, lang, follow: false, before: None };
+    let past = Request::Log {
+        module,
+        count: Some(count.max(1)),
+        all,
+        lang,
+        follow: false,
+        before: None,
+        filter: LogFilter::default(),
+    };
     let past = asking.rows(past, |reply| match reply {
         Reply::Log(lines) => Some(lines),
         _ => None,
