@@ -34,7 +34,7 @@ export const api = {
   explain: (node: Node, module: string) => json<T.ExplainReport>(path`/modules/${module}/explain`, { node }),
   history: (node: Node, module: string, resource: string, count: number) =>
     json<T.HistoryRow[]>(path`/modules/${module}/resources/${resource}/history`, { node, query: { count } }),
-  log: (node: Node, module: string, query: { count: number; all?: boolean; lang: string; before?: number }) =>
+  log: (node: Node, module: string, query: { count: number; all?: boolean; lang: string; before?: number; levels?: string; text?: string }) =>
     json<T.LogLine[]>(path`/modules/${module}/log`, { node, query }),
   /** The whole log as a file. */
   logText: (node: Node, module: string, query: { all: boolean; lang: string }) =>

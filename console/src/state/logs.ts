@@ -10,8 +10,18 @@ export function isMain(level: LogLevel): level is MainLevel {
   return (MAIN_LEVELS as readonly string[]).includes(level);
 }
 
-/** Messages of these types that hold all words of the text, whatever their case. */
-export function filterLines(lines: LogLine[], levels: ReadonlySet<LogLevel>, text: string): LogLine[] {
+/** Which messages are wanted: of these types, with each word of the text, whatever its case. */
+export interface LogFilter {
+  levels: ReadonlySet<LogLevel>;
+  text: string;
+}
+
+/** Whether every message of the main log is wanted. */
+export function isOpen({ levels, text }: LogFilter): boolean {
+  return text.trim() === '' && MAIN_LEVELS.every((level) => levels.has(level));
+}
+
+export function filterLines(lines: LogLine[], { levels, text }: LogFilter): LogLine[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return lines.filter((line) => {
     if (!levels.has(line.level)) return false;
@@ -20,12 +30,12 @@ export function filterLines(lines: LogLine[], levels: ReadonlySet<LogLevel>, tex
   });
 }
 
-/** Both lists by id, each message once, no more than `most` of the newest. */
-export function merge(old: LogLine[], more: LogLine[], most: number): LogLine[] {
+/** Both lists by id, each message once. */
+export function merge(old: LogLine[], more: LogLine[]): LogLine[] {
   const known = new Set(old.map((line) => line.id));
   const fresh = more.filter((line) => !known.has(line.id));
   if (fresh.length === 0) return old;
-  return [...old, ...fresh].sort((a, b) => a.id - b.id).slice(-most);
+  return [...old, ...fresh].sort((a, b) => a.id - b.id);
 }
 
 /** The message of the main log before one of them; null when it is the first that is known. */

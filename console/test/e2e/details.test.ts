@@ -61,6 +61,36 @@ test('filters by type and by text', async () => {
   await expect.poll(() => details.lines().count()).toBe(2);
 });
 
+test('an old message is found by its type behind all that was said since', async () => {
+  const { cluster } = w.mock.api;
+  const node = cluster.node('node1');
+  const module = node.modules.get('postgresql')!;
+  module.log.length = 0;
+  say('disk lost', 'C');
+  for (let i = 1; i <= 1_000; i += 1) say(`message ${i}`);
+  await w.login('observer', LOGS);
+  const details = new DetailsPage(w.page);
+  await details.line('message 1000').waitFor();
+  for (const type of ['Event', 'User', 'Script']) await w.page.getByRole('button', { name: type }).click();
+  await w.page.getByText('None of the messages read so far fits the filter').waitFor();
+  await w.page.getByRole('button', { name: 'Load older messages' }).click();
+  await details.line('disk lost').waitFor();
+  expect(await details.lines().count()).toBe(1);
+  expect(await w.page.getByRole('button', { name: 'Load older messages' }).count()).toBe(0);
+});
+
+test('much that was said while the connection was lost is not missed', async () => {
+  await w.login('observer', LOGS);
+  const details = new DetailsPage(w.page);
+  await w.page.locator('.toolbar .pill.live').waitFor();
+  w.mock.api.die();
+  await w.page.locator('.toolbar .pill:not(.live)').waitFor();
+  for (let i = 1; i <= 390; i += 1) say(`missed ${i};`);
+  w.mock.api.live();
+  await details.line('missed 1;').waitFor();
+  expect(await details.lines().filter({ hasText: 'missed' }).count()).toBe(390);
+});
+
 test('a click on a message shows what was said before it, on a script its output', async () => {
   await w.login('observer', LOGS);
   const details = new DetailsPage(w.page);

@@ -25,7 +25,10 @@ function stateOf(m: MockModule): StateReport {
 
 function logOf(m: MockModule, query: URLSearchParams): LogLine[] {
   const before = Number(query.get('before') ?? Infinity);
-  const shown = m.log.filter((l) => l.id < before && (query.get('all') === 'true' || 'CEUS'.includes(l.level)));
+  const levels = query.get('levels')?.split(',') ?? (query.get('all') === 'true' ? [...'CEUSWID'] : [...'CEUS']);
+  const words = (query.get('text') ?? '').toLowerCase().split(/\s+/);
+  const has = (l: LogLine) => words.every((word) => `${l.origin} ${l.text}`.toLowerCase().includes(word));
+  const shown = m.log.filter((l) => l.id < before && levels.includes(l.level) && has(l));
   return shown.slice(-Number(query.get('count') ?? 1000));
 }
 

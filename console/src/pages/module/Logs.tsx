@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
 import type { LogLevel, LogLine } from '../../api/types';
 import { t, tn } from '../../i18n';
-import { filterLines, MAIN_LEVELS, type MainLevel } from '../../state/logs';
+import { MOST, type LogFeed } from '../../state/logfeed';
+import { isOpen, MAIN_LEVELS, type LogFilter, type MainLevel } from '../../state/logs';
 import { Button, Empty, ErrorBox, Icon, Menu, SearchInput, Spinner, type IconName } from '../../ui';
 import { logHref } from '../monitoring/menus';
 import { LogPane } from './LogPane';
@@ -16,15 +17,19 @@ const SHOWN = 400;
 /** The log, live, with what lies behind each message (WEB-31). */
 export function Logs({ module, node }: { module: string; node: string }) {
   const log = useLog(module, node);
-  const [levels, setLevels] = useState<ReadonlySet<LogLevel>>(new Set(MAIN_LEVELS));
-  const [text, setText] = useState('');
+  const feed = log.feed;
+  const [filter, setFilter] = useState<LogFilter>({ levels: new Set(MAIN_LEVELS), text: '' });
   const [chosen, setChosen] = useState<LogLine | null>(null);
-  const lines = filterLines(log.lines, levels, text).reverse();
-  const toggle = (level: MainLevel) => {
-    const next = new Set(levels);
-    if (!next.delete(level)) next.add(level);
-    setLevels(next);
+  const change = (next: LogFilter) => {
+    setFilter(next);
+    feed.filtered();
   };
+  const toggle = (level: MainLevel) => {
+    const levels = new Set(filter.levels);
+    if (!levels.delete(level)) levels.add(level);
+    change({ ...filter, levels });
+  };
+  const error = feed.error.value;
   return (
     <div class={`split ${chosen ? 'chosen' : ''}`}>
       <section class="card flush split-main">
@@ -32,14 +37,14 @@ export function Logs({ module, node }: { module: string; node: string }) {
           <Live log={log} />
           <div class="chips" role="group" aria-label={t('log.levels')}>
             {MAIN_LEVELS.map((level) => (
-              <button key={level} type="button" class={`chip level-${level}`} aria-pressed={levels.has(level)} title={t(`log.level.${level}.what`)} onClick={() => toggle(level)}>
+              <button key={level} type="button" class={`chip level-${level}`} aria-pressed={filter.levels.has(level)} title={t(`log.level.${level}.what`)} onClick={() => toggle(level)}>
                 <Icon name={LEVEL_ICON[level]} size={15} />
                 {t(`log.level.${level}`)}
               </button>
             ))}
           </div>
           <span class="grow hint">{chosen ? '' : t('log.hint')}</span>
-          <SearchInput label={t('log.search')} value={text} onValue={setText} />
+          <SearchInput label={t('log.search')} value={filter.text} onValue={(text) => change({ ...filter, text })} />
           <Menu
             label={t('log.download')}
             icon="download"
@@ -49,39 +54,50 @@ export function Logs({ module, node }: { module: string; node: string }) {
             ]}
           />
         </div>
-        {log.error !== null && <div class="pad"><ErrorBox error={log.error} /></div>}
-        {!log.loaded && log.error === null ? <div class="pad"><Spinner /></div> : <Lines lines={lines} log={log} chosen={chosen} onChoose={setChosen} />}
+        {error !== null && <div class="pad"><ErrorBox error={error} retry={() => void feed.opened()} /></div>}
+        {!feed.loaded.value && error === null ? <div class="pad"><Spinner /></div> : <Lines feed={feed} filter={filter} chosen={chosen} onChoose={setChosen} />}
       </section>
       <LogPane module={module} node={node} line={chosen} onClose={() => setChosen(null)} />
     </div>
   );
 }
 
-function Live({ log }: { log: LogView }) {
-  const live = log.connection.value.state === 'live' && !log.paused;
-  const word = log.paused ? t('log.paused') : live ? t('log.live') : t('connection.connecting');
+function Live({ log: { feed, connection } }: { log: LogView }) {
+  const paused = feed.frozen.value !== null;
+  const held = feed.held();
+  const live = connection.value.state === 'live' && !paused;
+  const word = paused ? t('log.paused') : live ? t('log.live') : t('connection.connecting');
   return (
     <>
-      <Button size="small" icon={log.paused ? 'play' : 'pause'} onClick={() => log.pause(!log.paused)}>
-        {t(log.paused ? 'log.resume' : 'log.pause')}
+      <Button size="small" icon={paused ? 'play' : 'pause'} onClick={() => feed.pause(!paused)}>
+        {t(paused ? 'log.resume' : 'log.pause')}
       </Button>
       <span class={`pill small ${live ? 'live' : ''}`}>
         <span class="dot" aria-hidden="true" />
-        {log.paused && log.held > 0 ? tn('log.new', log.held) : word}
+        {paused && held > 0 ? tn('log.new', held) : word}
       </span>
     </>
   );
 }
 
-function Lines({ lines, log, chosen, onChoose }: { lines: LogLine[]; log: LogView; chosen: LogLine | null; onChoose: (line: LogLine) => void }) {
+function Lines({ feed, filter, chosen, onChoose }: { feed: LogFeed; filter: LogFilter; chosen: LogLine | null; onChoose: (line: LogLine) => void }) {
   const [most, setMost] = useState(SHOWN);
-  if (lines.length === 0) return <Empty icon="log" title={t(log.lines.length === 0 ? 'log.empty' : 'log.empty.filter')} />;
+  const lines = feed.shown(filter).reverse();
+  const older = feed.hasOlder(filter);
+  const load = () => void feed.older(filter);
+  const button = older && <Button size="small" icon="chevronDown" busy={feed.busy.value} onClick={load}>{t('log.older')}</Button>;
+  if (lines.length === 0) {
+    // What fits may be further back than what has been read.
+    const title = feed.lines.value.length === 0 ? 'log.empty' : older ? 'log.empty.yet' : 'log.empty.filter';
+    return <Empty icon="log" title={t(title)} action={button} />;
+  }
   return (
     <>
       <LogTable lines={lines.slice(0, most)} chosen={chosen} onChoose={onChoose} />
       <div class="load-more">
-        {lines.length > most && <Button size="small" onClick={() => setMost(most + SHOWN)}>{t('log.more')}</Button>}
-        {lines.length <= most && log.more && <Button size="small" icon="chevronDown" onClick={log.older}>{t('log.older')}</Button>}
+        {feed.gap.value && <p class="muted">{t('log.gap')}</p>}
+        {feed.full() && isOpen(filter) && <p class="muted">{t('log.most', { n: MOST })}</p>}
+        {lines.length > most ? <Button size="small" onClick={() => setMost(most + SHOWN)}>{t('log.more')}</Button> : button}
       </div>
     </>
   );
