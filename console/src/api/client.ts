@@ -1,6 +1,7 @@
 import { takeEarly } from './early';
 import { lang } from '../i18n';
 import { Problem, problemOf } from './problem';
+import { withRoom } from './room';
 
 const BASE = '/api/v1';
 /** A node that does not answer is told after this time; commands wait longer, see `RequestOptions`. */
@@ -81,7 +82,7 @@ async function send(target: string, options: RequestOptions): Promise<Response> 
   const early = init.method === 'GET' ? takeEarly(target, lang.value) : null;
   if (early) timeout.addEventListener('abort', () => early.abort.abort());
   try {
-    return await (early?.answer ?? fetch(target, init));
+    return await withRoom(early?.answer ?? fetch(target, init));
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new Problem(0, timeout.aborted ? 'timeout' : 'unreachable', '');

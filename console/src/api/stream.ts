@@ -3,6 +3,7 @@ import { lang } from '../i18n';
 import { unauthenticated, url, type RequestOptions } from './client';
 import { takeEarly } from './early';
 import { problemOf } from './problem';
+import { whenAsked } from './room';
 import { EventDecoder, type ServerEvent } from './sse';
 
 /** How a stream is: `live`, or lost since a time (milliseconds). */
@@ -16,7 +17,11 @@ const SILENCE_MS = 15_000;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
 /** A page that nobody sees gives its streams back: browsers have six connections a server. */
-const HIDDEN_MS = 30_000;
+const HIDDEN_MS = 2_000;
+/** A stream that gave its connection to another window is opened again after this time, or up to twice as much. */
+const GIVEN_MS = 60_000;
+/** How often what it tells is read meanwhile. */
+const READ_MS = 3_000;
 
 /** Milliseconds before the n-th try, from 1; doubled each time, shortened at random by up to a third. */
 export function backoff(attempt: number, random: () => number = Math.random): number {
@@ -37,6 +42,8 @@ export interface StreamOptions extends Pick<RequestOptions, 'node' | 'query'> {
   onOpen?(): void;
   /** Whether it is needed while nobody sees the page. */
   keep?(): boolean;
+  /** Reads what the stream would tell: it can do without its connection for a while. */
+  read?(): void;
 }
 
 /** Follows a stream of events for ever: reconnects by itself, with growing delays. */
@@ -53,6 +60,9 @@ class Follower implements Stream {
   private abort = new AbortController();
   private wake: () => void = () => {};
   private hiddenTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Until when the connection is given to another window. */
+  private givenUntil = 0;
+  private readonly leave: () => void = () => {};
 
   constructor(
     private readonly target: string,
@@ -61,6 +71,9 @@ class Follower implements Stream {
     globalThis.document?.addEventListener('visibilitychange', this.visibility);
     globalThis.window?.addEventListener('online', this.retry);
     globalThis.window?.addEventListener('offline', this.cut);
+    if (options.read) this.leave = whenAsked(this.give);
+    // Opened in the background.
+    if (this.hidden()) this.visibility();
   }
 
   retry = (): void => {
@@ -74,14 +87,21 @@ class Follower implements Stream {
     globalThis.window?.removeEventListener('online', this.retry);
     globalThis.window?.removeEventListener('offline', this.cut);
     clearTimeout(this.hiddenTimer);
+    this.leave();
     this.abort.abort();
     this.wake();
   }
 
   async run(): Promise<void> {
     while (!this.closed) {
+      if (this.given()) {
+        await this.pause(this.hidden() ? null : READ_MS);
+        if (!this.closed && !this.hidden()) this.options.read?.();
+        continue;
+      }
       const why = await this.once();
       if (this.closed) return;
+      if (this.given()) continue;
       if (this.hidden()) {
         await this.pause(null);
         continue;
@@ -148,6 +168,15 @@ class Follower implements Stream {
         resolve();
       };
     });
+  }
+
+  private give = (): void => {
+    if (!this.given()) this.givenUntil = Date.now() + GIVEN_MS * (1 + Math.random());
+    this.cut();
+  };
+
+  private given(): boolean {
+    return this.givenUntil > Date.now();
   }
 
   private hidden(): boolean {

@@ -55,6 +55,11 @@ export class MockApi {
     for (const res of this.open) res.destroy();
   }
 
+  /** Event streams that are open now. */
+  streams(): number {
+    return [...this.open].filter((res) => res.getHeader('Content-Type') === 'text/event-stream').length;
+  }
+
   live(): void {
     this.down = false;
   }

@@ -53,7 +53,7 @@ export async function rawOf(call: Call): Promise<Buffer> {
 
 /** A stream of events: the function sends one, `onClose` runs when the browser goes. */
 export function events(call: Call, onClose: () => void): (event: string, data: unknown) => void {
-  call.res.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+  call.res.setHeader('Content-Type', 'text/event-stream').setHeader('Cache-Control', 'no-store').writeHead(200);
   call.res.write(': open\n\n');
   const beat = setInterval(() => call.res.write(': still here\n\n'), 10_000);
   call.res.on('close', () => {

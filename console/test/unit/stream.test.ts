@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { whenUnauthenticated } from '../../src/api/client';
+import { hearWindows } from '../../src/api/room';
 import { backoff, follow, type Stream } from '../../src/api/stream';
 
 /** A server of streams: each connection is a controller that the test writes to. */
@@ -13,9 +14,20 @@ class Server {
     if (refusal === 'unreachable') return Promise.reject(new TypeError('failed to fetch'));
     if (refusal) return Promise.resolve(new Response('{"title":"no","detail":"why"}', { status: refusal }));
     const body = new ReadableStream<Uint8Array>({ start: (c) => void this.opened.push(c) });
-    init.signal?.addEventListener('abort', () => this.last().error(new Error('aborted')));
+    const mine = this.last();
+    init.signal?.addEventListener('abort', () => {
+      this.ended.add(mine);
+      mine.error(new Error('aborted'));
+    });
     return Promise.resolve(new Response(body, { status: 200 }));
   };
+
+  private readonly ended = new Set<unknown>();
+
+  /** Streams that are open now. */
+  live(): number {
+    return this.opened.filter((one) => !this.ended.has(one)).length;
+  }
 
   last(): ReadableStreamDefaultController<Uint8Array> {
     return this.opened.at(-1)!;
@@ -121,6 +133,49 @@ test('closed, it opens nothing more', async () => {
   stream.close();
   await vi.advanceTimersByTimeAsync(60_000);
   expect(server.opened).toHaveLength(1);
+});
+
+test('a page that nobody sees gives its stream back, and has it again when it is seen', async () => {
+  const page = new EventTarget() as EventTarget & { visibilityState: string };
+  const see = (state: string) => {
+    page.visibilityState = state;
+    page.dispatchEvent(new Event('visibilitychange'));
+  };
+  page.visibilityState = 'hidden';
+  vi.stubGlobal('document', page);
+  let needed = false;
+  stream = follow('/events', { onEvent: () => {}, keep: () => needed });
+  await vi.advanceTimersByTimeAsync(60_000);
+  // Opened in the background.
+  expect([server.opened.length, server.live()]).toEqual([1, 0]);
+  see('visible');
+  await settle();
+  expect([server.live(), stream.connection.value.state]).toEqual([1, 'live']);
+  needed = true;
+  see('hidden');
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(server.live()).toBe(1);
+  needed = false;
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect([server.live(), stream.connection.value.state]).toEqual([0, 'live']);
+});
+
+test('what another window needs is given for a while, and read meanwhile', async () => {
+  const channel = { postMessage: vi.fn(), onmessage: (_: { data: string }) => {} };
+  vi.stubGlobal('BroadcastChannel', function () {
+    return channel;
+  });
+  hearWindows();
+  const read = vi.fn();
+  stream = follow('/log/events', { onEvent: () => {}, read });
+  await settle();
+  channel.onmessage({ data: 'room' });
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect([server.live(), stream.connection.value.state]).toEqual([0, 'live']);
+  expect(read).toHaveBeenCalledTimes(6);
+  expect(channel.postMessage).toHaveBeenCalledWith('given');
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(server.live()).toBe(1);
 });
 
 test('delays double up to ten seconds, shortened by at most a third', () => {

@@ -29,6 +29,7 @@ export function useLog(module: string, node: string): LogView {
       query: { lang: language, count: 0 },
       // What was said while the stream was closed is read once it is open: nothing is missed.
       onOpen: () => void feed.opened(),
+      read: () => void feed.opened(),
       onEvent: (event) => {
         if (event.event === 'log') feed.came(JSON.parse(event.data) as LogLine[]);
       },

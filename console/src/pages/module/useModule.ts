@@ -1,5 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
+import { api } from '../../api/api';
 import { path } from '../../api/client';
+import { asProblem } from '../../api/problem';
 import type { ServerEvent } from '../../api/sse';
 import { follow, type Stream } from '../../api/stream';
 import type { StateReport } from '../../api/types';
@@ -21,8 +23,11 @@ export function useModuleState(module: string, node: string): Followed {
   const [stream, setStream] = useState<Stream | null>(null);
   useEffect(() => {
     setFollowed(NOTHING);
+    const take = (state: StateReport) => setFollowed({ state, trouble: null });
+    const trouble = (error: unknown) => setFollowed(({ state }) => ({ state, trouble: asProblem(error).message }));
     const opened = follow(path`/modules/${module}/events`, {
       node: through(node),
+      read: () => void api.state(through(node), module).then(take, trouble),
       onEvent: (event) => setFollowed((before) => heard(before, event)),
     });
     setStream(opened);
