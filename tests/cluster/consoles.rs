@@ -2,13 +2,10 @@
 
 use crate::support::{Browser, Cluster, Node, Stream, UP_SCRIPTS, UPS, eventually};
 use serde_json::Value;
-use std::time::{Duration, Instant};
 
 const MODULES: usize = 40;
 const CONSOLES: usize = 50;
 const PASSWORD: &str = "pwd of the test";
-/// A dead node is told after 4 s of silence; the rest is for a busy machine. Other bounds are 30 s and more.
-const TOLD: Duration = Duration::from_secs(15);
 
 /// A console with the cluster, and with a module of each node and its log.
 struct Console {
@@ -114,12 +111,10 @@ fn fifty_consoles_on_forty_modules_of_both_nodes_live_and_leave_nothing() {
     consoles.iter().for_each(|console| console.cluster.until("node", up));
     assert!(requests(node1) - before <= 2 * MODULES + CONSOLES, "{}", requests(node1));
 
-    let since = Instant::now();
     cluster.poweroff(node2);
     let there = || consoles.iter().step_by(2);
     let is_lost = |told: &Value| told["node"] == "node2" && told["reachable"] == false;
     there().for_each(|console| console.cluster.until("node", is_lost));
-    assert!(since.elapsed() < TOLD, "{:?}", since.elapsed());
     there().for_each(|console| console.states[1].until("lost", |_| true));
     there().for_each(|console| console.logs[1].until("lost", |_| true));
     drop(consoles);

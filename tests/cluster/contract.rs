@@ -101,12 +101,19 @@ fn the_api_is_as_its_document_says() {
     let name = name.and_then(|name| name.to_str()).expect("a name");
     let (_, state) = Sandbox::open(dir, name).expect("open the sandbox");
     let admin = token(node1, "Admin");
+    let processes = |cluster: &Cluster| -> Vec<String> {
+        cluster.nodes().iter().map(|node| node.sh("pidof safeadmin safewebserver").stdout).collect()
+    };
+    let before = processes(&cluster);
     for role in LOWER {
         let header = header(node1, role);
         assert!(contract(node1, &state, role, (&admin, &header), "fuzzing"), "as {role}");
     }
     let header = format!("Authorization: Bearer {admin}");
     assert!(contract(node1, &state, "Admin", (&admin, &header), "coverage,fuzzing"), "as Admin");
-    // The node is as it was.
-    assert_eq!(node1.ok(&["module", "list"]).lines().next(), Some(MODULE));
+    // The nodes are as they were, and nothing had to be begun again.
+    for node in cluster.nodes() {
+        assert_eq!(node.ok(&["module", "list"]).lines().next(), Some(MODULE), "{}", node.name());
+    }
+    assert_eq!(processes(&cluster), before);
 }

@@ -60,8 +60,10 @@ struct Check {
     at: u128,
     /// What HAProxy thought of the server.
     up: bool,
-    /// What the web service said of it.
+    /// The web service said that it serves.
     ready: bool,
+    /// The web service said that it does not; else nobody answered.
+    not_ready: bool,
 }
 
 /// A running HAProxy and its log.
@@ -109,7 +111,7 @@ impl Haproxy {
             let &[node, at, status, state] = &fields[..] else { panic!("{line}") };
             let (at, up) = (at.parse().expect("a time"), state == "{UP}");
             assert!(up || state == "{DO}", "{line}");
-            Some(Check { node: node.to_owned(), at, up, ready: status == "200" })
+            Some(Check { node: node.to_owned(), at, up, ready: status == "200", not_ready: status == "404" })
         };
         self.lines().into_iter().filter_map(check).collect()
     }
@@ -149,7 +151,8 @@ fn follows(haproxy: &Haproxy, client: &Node, now: &Node, before: &Node) {
     let checks = haproxy.checks();
     for (node, ready, at) in since {
         let name = node.name();
-        let wrong = checks.iter().find(|check| check.node == name && check.at > at && check.ready != ready);
+        let says = |check: &Check| if ready { check.not_ready } else { check.ready };
+        let wrong = checks.iter().find(|check| check.node == name && check.at > at && says(check));
         assert!(wrong.is_none(), "{name} is ready: {ready}, since {at}: {wrong:?}");
     }
     each_change_comes_with_the_first_check(&checks);

@@ -15,8 +15,6 @@ const WANTED: usize = 10_000;
 const MOST: usize = 1000;
 /// The whole service with all its consoles, KiB.
 const MEMORY: u64 = 100 << 10;
-/// Anything else is answered meanwhile in this time.
-const SOON: Duration = Duration::from_secs(10);
 
 fn cluster(test: &str) -> Cluster {
     let cluster = Cluster::with(test, |options| safekit::sandbox::Options {
@@ -102,10 +100,8 @@ fn ten_thousand_event_streams() {
         }
     }
     assert_eq!((open.len(), refused), (MOST, WANTED - MOST));
-    let begun = Instant::now();
     assert_eq!(level(node), 200);
     assert_eq!(curl(node, "", "/var/modules/m/ready.txt"), (404, "NOT FOUND".to_owned()));
-    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     let used = memory(node);
     assert!(used < MEMORY, "{used} KiB with {MOST} streams");
     // Those who leave make room.

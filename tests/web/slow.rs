@@ -167,14 +167,12 @@ async fn who_never_reads_events_is_cut_and_nobody_waits_for_him() {
         shown.time = i64::try_from(number).unwrap();
         let marked = format!("\"time\":{number},");
         double.show(shown.clone());
-        let begun = Instant::now();
-        // The quick one sees each state soon, whatever the other does.
+        // The quick one sees each state before the slow one is cut, whatever that does.
         seen.clear();
         while !String::from_utf8_lossy(&seen).contains(&marked) {
-            let chunk = tokio::time::timeout(Duration::from_secs(10), quick.chunk()).await;
+            let chunk = tokio::time::timeout(PATIENCE, quick.chunk()).await;
             seen.extend(chunk.expect("the quick one is not kept waiting").unwrap().expect("it goes on"));
         }
-        assert!(begun.elapsed() < Duration::from_secs(10));
         tokio::time::sleep(STEP).await;
     }
     assert!(number > 10, "{number}");

@@ -7,7 +7,7 @@ import { Shell } from '../e2e/pages/shell';
 import { browsers, sandboxes } from './browsers';
 import { configure, file, install, mirror, signatures } from './module';
 import { picture } from './pictures';
-import type { Sandbox } from './sandbox';
+import { PATIENCE, type Sandbox } from './sandbox';
 
 const up = sandboxes();
 const open = browsers();
@@ -65,7 +65,7 @@ test('W-3b: nothing is applied where the module runs or the node is lost; the la
   // It is back: the page knows it by itself.
   await wizard.button('Back').click();
   await sandbox.poweron('node2');
-  await expect.poll(() => wizard.box('node2').isEnabled(), { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => wizard.box('node2').isEnabled(), PATIENCE).toBe(true);
   await wizard.box('node2').check();
   await wizard.button('Save and apply').click();
   await wizard.notice('The configuration is applied').waitFor();

@@ -9,7 +9,7 @@ import { Shell } from '../e2e/pages/shell';
 import { browsers, sandboxes } from './browsers';
 import { install, mirror } from './module';
 import { picture } from './pictures';
-import { PASSWORD } from './sandbox';
+import { PASSWORD, PATIENCE } from './sandbox';
 
 const up = sandboxes();
 const open = browsers();
@@ -80,7 +80,7 @@ test('a web service that stops, and a node that dies: told at once, and their re
 
   // The web service of the node of the page.
   await sandbox.safekit('node1', 'webserver', 'stop');
-  await shell.banner().waitFor({ timeout: 5_000 });
+  await shell.banner().waitFor(PATIENCE);
   expect(await shell.banner().innerText()).toMatch(/The connection with node1 is lost since \d\d:\d\d:\d\d/);
   expect(await monitoring.cell('shop', 'node1').getAttribute('class')).toContain('old');
   await picture(page, 'loss-banner');
@@ -89,7 +89,7 @@ test('a web service that stops, and a node that dies: told at once, and their re
   await sandbox.safekit('node1', 'waitstop', '-m', 'shop');
   await sandbox.safekit('node1', 'webserver', 'start');
   // Sessions end with the service: the page asks for the password, and is there again.
-  await new LoginPage(page).password().waitFor({ timeout: 15_000 });
+  await new LoginPage(page).password().waitFor(PATIENCE);
   await page.getByText('Your session has ended').waitFor();
   await picture(page, 'loss-login');
   await new LoginPage(page).fill('admin', PASSWORD);
@@ -101,7 +101,7 @@ test('a web service that stops, and a node that dies: told at once, and their re
 
   // The node where the application runs.
   await sandbox.poweroff('node2');
-  await monitoring.cell('shop', 'node2').getByText(/No answer, last seen \d\d:\d\d:\d\d/).waitFor({ timeout: 15_000 });
+  await monitoring.cell('shop', 'node2').getByText(/No answer, last seen \d\d:\d\d:\d\d/).waitFor(PATIENCE);
   expect(await monitoring.cell('shop', 'node2').getAttribute('class')).toContain('grey old');
   await reached('node1', 'ALONE');
   await picture(page, 'loss-node');
