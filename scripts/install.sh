@@ -104,12 +104,13 @@ put_web_settings() {
         [ -e "$safe/web/conf/$conf" ] || install -m 640 "$tree/conf/web/$conf" "$safe/web/conf/$conf"
     done
     install -m 440 "$tree/conf/web/httpd.webconsolessl.conf" "$safe/web/conf/httpd.webconsolessl.conf"
+    install -d -m 700 "$safevar/web"
     for log in httpd.log access.log; do
         [ -e "$safevar/$log" ] || install -m 640 /dev/null "$safevar/$log"
     done
     [ $services = no ] ||
         chown safekit:safekit "$safe/web/conf" "$safe/web/conf/ssl" "$safe"/web/conf/httpd.* \
-            "$safevar/httpd.log" "$safevar/access.log"
+            "$safevar/web" "$safevar/httpd.log" "$safevar/access.log"
 }
 
 put_units() {

@@ -125,6 +125,16 @@ impl Paths {
         self.safe.join("web/conf")
     }
 
+    /// What the web service keeps for itself: it may write here.
+    pub fn web_var(&self) -> PathBuf {
+        self.safevar.join("web")
+    }
+
+    /// Who is logged in to the web service.
+    pub fn web_sessions(&self) -> PathBuf {
+        self.web_var().join("sessions.json")
+    }
+
     /// Settings of the web service (WEB-40).
     pub fn httpd_conf(&self) -> PathBuf {
         self.web_conf().join("httpd.conf")

@@ -70,13 +70,18 @@ pub(crate) fn io_error(action: Attempt, path: &Path) -> impl FnOnce(io::Error) -
 
 /// Stores `value` durably under `path`; its directory is created when missing.
 pub fn store<T: Serialize>(path: &Path, value: &T) -> Result<(), RecordError> {
+    store_private(path, value, 0o644)
+}
+
+/// The same with other permissions.
+pub fn store_private<T: Serialize>(path: &Path, value: &T, mode: u32) -> Result<(), RecordError> {
     let json = serde_json::to_string(value).map_err(|e| RecordError::Io {
         path: path.to_owned(),
         action: Attempt::Write,
         source: io::Error::other(e),
     })?;
     let text = format!("{json}\n{CHECKSUM}{}\n", blake3::hash(json.as_bytes()).to_hex());
-    store_bytes(path, text.as_bytes(), 0o644)
+    store_bytes(path, text.as_bytes(), mode)
 }
 
 /// Loads a record; `None` when it was never stored.

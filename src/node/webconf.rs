@@ -7,6 +7,7 @@ use crate::control::GROUP;
 use crate::told::attempt::Attempt;
 use crate::web::auth::edit::{EditError, UserFile};
 use crate::web::auth::htpasswd;
+use crate::web::kept;
 use crate::web::remote::secret::{Secret, SecretError};
 use nix::unistd::User;
 use std::fs::{self, OpenOptions, Permissions};
@@ -88,13 +89,15 @@ pub fn set_rcmd(paths: &Paths, password: &str) -> Result<(), WebConfError> {
     Ok(secret.store(paths, Some(owner))?)
 }
 
-/// Makes the logs of the web service where they are missing: it may not make files in SAFEVAR, which is
-/// root's.
+/// Makes the logs of the web service and the directory of its sessions where they are missing: it may not make
+/// files in SAFEVAR, which is root's.
 ///
 /// # Errors
 /// [`WebConfError::User`], [`WebConfError::Record`].
 pub fn make_logs(paths: &Paths) -> Result<(), WebConfError> {
     let (user, group) = owner()?;
+    let dir = paths.web_var();
+    kept::make_directory(paths, (user, group)).map_err(record::io_error(Attempt::Make, &dir))?;
     for name in LOGS {
         let path = paths.safevar.join(name);
         let made = OpenOptions::new().append(true).create_new(true).mode(0o640).open(&path);

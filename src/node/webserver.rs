@@ -1,5 +1,6 @@
 //! The web service of this node: start, stop, and start at boot (CLI-031, CLI-032). Blocking.
 
+use super::record::{self, RecordError};
 use super::service::{Manager, ServiceError};
 use super::webconf;
 use crate::config::paths::Paths;
@@ -31,6 +32,9 @@ pub enum WebserverError {
     /// It cannot be started or stopped.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// Its sessions cannot be ended.
+    #[error(transparent)]
+    Sessions(#[from] RecordError),
     /// It was started.
     #[error(
         "{SERVICE} does not answer on port {port} within {} s: see SAFEVAR/httpd.log and its journal (journalctl -u {SERVICE})",
@@ -59,6 +63,7 @@ impl Tell for WebserverError {
             // Whoever starts it stands before a shell, not before a page.
             WebserverError::Settings(_) => self.to_string(),
             WebserverError::Service(e) => e.french(),
+            WebserverError::Sessions(e) => e.french(),
             WebserverError::Silent { port } => format!(
                 "{SERVICE} ne répond pas sur le port {port} en {} s : voir SAFEVAR/httpd.log et son journal (journalctl \
                  -u {SERVICE})",
@@ -85,7 +90,11 @@ pub fn operate(
     let on_off = |on| if on { "on" } else { "off" };
     match op {
         WebserverOp::Start => start(manager, paths)?,
-        WebserverOp::Stop => manager.stop(SERVICE)?,
+        WebserverOp::Stop => {
+            manager.stop(SERVICE)?;
+            // A restart keeps who is logged in, a stop ends all sessions.
+            record::remove(&paths.web_sessions())?;
+        }
         WebserverOp::Restart => {
             port(paths)?;
             manager.stop(SERVICE)?;

@@ -8,10 +8,12 @@ pub mod ask;
 mod assets;
 mod audit;
 pub mod auth;
+mod digest;
 pub mod events;
 mod headers;
 mod here;
 mod hosts;
+pub mod kept;
 mod limits;
 mod logs;
 mod metrics;
@@ -44,6 +46,7 @@ use auth::limit::Limits;
 use auth::tokens::{self, Bearer, Maker, TokenError, TokenRow, Tokens};
 use here::Here;
 use hosts::Hosts;
+use kept::Kept;
 use metrics::Figures;
 use remote::target::Service;
 use sessions::{Secret, Sessions};
@@ -94,6 +97,8 @@ impl Web {
         let asker = Asker::new(&paths, Service { https, port });
         let watch = Arc::new(CertificateWatch::new(paths.clone(), https));
         let tokens = Arc::new(Tokens::new(&paths.web_conf()));
+        let longest = auth.longest_session();
+        let sessions = Sessions::new(longest, Kept::new(&paths, &settings, https));
         let users = || Arc::new(CertificateUsers::new(&paths.web_conf()));
         Ok(Web {
             certificates: (https && settings.client_certificates).then(users),
@@ -101,7 +106,7 @@ impl Web {
             paths: Arc::new(paths),
             hosts: Arc::new(Hosts::new(&settings.server_names)),
             settings: Arc::new(settings),
-            sessions: Arc::default(),
+            sessions: Arc::new(sessions),
             here: Here::default(),
             audit: Arc::default(),
             figures: Figures::default(),
@@ -150,6 +155,7 @@ impl Web {
         let (at_login, proof) = match &principal.how {
             principal::How::Session(key) => match self.sessions.touch(*key, Instant::now()) {
                 Some(session) => {
+                    self.note_use();
                     self.auth.refresh(&session.user).await;
                     (session.access, session.proof)
                 }
@@ -168,6 +174,19 @@ impl Web {
         };
         let now = self.auth.still(&principal.user, at_login, proof).flatten();
         now.is_some_and(|access| access >= principal.access)
+    }
+
+    /// Stores who is logged in, on a thread that may wait for the disk.
+    pub fn store_sessions(&self) -> tokio::task::JoinHandle<()> {
+        let sessions = self.sessions.clone();
+        tokio::task::spawn_blocking(move || sessions.store())
+    }
+
+    /// Stores that sessions are used, now and then.
+    fn note_use(&self) {
+        if self.sessions.stale(Instant::now()) {
+            self.store_sessions();
+        }
     }
 
     /// What an administrator should do about the security of this service.

@@ -7,7 +7,7 @@ use super::auth::{self, AuthError, Login};
 use super::hosts;
 use super::problem::Problem;
 use super::session::COOKIE;
-use super::sessions::{Key, Proof, Secret};
+use super::sessions::{self, Key, Proof, Secret};
 use super::tls::ClientCertificate;
 use crate::control::{Access, Behalf};
 use crate::log::Lang;
@@ -169,15 +169,20 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
         let Login { user, access } = login;
         return Ok(Some(Identity { user, access, address, how: How::Credentials(proof), csrf: None }));
     }
-    let session = request.cookie(COOKIE).and_then(|c| web.sessions.find(c.value(), Instant::now()));
-    if let Some((key, session)) = session {
+    let session = request.cookie(COOKIE).and_then(|cookie| {
+        let (key, session) = web.sessions.find(cookie.value(), Instant::now())?;
+        Some((key, session, sessions::csrf(cookie.value())))
+    });
+    if let Some((key, session, csrf)) = session {
+        web.note_use();
         web.auth.refresh(&session.user).await;
         let Some(access) = web.auth.still(&session.user, session.access, session.proof) else {
             web.sessions.end(key);
+            web.store_sessions();
             return Ok(None);
         };
-        let csrf = Some(session.csrf);
-        return Ok(Some(Identity { user: session.user, access, address, how: How::Session(key), csrf }));
+        let how = How::Session(key);
+        return Ok(Some(Identity { user: session.user, access, address, how, csrf: Some(csrf) }));
     }
     let shown = request.conn_data::<ClientCertificate>();
     if let Some((users, shown)) = web.certificates.as_ref().zip(shown) {

@@ -8,7 +8,7 @@ use super::remote::server::{self as remote, Remote};
 use super::settings::{Settings, SettingsError};
 use super::tls;
 use super::user::{self, UserError};
-use super::{Web, api, assets, headers, limits, metrics, mosaic, pace, ready, redirect};
+use super::{Web, api, assets, headers, kept, limits, metrics, mosaic, pace, ready, redirect};
 use crate::config::paths::Paths;
 use crate::ids::ModuleName;
 use crate::told::told;
@@ -80,6 +80,10 @@ pub fn run(paths: Paths) -> Result<(), WebError> {
     let (own, access) = (open("httpd.log"), settings.access_log.then(|| open("access.log")));
     trace(&settings, own);
     let access = access.and_then(|log| log.map_err(|error| no_log("access.log", &error)).ok());
+    let owner = user.as_ref().map(|user| (user.uid.as_raw(), user.gid.as_raw()));
+    if let Some(Err(error)) = owner.map(|owner| kept::make_directory(&paths, owner)) {
+        tracing::warn!(%error, "a restart of the service will end all sessions: no SAFEVAR/web");
+    }
     let http = listen(settings.http_port)?;
     let secure = if https { Some(listen(settings.https_port)?) } else { None };
     if let Some(user) = &user {

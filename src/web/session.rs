@@ -3,7 +3,7 @@
 use super::Web;
 use super::principal::{self, How, Identity, genuine, identify, web_of};
 use super::problem::Problem;
-use super::sessions::Proof;
+use super::sessions::{self, Proof};
 use super::{audit, auth};
 use crate::control::Access;
 use crate::told::told;
@@ -93,13 +93,14 @@ pub fn begin(
         web.sessions.end(key);
     }
     let begun = web.sessions.begin(&user, access, proof, address, Instant::now());
-    let (cookie, session) = begun.map_err(|e| {
+    let (cookie, _) = begun.map_err(|e| {
         Problem::unavailable(told!("no session can begin: {e}", "aucune session ne peut commencer : {e}"))
     })?;
+    web.store_sessions();
     audit::login(web, &user, address, access);
     let key = web.sessions.find(cookie.expose(), Instant::now()).map(|(key, _)| key);
-    let identity =
-        key.map(|key| Identity { user, access, address, how: How::Session(key), csrf: Some(session.csrf) });
+    let csrf = Some(sessions::csrf(cookie.expose()));
+    let identity = key.map(|key| Identity { user, access, address, how: How::Session(key), csrf });
     let cookie = cookie_of(web, cookie.expose().to_owned());
     Ok(HttpResponse::Ok().cookie(cookie).json(report(web, request, identity)))
 }
@@ -112,6 +113,8 @@ pub async fn logout(request: HttpRequest) -> Result<HttpResponse, Problem> {
     genuine(&web, &request, identity.as_ref())?;
     if let Some(Identity { how: How::Session(key), user, address, .. }) = identity {
         web.sessions.end(key);
+        // Not even a crash brings back who has logged out.
+        let _ = web.store_sessions().await;
         audit::logout(&web, &user, address);
     }
     let nobody = web.auth.everybody().is_none();
@@ -127,7 +130,7 @@ fn cookie_of(web: &Web, value: String) -> Cookie<'static> {
         .http_only(true)
         .secure(web.https)
         .same_site(SameSite::Strict)
-        .max_age(CookieDuration::seconds(super::sessions::LONGEST.as_secs().cast_signed()))
+        .max_age(CookieDuration::seconds(web.sessions.longest().as_secs().cast_signed()))
         .finish()
 }
 

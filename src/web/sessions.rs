@@ -1,20 +1,29 @@
-//! Who is logged in: sessions in memory, found by a random cookie.
+//! Who is logged in: sessions, found by a random cookie. They are in memory, and in a file so that they outlive a
+//! restart ([`kept`](super::kept)).
 
+use super::digest::Digest;
+use super::kept::Kept;
 use crate::control::Access;
+use crate::lock::lock;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// A session that nobody used for so long has ended. An open page counts as use.
 pub const IDLE: Duration = Duration::from_secs(2 * 3600);
 /// A session ends at the latest then.
 pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// One that an identity provider has begun, which is not asked again: a day's work.
+pub const LONGEST_UNASKED: Duration = Duration::from_secs(8 * 3600);
 /// Sessions of all users.
-const MOST: usize = 1024;
+pub const MOST: usize = 1024;
 /// Sessions of one user.
 const MOST_OF_USER: usize = 64;
+/// That they are used is stored no more often.
+const USE_STEP: Duration = Duration::from_secs(300);
 
 /// A random text that proves something; compared in constant time, never printed.
 #[derive(Clone)]
@@ -52,18 +61,32 @@ impl fmt::Debug for Secret {
 }
 
 /// Finds a session without knowing its cookie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key([u8; 32]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(Digest);
 
 impl Key {
     fn of(cookie: &str) -> Key {
-        Key(*blake3::hash(cookie.as_bytes()).as_bytes())
+        Key(Digest::of("safekit web: key of a session", cookie))
     }
 }
 
-/// What the password of a user is known by; another password has another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Proof(pub(super) [u8; 32]);
+/// What a page must send with everything that changes something: only who has the cookie can know it.
+pub fn csrf(cookie: &str) -> Secret {
+    Secret(Digest::of("safekit web: csrf token of a session", cookie).into())
+}
+
+/// What the password of a user is known by; another password has another one, the same hashed again too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Proof(Digest);
+
+impl Proof {
+    /// Of a user and what user.conf has of his password.
+    pub fn of(user: &str, hash: &str) -> Proof {
+        Proof(Digest::of("safekit web: password of a user", &format!("{user}:{hash}")))
+    }
+}
 
 /// A session.
 #[derive(Clone, Debug)]
@@ -72,28 +95,67 @@ pub struct Session {
     pub user: String,
     /// Role at the login; none for a user without a role.
     pub access: Option<Access>,
-    /// What a page must send with everything that changes something.
-    pub csrf: Secret,
     /// The password that it began with, if this service knows the passwords.
     pub proof: Option<Proof>,
     /// From where the login came.
     pub address: IpAddr,
-    since: Instant,
-    used: Instant,
+    /// When it began.
+    pub since: Instant,
+    /// When it was used last.
+    pub used: Instant,
 }
 
 impl Session {
-    fn over(&self, now: Instant) -> bool {
+    fn over(&self, now: Instant, longest: Duration) -> bool {
         now.saturating_duration_since(self.used) >= IDLE
-            || now.saturating_duration_since(self.since) >= LONGEST
+            || now.saturating_duration_since(self.since) >= longest
     }
 }
 
 /// All sessions.
-#[derive(Debug, Default)]
-pub struct Sessions(Mutex<HashMap<Key, Session>>);
+#[derive(Debug)]
+pub struct Sessions {
+    all: Mutex<HashMap<Key, Session>>,
+    longest: Duration,
+    kept: Kept,
+    /// When they were stored last; held while they are.
+    stored: Mutex<Instant>,
+}
 
 impl Sessions {
+    /// Those that are kept and not over. Each ends at the latest after `longest`.
+    pub fn new(longest: Duration, kept: Kept) -> Sessions {
+        let now = Instant::now();
+        let mut all: HashMap<Key, Session> = kept.load(now).into_iter().collect();
+        all.retain(|_, session| !session.over(now, longest));
+        Sessions { all: Mutex::new(all), longest, kept, stored: Mutex::new(now) }
+    }
+
+    /// How long one may last.
+    pub fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// Stores them as they are now. Blocks.
+    pub fn store(&self) {
+        let mut stored = lock(&self.stored);
+        let now = Instant::now();
+        let all: Vec<(Key, Session)> = self.all().iter().map(|(key, s)| (*key, s.clone())).collect();
+        self.kept.store(all, now);
+        *stored = now;
+    }
+
+    /// Whether it is time to store that they are used; it is said once.
+    pub fn stale(&self, now: Instant) -> bool {
+        // While they are being stored nobody waits: they are stored.
+        let Ok(mut stored) = self.stored.try_lock() else { return false };
+        let stale = now.saturating_duration_since(*stored) >= USE_STEP;
+        if stale {
+            *stored = now;
+        }
+        stale
+    }
+
     /// Begins a session; gives back its cookie. The longest unused one makes room.
     pub fn begin(
         &self,
@@ -103,11 +165,11 @@ impl Sessions {
         address: IpAddr,
         now: Instant,
     ) -> Result<(Secret, Session), getrandom::Error> {
-        let (cookie, csrf) = (Secret::random()?, Secret::random()?);
+        let cookie = Secret::random()?;
         let user = user.to_owned();
-        let session = Session { user, access, csrf, proof, address, since: now, used: now };
+        let session = Session { user, access, proof, address, since: now, used: now };
         let mut all = self.all();
-        all.retain(|_, session| !session.over(now));
+        all.retain(|_, session| !session.over(now, self.longest));
         let of_user = all.values().filter(|s| s.user == session.user).count();
         if of_user >= MOST_OF_USER {
             forget_oldest(&mut all, |s| s.user == session.user);
@@ -128,7 +190,7 @@ impl Sessions {
     pub fn touch(&self, key: Key, now: Instant) -> Option<Session> {
         let mut all = self.all();
         let session = all.get_mut(&key)?;
-        if session.over(now) {
+        if session.over(now, self.longest) {
             all.remove(&key);
             return None;
         }
@@ -141,11 +203,6 @@ impl Sessions {
         self.all().remove(&key)
     }
 
-    /// Ends those of a user.
-    pub fn end_of(&self, user: &str) {
-        self.all().retain(|_, session| session.user != user);
-    }
-
     /// Whether a user is logged in from an address.
     pub fn known(&self, user: &str, address: IpAddr) -> bool {
         self.all().values().any(|s| s.address == address && s.user == user)
@@ -153,12 +210,11 @@ impl Sessions {
 
     /// How many there are.
     pub fn count(&self, now: Instant) -> usize {
-        self.all().values().filter(|s| !s.over(now)).count()
+        self.all().values().filter(|s| !s.over(now, self.longest)).count()
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Key, Session>> {
-        // No code panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.all)
     }
 }
 
@@ -175,13 +231,17 @@ mod tests {
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
+    fn sessions() -> Sessions {
+        Sessions::new(LONGEST, Kept::nowhere())
+    }
+
     fn begin(all: &Sessions, user: &str, now: Instant) -> Secret {
         all.begin(user, Some(Access::Admin), None, HOME, now).unwrap().0
     }
 
     #[test]
     fn a_session_ends_by_disuse_and_by_age() {
-        let (all, start) = (Sessions::default(), Instant::now());
+        let (all, start) = (sessions(), Instant::now());
         let cookie = begin(&all, "admin", start);
         assert!(all.find(cookie.expose(), start + IDLE - Duration::from_secs(1)).is_some());
         assert!(all.find(cookie.expose(), start + 2 * IDLE).is_none());
@@ -196,18 +256,21 @@ mod tests {
 
     #[test]
     fn forged_and_ended_cookies_find_nothing() {
-        let (all, now) = (Sessions::default(), Instant::now());
+        let (all, now) = (sessions(), Instant::now());
         let cookie = begin(&all, "admin", now);
         assert!(all.find("0", now).is_none() && all.find(&cookie.expose().to_uppercase(), now).is_none());
-        let (key, session) = all.find(cookie.expose(), now).unwrap();
-        assert!(session.csrf.is(session.csrf.expose()) && !session.csrf.is(cookie.expose()));
+        let (key, _) = all.find(cookie.expose(), now).unwrap();
+        let token = csrf(cookie.expose());
+        assert!(token.is(csrf(cookie.expose()).expose()) && !token.is(cookie.expose()));
+        let of_key: String = key.0.into();
+        assert!(!token.is(&of_key), "who knows what is stored knows no token");
         all.end(key);
         assert!(all.find(cookie.expose(), now).is_none());
     }
 
     #[test]
     fn their_number_is_bounded_and_one_user_cannot_push_others_out() {
-        let (all, now) = (Sessions::default(), Instant::now());
+        let (all, now) = (sessions(), Instant::now());
         let other = begin(&all, "other", now);
         for i in 0..2 * MOST_OF_USER {
             begin(&all, "admin", now + Duration::from_secs(i as u64));

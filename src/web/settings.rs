@@ -152,6 +152,11 @@ impl Settings {
         self.defines.get(name)
     }
 
+    /// All that is defined, as one text: the same for the same settings, wherever they stand in the file.
+    pub fn text(&self) -> String {
+        self.defines.iter().map(|(name, define)| format!("{name} {}\n", define.value)).collect()
+    }
+
     /// The error for a define whose value is wrong.
     pub fn wrong(&self, define: &Define, what: impl Into<String>) -> SettingsError {
         SettingsError::Line { file: self.file.clone(), line: define.line, what: what.into() }

@@ -12,6 +12,7 @@ mod input;
 mod log;
 mod login;
 mod pages;
+mod restart;
 mod service;
 mod slow;
 mod stolen;

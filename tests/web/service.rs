@@ -14,6 +14,9 @@ use std::thread::JoinHandle;
 /// `secret`, as htpasswd -s writes it: it costs nothing to check.
 pub const SECRET: &str = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=";
 
+/// `other`.
+pub const OTHER: &str = "{SHA}0JQeaNqPOBUf+Gph/Fn3xc+fyqI=";
+
 /// A service; it ends when dropped.
 pub struct Service {
     pub address: SocketAddr,
@@ -21,7 +24,7 @@ pub struct Service {
     pub http: Client,
     handle: actix_web::dev::ServerHandle,
     thread: Option<JoinHandle<()>>,
-    _root: tempfile::TempDir,
+    root: Option<tempfile::TempDir>,
 }
 
 /// A logged in user as his browser knows him.
@@ -37,10 +40,22 @@ impl Service {
         let paths = Paths::new(root.path().join("safe"), root.path().join("var"));
         fs::create_dir_all(paths.web_conf()).unwrap();
         fs::create_dir_all(paths.run()).unwrap();
-        fs::write(paths.httpd_conf(), httpd_conf).unwrap();
         for (name, text) in files {
             fs::write(paths.web_conf().join(name), text).unwrap();
         }
+        Service::serve(root, httpd_conf)
+    }
+
+    /// The same after a restart, with this httpd.conf.
+    pub fn again(mut self, httpd_conf: &str) -> Service {
+        let root = self.root.take().unwrap();
+        drop(self);
+        Service::serve(root, httpd_conf)
+    }
+
+    fn serve(root: tempfile::TempDir, httpd_conf: &str) -> Service {
+        let paths = Paths::new(root.path().join("safe"), root.path().join("var"));
+        fs::write(paths.httpd_conf(), httpd_conf).unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let settings = Settings::read(&paths.httpd_conf()).unwrap();
@@ -56,7 +71,8 @@ impl Service {
         // Another test may have chosen it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Service { address, paths, http, handle: started.recv().unwrap(), thread: Some(thread), _root: root }
+        let (handle, root) = (started.recv().unwrap(), Some(root));
+        Service { address, paths, http, handle, thread: Some(thread), root }
     }
 
     /// With the users `admin`, `manager` and `operator1` of W-11a, all with the password `secret`.

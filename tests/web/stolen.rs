@@ -1,15 +1,12 @@
 //! Sessions and tokens that are stolen, over, forged, or of somebody who is no user any more.
 
 use crate::double::{Double, overview};
-use crate::service::{Browser, SECRET, Service};
+use crate::service::{Browser, OTHER, SECRET, Service};
 use crate::until;
 use reqwest::{Client, Method, StatusCode};
 use safekit::control::Request;
 use safekit::fsm::state::{Readiness, Role};
 use serde_json::{Value, json};
-
-/// `other`, as htpasswd -s writes it.
-const OTHER: &str = "{SHA}0JQeaNqPOBUf+Gph/Fn3xc+fyqI=";
 
 fn users(lines: &[(&str, &str)]) -> String {
     lines.iter().map(|(user, hash)| format!("{user}:{hash}\n")).collect()

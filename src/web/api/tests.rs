@@ -121,9 +121,10 @@ fn logged_in(web: &Web, access: Access) -> (Cookie<'static>, String) {
         Access::Control => "manager",
         Access::Admin => "admin",
     };
-    let (cookie, session) =
+    let (cookie, _) =
         web.sessions.begin(user, Some(access), web.auth.proof(user), here, Instant::now()).unwrap();
-    (Cookie::new(COOKIE, cookie.expose().to_owned()), session.csrf.expose().to_owned())
+    let csrf = crate::web::sessions::csrf(cookie.expose()).expose().to_owned();
+    (Cookie::new(COOKIE, cookie.expose().to_owned()), csrf)
 }
 
 #[actix_web::test]

@@ -115,7 +115,7 @@ impl FileUsers {
     pub fn present(&self, user: &str) -> Option<Proof> {
         let known = self.known();
         let hash = known.users.get(user)?;
-        Some(Proof(*blake3::keyed_hash(&self.pepper, hash.text().as_bytes()).as_bytes()))
+        Some(Proof::of(user, hash.text()))
     }
 
     /// The users, and what is wrong with the files, for administrators.

@@ -15,7 +15,7 @@ use crate::config::paths::Paths;
 use crate::control::Access;
 use crate::log::Lang;
 use crate::told::{Tell, Told, told};
-use crate::web::sessions::Proof;
+use crate::web::sessions::{LONGEST, LONGEST_UNASKED, Proof};
 use file::FileUsers;
 use ldap::Directory;
 use openid::OpenId;
@@ -113,6 +113,14 @@ impl Auth {
             Method::File => Ok(Auth::File(Box::new(FileUsers::new(&paths.web_conf())))),
             Method::Ldap => Directory::new(paths, settings).map(|directory| Auth::Ldap(Box::new(directory))),
             Method::OpenId => OpenId::new(paths, settings).map(|provider| Auth::OpenId(Box::new(provider))),
+        }
+    }
+
+    /// How long a session may last.
+    pub fn longest_session(&self) -> Duration {
+        match self {
+            Auth::OpenId(_) => LONGEST_UNASKED,
+            _ => LONGEST,
         }
     }
 
