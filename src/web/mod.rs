@@ -32,18 +32,18 @@ pub mod settings;
 mod takeover;
 pub mod tls;
 mod user;
+mod vouch;
 
 pub use logs::LogFile;
 pub use serve::{WebError, configure, run, server};
 
 use crate::config::paths::Paths;
-use crate::control::Access;
 use crate::told::{Told, told};
 use ask::Asker;
 use auth::Auth;
 use auth::certificates::CertificateUsers;
 use auth::limit::Limits;
-use auth::tokens::{self, Bearer, Maker, TokenError, TokenRow, Tokens};
+use auth::tokens::{self, Tokens};
 use here::Here;
 use hosts::Hosts;
 use kept::Kept;
@@ -126,30 +126,6 @@ impl Web {
         self.here.node().unwrap_or_default()
     }
 
-    /// A token, unless who made it is a user of the file who could not make it any more.
-    fn token(&self, found: impl FnOnce() -> Option<Bearer>) -> Option<Bearer> {
-        found().filter(|bearer| self.vouched(bearer.maker.as_ref(), bearer.role))
-    }
-
-    /// Whether the maker of a token may still what it may. Only users of the file can be asked for.
-    fn vouched(&self, maker: Option<&Maker>, role: Access) -> bool {
-        match (&*self.auth, maker) {
-            (Auth::File(users), Some(Maker { user, method })) if method == Auth::FILE => {
-                users.role(user).flatten().is_some_and(|has| has >= role)
-            }
-            _ => true,
-        }
-    }
-
-    /// The tokens of this node, for administrators.
-    fn token_rows(&self) -> Result<Vec<TokenRow>, TokenError> {
-        let mut rows = self.tokens.list()?;
-        for row in &mut rows {
-            row.works = self.vouched(row.maker.as_ref(), row.role);
-        }
-        Ok(rows)
-    }
-
     /// Whether somebody whose request goes on may still have it: his session counts as used by it.
     pub async fn still_valid(&self, principal: &principal::Principal) -> bool {
         let (at_login, proof) = match &principal.how {
@@ -162,7 +138,7 @@ impl Web {
                 None => return false,
             },
             principal::How::Token(key) => {
-                let now = self.token(|| self.tokens.still(key, tokens::now()));
+                let now = self.token(self.tokens.still(key, tokens::now())).await;
                 return now.is_some_and(|bearer| bearer.role >= principal.access);
             }
             principal::How::Certificate(shown) => {

@@ -153,7 +153,7 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
     if let Some(header) = request.headers().get(header::AUTHORIZATION) {
         let header = header.to_str().unwrap_or_default();
         if let Some(token) = header.strip_prefix("Bearer ") {
-            return bearer(web, token.trim(), address).map(Some);
+            return bearer(web, token.trim(), address).await.map(Some);
         }
         let (user, password) = basic(header).ok_or_else(|| {
             Problem::unauthorized(told!(
@@ -202,14 +202,14 @@ pub async fn identify(web: &Web, request: &HttpRequest) -> Result<Option<Identit
 }
 
 /// The owner of a token. Nobody guesses one: attempts are held up so that they do not fill the log.
-fn bearer(web: &Web, token: &str, address: IpAddr) -> Result<Identity, Problem> {
-    let Some(found) = web.token(|| web.tokens.find(token, tokens::now())) else {
+async fn bearer(web: &Web, token: &str, address: IpAddr) -> Result<Identity, Problem> {
+    let Some(found) = web.token(web.tokens.find(token, tokens::now())).await else {
         web.limits
             .attempt("token", address, Instant::now())
             .map_err(|wait| refused(AuthError::Slower(wait)))?;
         let why = told!(
-            "this token is unknown, revoked or has expired, or who made it has its role no more",
-            "ce jeton est inconnu, révoqué ou expiré, ou qui l'a créé n'en a plus le rôle"
+            "this token is unknown, revoked or has expired, or who made it is gone, has another password or has its role no more",
+            "ce jeton est inconnu, révoqué ou expiré, ou qui l'a créé n'est plus là, a un autre mot de passe ou n'en a plus le rôle"
         );
         audit::refused(web, "token", address, &why);
         return Err(Problem::unauthorized(why));

@@ -126,6 +126,7 @@ pub fn server(
     pace::close_stalled(&socket)?;
     web.here.keep(&web.hub, &web.asker);
     web.watch.keep();
+    web.watch_makers();
     let access = logs::shared(&web, access);
     let remote = web::Data::new(Remote::new(Paths::clone(&web.paths), web.asker.clone(), web.hub.clone()));
     let server = HttpServer::new(move || {

@@ -1,5 +1,6 @@
 //! `SAFE/web/conf/httpd.conf`: lines `Define <name> [<value>]` (WEB-40). Read once, at the start.
 
+use super::auth::tokens::MOST_DAYS;
 use super::pki::CA_PORT;
 use crate::control::Access;
 use std::collections::BTreeMap;
@@ -8,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 /// Longest file that is read, bytes.
 const LONGEST: u64 = 1 << 20;
+/// `tokendays` without a line.
+const TOKEN_DAYS: u32 = 30;
 
 /// Names that may be defined.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 27] = [
     "httpport",
     "httpsport",
     "usefile",
@@ -23,6 +26,7 @@ const NAMES: [&str; 26] = [
     "accesslog",
     "openmetrics",
     "servernames",
+    "tokendays",
     "binddn",
     "bindpwd",
     "searchurl",
@@ -111,6 +115,8 @@ pub struct Settings {
     pub open_metrics: bool,
     /// Names by which this service is asked besides those of the node and its cluster.
     pub server_names: Vec<String>,
+    /// Most days that a token lives whose maker is not asked for again.
+    pub token_days: u32,
     defines: BTreeMap<String, Define>,
 }
 
@@ -178,6 +184,7 @@ impl Settings {
             access_log: defines.contains_key("accesslog"),
             open_metrics: defines.contains_key("openmetrics"),
             server_names: defines.get("servernames").map(words).unwrap_or_default(),
+            token_days: token_days(&defines)?,
             defines,
         })
     }
@@ -252,6 +259,17 @@ fn port(defines: &BTreeMap<String, Define>, name: &str, default: u16) -> Result<
     match define.value.parse() {
         Ok(port) if port != 0 => Ok(port),
         _ => Err((define.line, format!("{name} \"{}\" is not a port: write 1 to 65535", define.value))),
+    }
+}
+
+fn token_days(defines: &BTreeMap<String, Define>) -> Result<u32, (usize, String)> {
+    let Some(define) = defines.get("tokendays") else { return Ok(TOKEN_DAYS) };
+    match define.value.parse() {
+        Ok(days) if (1..=MOST_DAYS).contains(&days) => Ok(days),
+        _ => {
+            let what = format!("tokendays \"{}\" is no number of days: write 1 to {MOST_DAYS}", define.value);
+            Err((define.line, what))
+        }
     }
 }
 
@@ -352,6 +370,7 @@ mod tests {
             ("Define httpport 1\nDefine httpport 2", "/conf/httpd.conf:2: httpport is defined in line 1"),
             ("Define httpport 443\nDefine httpsport 443", "/conf/httpd.conf:2: httpport and httpsport"),
             ("Define LogLevel loud", "/conf/httpd.conf:1: LogLevel \"loud\""),
+            ("Define tokendays 0", "/conf/httpd.conf:1: tokendays \"0\" is no number of days"),
             ("Define bindpwd \"x", "/conf/httpd.conf:1: the value has no closing quote"),
         ] {
             let said = parse(text).unwrap_err();

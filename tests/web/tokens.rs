@@ -1,7 +1,7 @@
 //! Tokens of scripts: who made them, where they are noted, when they end.
 
 use crate::double::{Double, overview};
-use crate::service::{SECRET, Service};
+use crate::service::{OTHER, SECRET, Service};
 use reqwest::{Method, Response, StatusCode};
 use safekit::control::{Access, Behalf, Request, TokenEvent};
 use safekit::fsm::state::{Readiness, Role};
@@ -59,6 +59,36 @@ async fn a_token_ends_with_the_role_of_who_made_it() {
     let asked = service.request(Method::GET, "/api/v1/tokens").basic_auth("manager", Some("secret")).send();
     let rows: Value = asked.await.unwrap().json().await.unwrap();
     assert_eq!((&rows[0]["works"], &rows[1]["works"]), (&json!(false), &json!(true)), "{rows}");
-    std::fs::write(conf.join("user.conf"), format!("manager:{SECRET}\n")).unwrap();
+    let users = |lines: &[(&str, &str)]| {
+        let text: String = lines.iter().map(|(user, hash)| format!("{user}:{hash}\n")).collect();
+        std::fs::write(conf.join("user.conf"), text).unwrap();
+    };
+    users(&[("manager", SECRET)]);
     crate::until("the user is gone", async || status(&weak).await == StatusCode::UNAUTHORIZED).await;
+    // Another one of his name has another password, and none of his tokens.
+    users(&[("manager", SECRET), ("admin", OTHER)]);
+    crate::until("the new one is there", async || service.log_in("admin", "other").await.status() == 200)
+        .await;
+    assert_eq!(status(&weak).await, StatusCode::UNAUTHORIZED);
+    users(&[("manager", SECRET), ("admin", SECRET)]);
+    crate::until("it is he", async || status(&weak).await == StatusCode::OK).await;
+}
+
+#[tokio::test]
+async fn a_token_of_a_time_without_login_ends_with_it() {
+    let service = Service::start("Define httpadmin\n", &[]);
+    let body = json!({ "name": "open", "role": "Admin", "days": 1 });
+    let made: Value = service
+        .request(Method::POST, "/api/v1/tokens")
+        .json(&body)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let token = made["token"].as_str().unwrap().to_owned();
+    assert_eq!(ask(&service, &token, "/metrics").await.status(), StatusCode::OK);
+    let service = service.again("Define usefile\n");
+    assert_eq!(ask(&service, &token, "/metrics").await.status(), StatusCode::UNAUTHORIZED);
 }

@@ -314,6 +314,8 @@ export interface Access {
   method: string;
   users: { name: string; role: RoleName | null }[];
   problems: string[];
+  /** Most days of a token that who asks makes. */
+  token_days: number;
 }
 
 export interface Certificate {

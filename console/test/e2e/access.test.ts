@@ -37,6 +37,16 @@ test('a certificate that ends on another node is told, until it is dismissed', a
   expect(await cards.filter({ hasText: 'node1' }).innerText()).toContain('7292 days left');
 });
 
+test('how long a token may live is what the node allows', async () => {
+  w.mock.api.cluster.tokenDays = 45;
+  await w.login('admin', '/console/en/access');
+  await w.page.getByRole('button', { name: 'New token' }).click();
+  const shell = new Shell(w.page);
+  await shell.dialog().getByText('45 days at most').waitFor();
+  expect(await shell.dialog().getByLabel('Valid for').locator('option').allInnerTexts()).toEqual(['30 days', '45 days']);
+  expect(await shell.dialog().getByLabel('Valid for').inputValue()).toBe('45');
+});
+
 test('a token is shown once, and revoked after a question', async () => {
   await w.login('admin', '/console/en/access');
   await w.page.getByRole('button', { name: 'New token' }).click();

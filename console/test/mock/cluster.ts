@@ -49,6 +49,8 @@ export class MockCluster {
   readonly timers = new Set<ReturnType<typeof setTimeout>>();
   /** Which of `nodes` answers the browser. */
   here = 'node1';
+  /** Most days of a token. */
+  tokenDays = 3650;
   name = 'Production';
   signature = 'a1f2c3d4e5b60718293a4b5c6d7e8f90';
   /** Of nodes that have another one. */

@@ -53,7 +53,7 @@ export const moduleRoutes: Route[] = [
   get('/overview', (call) => json(call, call.cluster.overview(call.node))),
   get('/modules', (call) => json(call, call.cluster.overview(call.node).modules)),
   get('/commands', (call) => json(call, call.node.commands.slice(-Number(call.query.get('count') ?? 500)))),
-  get('/access', (call) => json(call, { method: 'file', users: [{ name: 'admin', role: 'Admin' }, { name: 'operator', role: 'Control' }, { name: 'observer', role: 'Monitor' }], problems: [] }), 'Admin'),
+  get('/access', (call) => json(call, { method: 'file', users: [{ name: 'admin', role: 'Admin' }, { name: 'operator', role: 'Control' }, { name: 'observer', role: 'Monitor' }], problems: [], token_days: call.cluster.tokenDays }), 'Admin'),
   get('/certificate', (call) => json(call, certificateOf(call))),
   get('/tokens', (call) => json(call, tokens), 'Admin'),
   {

@@ -7,7 +7,7 @@ use crate::control::{
     TemplateRow,
 };
 use crate::web::ask::PART;
-use crate::web::auth::AccessReport;
+use crate::web::auth::AccessPage;
 use crate::web::problem::Problem;
 use actix_web::web::{Json, Query};
 
@@ -99,7 +99,8 @@ pub async fn certificate(asking: Asking) -> Result<Json<CertificateReport>, Prob
 }
 
 /// Who may log in here.
-#[utoipa::path(get, path = "/access", tag = "access", responses((status = 200, body = AccessReport)))]
-pub async fn access(asking: Asking) -> Json<AccessReport> {
-    Json(asking.web.auth.report(asking.principal.lang))
+#[utoipa::path(get, path = "/access", tag = "access", responses((status = 200, body = AccessPage)))]
+pub async fn access(asking: Asking) -> Json<AccessPage> {
+    let token_days = asking.web.token_days(asking.web.method(&asking.principal.how));
+    Json(AccessPage { report: asking.web.auth.report(asking.principal.lang), token_days })
 }

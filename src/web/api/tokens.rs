@@ -3,11 +3,12 @@
 use super::Asking;
 use crate::control::{Access, Request, TokenEvent};
 use crate::told::{Tell, told};
-use crate::web::auth::tokens::{self, Maker, TokenError, TokenRow};
+use crate::web::auth::tokens::{self, Maker, Making, TokenError, TokenRow};
 use crate::web::principal::How;
 use crate::web::problem::Problem;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 use utoipa::ToSchema;
 
 /// A token that is wanted.
@@ -50,10 +51,10 @@ pub async fn list(asking: Asking) -> Result<HttpResponse, Problem> {
 #[utoipa::path(post, path = "/tokens", tag = "access", request_body = NewToken,
     responses((status = 201, body = CreatedToken), (status = 409, body = Problem)))]
 pub async fn create(asking: Asking, body: web::Json<NewToken>) -> Result<HttpResponse, Problem> {
-    let maker = maker(&asking)?;
+    let making = making(&asking)?;
     let NewToken { name, role, days } = body.into_inner();
     let web = asking.web.clone();
-    let made = blocking(move || web.tokens.create((&name, role, days), maker, tokens::now()));
+    let made = blocking(move || web.tokens.create((&name, role, days), making, tokens::now()));
     let (token, row) = made.await?;
     note(&asking, TokenEvent::Created { name: row.name.clone(), role, days }).await;
     Ok(HttpResponse::Created().json(CreatedToken { token: token.expose().to_owned(), row }))
@@ -71,19 +72,22 @@ pub async fn revoke(asking: Asking, query: web::Query<Named>) -> Result<HttpResp
 }
 
 /// Who makes a token: somebody who is there himself.
-fn maker(asking: &Asking) -> Result<Maker, Problem> {
-    let method = match asking.principal.how {
+fn making(asking: &Asking) -> Result<Making, Problem> {
+    let (web, how) = (&asking.web, &asking.principal.how);
+    let proof = match how {
         How::Token(_) => {
             return Err(Problem::forbidden(told!(
                 "a token makes no tokens: log in to make one",
                 "un jeton ne crée pas de jeton : connectez-vous pour en créer un"
             )));
         }
-        How::Certificate(_) => "certificate",
-        How::Nobody => "none",
-        How::Session(_) | How::Credentials(_) => asking.web.auth.method(),
+        How::Certificate(_) | How::Nobody => None,
+        How::Session(key) => web.sessions.touch(*key, Instant::now()).and_then(|session| session.proof),
+        How::Credentials(proof) => *proof,
     };
-    Ok(Maker { user: asking.principal.user.clone(), method: method.to_owned() })
+    let method = web.method(how);
+    let maker = Maker { user: asking.principal.user.clone(), method: method.to_owned() };
+    Ok(Making { maker, proof, most_days: web.token_days(method) })
 }
 
 /// In the command log, where an administrator looks. What is done is done, also without safeadmin.
@@ -107,7 +111,7 @@ async fn blocking<T: Send + 'static>(
         match e {
             TokenError::Exists(_) | TokenError::Most => Problem::conflict(text),
             TokenError::Unknown(_) => Problem::not_found(text),
-            TokenError::Name | TokenError::Days => Problem::bad_request(text),
+            TokenError::Name | TokenError::Days(_) => Problem::bad_request(text),
             TokenError::File(_) | TokenError::Content { .. } | TokenError::Random(_) => {
                 Problem::internal(text)
             }

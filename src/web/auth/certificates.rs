@@ -2,6 +2,7 @@
 
 use super::Login;
 use super::group::Groups;
+use crate::control::Access;
 use crate::told::Told;
 use crate::web::pki::PkiError;
 use crate::web::tls::{ClientCertificate, Watched};
@@ -30,6 +31,16 @@ impl CertificateUsers {
         }))
     }
 
+    /// The role of a user now, where sslgroup.conf gives roles; `None` where they are in the certificates.
+    pub fn listed(&self, user: &str) -> Option<Option<Access>> {
+        match self.0.get().as_deref() {
+            Some(None) => None,
+            Some(Some(groups)) => Some(groups.role(user)),
+            // It could never be read.
+            None => Some(None),
+        }
+    }
+
     /// Who has shown a certificate that the authorities have signed. With sslgroup.conf the role is the one
     /// it gives, so that whom it leaves out has none; without it the one in the certificate.
     pub fn login(&self, shown: &ClientCertificate) -> Login {
@@ -47,7 +58,6 @@ impl CertificateUsers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::Access;
 
     #[test]
     fn the_file_decides_where_there_is_one() {

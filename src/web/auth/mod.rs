@@ -85,6 +85,16 @@ pub struct AccessReport {
     pub problems: Vec<String>,
 }
 
+/// The same for who asks.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AccessPage {
+    /// Who may log in.
+    #[serde(flatten)]
+    pub report: AccessReport,
+    /// Most days that a token lives which he makes.
+    pub token_days: u32,
+}
+
 /// The way of logging in that is configured.
 #[derive(Debug)]
 pub enum Auth {
@@ -101,8 +111,16 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// The method of user.conf, as it is called where it is shown or stored.
+    /// The methods, as they are called where they are shown or stored.
     pub const FILE: &str = "file";
+    /// Of a directory.
+    pub const LDAP: &str = "ldap";
+    /// Of an identity provider.
+    pub const OPENID: &str = "openid";
+    /// Of certificates.
+    pub const CERTIFICATE: &str = "certificate";
+    /// There is no login.
+    pub const NONE: &str = "none";
 
     /// The one of the settings.
     pub fn new(paths: &Paths, settings: &Settings, https: bool) -> Result<Auth, SettingsError> {
@@ -194,8 +212,10 @@ impl Auth {
         proof: Option<Proof>,
     ) -> Option<Option<Access>> {
         match self {
-            // There are no sessions, or the provider cannot be asked again before they end.
-            Auth::Nobody(_) | Auth::Certificates | Auth::OpenId(_) => Some(at_login),
+            // There are no sessions.
+            Auth::Nobody(_) | Auth::Certificates => Some(at_login),
+            // The provider cannot be asked again before they end.
+            Auth::OpenId(provider) => Some(provider.listed(user).unwrap_or(at_login)),
             Auth::Ldap(directory) => directory.still(user, at_login),
             Auth::File(users) => users.role(user).filter(|_| users.present(user) == proof),
         }
@@ -212,11 +232,11 @@ impl Auth {
     /// The one that is configured, as it is shown and stored.
     pub fn method(&self) -> &'static str {
         match self {
-            Auth::Nobody(_) => "none",
-            Auth::Certificates => "certificate",
+            Auth::Nobody(_) => Auth::NONE,
+            Auth::Certificates => Auth::CERTIFICATE,
             Auth::File(_) => Auth::FILE,
-            Auth::Ldap(_) => "ldap",
-            Auth::OpenId(_) => "openid",
+            Auth::Ldap(_) => Auth::LDAP,
+            Auth::OpenId(_) => Auth::OPENID,
         }
     }
 

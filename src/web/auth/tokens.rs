@@ -4,7 +4,7 @@ use super::is_name;
 use crate::control::Access;
 use crate::node::record::{self, RecordError};
 use crate::told::Tell;
-use crate::web::sessions::Secret;
+use crate::web::sessions::{Proof, Secret};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::MetadataExt;
@@ -25,7 +25,8 @@ pub const MOST_DAYS: u32 = 3650;
 const LOOK: Duration = Duration::from_millis(500);
 /// The last use of a token is stored when it is older than this, seconds.
 const USE_STEP: i64 = 3600;
-const DAY: i64 = 24 * 3600;
+/// Seconds of a day.
+pub const DAY: i64 = 24 * 3600;
 /// Largest file.
 const LARGEST: u64 = 1 << 20;
 /// Only the web service reads it.
@@ -40,7 +41,7 @@ pub struct TokenRow {
     pub role: Access,
     /// Who made it; unknown of old ones.
     pub maker: Option<Maker>,
-    /// Whether it is good: not while its maker, a user of user.conf, is gone or has not its role any more.
+    /// Whether it is good: not if its maker is gone, has another password or has not its role any more.
     pub works: bool,
     /// When it was made, UTC.
     pub created: String,
@@ -48,6 +49,17 @@ pub struct TokenRow {
     pub expires: String,
     /// When it was used lately, UTC, give or take an hour.
     pub last_use: Option<String>,
+}
+
+/// Who makes a token, and how he has proved who he is.
+#[derive(Clone, Debug)]
+pub struct Making {
+    /// Who.
+    pub maker: Maker,
+    /// His password, if this service knows the passwords: the token ends with it.
+    pub proof: Option<Proof>,
+    /// Most days that it may live.
+    pub most_days: u32,
 }
 
 /// Who made a token.
@@ -71,9 +83,9 @@ pub enum TokenError {
     /// There is none of this name.
     #[error("there is no token {0}")]
     Unknown(String),
-    /// The number of days.
-    #[error("a token lives 1 to {MOST_DAYS} days")]
-    Days,
+    /// The number of days; the most.
+    #[error("a token that you make lives 1 to {0} days")]
+    Days(u32),
     /// Too many.
     #[error("there are {MOST} tokens: revoke those that are not used")]
     Most,
@@ -104,7 +116,7 @@ impl Tell for TokenError {
                 format!("il y a déjà un jeton {name} : révoquez-le d'abord, ou choisissez un autre nom")
             }
             E::Unknown(name) => format!("il n'y a pas de jeton {name}"),
-            E::Days => format!("un jeton vit 1 à {MOST_DAYS} jours"),
+            E::Days(most) => format!("un jeton que vous créez vit 1 à {most} jours"),
             E::Most => format!("il y a {MOST} jetons : révoquez ceux qui ne servent pas"),
             E::File(e) => e.french(),
             E::Content { file, what } => format!(
@@ -123,6 +135,12 @@ struct Stored {
     role: Access,
     #[serde(default)]
     maker: Option<Maker>,
+    /// The password of a maker of user.conf.
+    #[serde(default)]
+    proof: Option<Proof>,
+    /// Since when its maker is no user any more.
+    #[serde(default)]
+    gone: Option<i64>,
     created: i64,
     expires: i64,
     last_use: Option<i64>,
@@ -139,6 +157,16 @@ pub struct Bearer {
     pub role: Access,
     /// Who made it.
     pub maker: Option<Maker>,
+    /// His password then, if this service knows the passwords.
+    pub proof: Option<Proof>,
+    /// He was no user for a day: whoever has his name now is another one.
+    pub gone: bool,
+    /// When it was made.
+    pub created: i64,
+    /// When it ends.
+    pub expires: i64,
+    /// When it was used.
+    pub last_use: Option<i64>,
     /// Its hash.
     pub key: String,
     /// Its use is to be stored: see [`Tokens::store_uses`].
@@ -187,8 +215,7 @@ impl Tokens {
         if stale {
             found.last_use = Some(now);
         }
-        let (name, maker) = (found.name.clone(), found.maker.clone());
-        Some(Bearer { name, role: found.role, maker, key: key.to_owned(), stale })
+        Some(Bearer { stale, ..bearer(found, now) })
     }
 
     /// Stores when tokens were used. Blocks.
@@ -198,24 +225,41 @@ impl Tokens {
     }
 
     /// All of them, by name.
-    pub fn list(&self) -> Result<Vec<TokenRow>, TokenError> {
-        let mut rows: Vec<TokenRow> = self.current()?.list.iter().map(row).collect();
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(rows)
+    pub fn list(&self, now: i64) -> Result<Vec<Bearer>, TokenError> {
+        let mut all: Vec<Bearer> = self.current()?.list.iter().map(|stored| bearer(stored, now)).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// Notes whether there is a user of this name. Tokens of one who was gone for a day have ended; for less,
+    /// user.conf or the directory may have been wrong. Blocks.
+    pub fn note(&self, maker: &Maker, there: bool, now: i64) -> Result<(), TokenError> {
+        let mut state = self.current()?;
+        let mut changed = false;
+        for stored in state.list.iter_mut().filter(|stored| stored.maker.as_ref() == Some(maker)) {
+            let gone = match stored.gone {
+                None if !there => Some(now),
+                Some(since) if there && now - since < DAY => None,
+                as_before => as_before,
+            };
+            changed |= gone != stored.gone;
+            stored.gone = gone;
+        }
+        if changed { self.store(&mut state) } else { Ok(()) }
     }
 
     /// Makes one; its text is shown this once. Blocks.
     pub fn create(
         &self,
         (name, role, days): (&str, Access, u32),
-        maker: Maker,
+        Making { maker, proof, most_days }: Making,
         now: i64,
     ) -> Result<(Secret, TokenRow), TokenError> {
         if !is_name(name) {
             return Err(TokenError::Name);
         }
-        if !(1..=MOST_DAYS).contains(&days) {
-            return Err(TokenError::Days);
+        if !(1..=most_days.min(MOST_DAYS)).contains(&days) {
+            return Err(TokenError::Days(most_days));
         }
         let mut state = self.current()?;
         state.list.retain(|stored| now < stored.expires);
@@ -231,12 +275,14 @@ impl Tokens {
             name: name.to_owned(),
             role,
             maker: Some(maker),
+            proof,
+            gone: None,
             created: now,
             expires,
             last_use: None,
             blake3: hash(token.expose()),
         };
-        let row = row(&stored);
+        let row = bearer(&stored, now).row(true);
         state.list.push(stored);
         self.store(&mut state)?;
         Ok((token, row))
@@ -296,15 +342,27 @@ impl Tokens {
     }
 }
 
-fn row(stored: &Stored) -> TokenRow {
-    TokenRow {
+impl Bearer {
+    /// As administrators see it.
+    pub fn row(self, works: bool) -> TokenRow {
+        let Bearer { name, role, maker, created, expires, last_use, .. } = self;
+        let last_use = last_use.map(date);
+        TokenRow { name, role, maker, works, created: date(created), expires: date(expires), last_use }
+    }
+}
+
+fn bearer(stored: &Stored, now: i64) -> Bearer {
+    Bearer {
         name: stored.name.clone(),
         role: stored.role,
         maker: stored.maker.clone(),
-        works: true,
-        created: date(stored.created),
-        expires: date(stored.expires),
-        last_use: stored.last_use.map(date),
+        proof: stored.proof,
+        gone: stored.gone.is_some_and(|since| now - since >= DAY),
+        created: stored.created,
+        expires: stored.expires,
+        last_use: stored.last_use,
+        key: stored.blake3.clone(),
+        stale: false,
     }
 }
 
@@ -326,8 +384,9 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn boss() -> Maker {
-        Maker { user: "boss".to_owned(), method: "file".to_owned() }
+    fn boss() -> Making {
+        let maker = Maker { user: "boss".to_owned(), method: "ldap".to_owned() };
+        Making { maker, proof: Some(Proof::of("boss", "hash")), most_days: MOST_DAYS }
     }
 
     #[test]
@@ -346,9 +405,10 @@ mod tests {
         tokens.store_uses().unwrap();
         // Another process, e.g. after a restart, reads the same.
         let again = Tokens::new(dir.path());
-        assert!(again.list().unwrap()[0].last_use.is_some());
+        assert!(again.list(now).unwrap()[0].last_use.is_some());
         let still = again.still(&found.key, now).unwrap();
-        assert_eq!((still.role, still.maker), (Access::Control, Some(boss())));
+        assert_eq!((still.role, still.maker), (Access::Control, Some(boss().maker)));
+        assert_eq!(still.proof, boss().proof);
         let later = now + 30 * DAY;
         assert_eq!(again.find(token.expose(), later), None);
         for forged in
@@ -363,13 +423,41 @@ mod tests {
     }
 
     #[test]
+    fn tokens_of_who_was_gone_for_a_day_never_work_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tokens, now) = (Tokens::new(dir.path()), now());
+        let (token, _) = tokens.create(("backup", Access::Control, 30), boss(), now).unwrap();
+        let gone = |at: i64| Tokens::new(dir.path()).find(token.expose(), at).unwrap().gone;
+        let note = |there, at| tokens.note(&boss().maker, there, at).unwrap();
+        note(true, now);
+        note(false, now);
+        note(false, now + 3600);
+        note(true, now + DAY - 1);
+        assert!(!gone(now + DAY), "a directory may be wrong for some hours");
+        note(false, now);
+        assert!(!gone(now + DAY - 1) && gone(now + DAY));
+        note(true, now + DAY);
+        assert!(gone(now + DAY), "another one may have his name");
+        let other = Maker { user: "boss".to_owned(), method: "file".to_owned() };
+        let (token, _) =
+            tokens.create(("other", Access::Admin, 1), Making { maker: other, ..boss() }, now).unwrap();
+        note(false, now);
+        assert!(!tokens.find(token.expose(), now + DAY - 1).unwrap().gone, "he is no user of the directory");
+    }
+
+    #[test]
     fn wrong_wishes_are_refused_and_a_wrong_file_gives_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (tokens, now) = (Tokens::new(dir.path()), now());
         assert!(matches!(tokens.create(("a b", Access::Admin, 1), boss(), now), Err(TokenError::Name)));
         for days in [0, MOST_DAYS + 1] {
-            assert!(matches!(tokens.create(("a", Access::Admin, days), boss(), now), Err(TokenError::Days)));
+            assert!(matches!(
+                tokens.create(("a", Access::Admin, days), boss(), now),
+                Err(TokenError::Days(_))
+            ));
         }
+        let bounded = Making { most_days: 30, ..boss() };
+        assert!(matches!(tokens.create(("a", Access::Admin, 31), bounded, now), Err(TokenError::Days(30))));
         let labelled = format!("{LABEL}a");
         assert!(matches!(tokens.create((&labelled, Access::Admin, 1), boss(), now), Err(TokenError::Name)));
         let (token, _) = tokens.create(("a", Access::Admin, 1), boss(), now).unwrap();
@@ -377,7 +465,7 @@ mod tests {
         std::fs::write(dir.path().join("tokens.json"), "[{\"name\":").unwrap();
         let other = Tokens::new(dir.path());
         assert_eq!(other.find(token.expose(), now), None);
-        let error = other.list().unwrap_err().to_string();
+        let error = other.list(now).unwrap_err().to_string();
         assert!(error.contains("tokens.json"), "{error}");
     }
 }

@@ -6,7 +6,13 @@ import { t } from '../../i18n';
 import { session } from '../../session';
 import { Badge, Button, Card, CodePane, confirm, Dialog, Empty, ErrorBox, Field, IconButton, Notice, notify, problemTitle, Select, Spinner, Table, TextInput, useLoad } from '../../ui';
 
-const DAYS = ['30', '90', '365'] as const;
+const DAYS = [30, 90, 365];
+
+/** How long a token may live of whom the node lets make one for so many days at most. */
+export function daysOf(most: number): number[] {
+  const fit = DAYS.filter((days) => days <= most);
+  return most < Math.max(...DAYS) && !fit.includes(most) ? [...fit, most] : fit;
+}
 
 /** Tokens by which scripts use the API. */
 export function Tokens() {
@@ -68,7 +74,11 @@ function List({ tokens, reload }: { tokens: TokenRow[]; reload: () => void }) {
 function NewToken({ onClose, reload }: { onClose: () => void; reload: () => void }) {
   const [name, setName] = useState('');
   const [role, setRole] = useState<RoleName>('Monitor');
-  const [days, setDays] = useState<(typeof DAYS)[number]>('90');
+  const { data: access, error: unasked } = useLoad(api.access, []);
+  const most = access?.token_days ?? DAYS[0]!;
+  const choices = daysOf(most);
+  const [chosen, setDays] = useState<number | null>(null);
+  const days = chosen ?? Math.min(90, choices.at(-1)!);
   const [token, setToken] = useState<string | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
@@ -76,7 +86,7 @@ function NewToken({ onClose, reload }: { onClose: () => void; reload: () => void
     setBusy(true);
     setError(null);
     try {
-      setToken((await api.createToken(name.trim(), role, Number(days))).token);
+      setToken((await api.createToken(name.trim(), role, days)).token);
       reload();
     } catch (e) {
       setError(e);
@@ -101,20 +111,20 @@ function NewToken({ onClose, reload }: { onClose: () => void; reload: () => void
       actions={
         <>
           <Button onClick={onClose}>{t('ui.cancel')}</Button>
-          <Button variant="primary" busy={busy} disabled={name.trim() === ''} onClick={() => void make()}>{t('token.make')}</Button>
+          <Button variant="primary" busy={busy} disabled={name.trim() === '' || !access} onClick={() => void make()}>{t('token.make')}</Button>
         </>
       }
     >
       <div class="stack">
-        {error !== null && <ErrorBox error={error} />}
+        {(error ?? unasked) !== null && <ErrorBox error={error ?? unasked} />}
         <Field label={t('token.name')} hint={t('token.name.hint')}>
           {(props) => <TextInput {...props} value={name} onValue={setName} autoFocus />}
         </Field>
         <Field label={t('access.role')} hint={t(`user.role.${role}.what`)}>
           {(props) => <Select {...props} value={role} onValue={setRole} options={roles.map((r) => ({ value: r, label: t(`user.role.${r}`) }))} />}
         </Field>
-        <Field label={t('token.days')}>
-          {(props) => <Select {...props} value={days} onValue={setDays} options={DAYS.map((d) => ({ value: d, label: t('token.days.n', { days: d }) }))} />}
+        <Field label={t('token.days')} hint={access && choices.length < DAYS.length ? t('token.days.most', { days: most }) : undefined}>
+          {(props) => <Select {...props} value={String(days)} onValue={(d) => setDays(Number(d))} options={choices.map((d) => ({ value: String(d), label: t('token.days.n', { days: d }) }))} />}
         </Field>
       </div>
     </Dialog>

@@ -139,6 +139,11 @@ impl Directory {
         }
     }
 
+    /// Whether a user was there when he was searched last; `None` if that is not known.
+    pub fn there(&self, user: &str) -> Option<bool> {
+        self.seen.find(user).map(|found| found.is_some())
+    }
+
     /// What somebody who has logged in may now; `None` if he is not in the directory any more.
     pub fn still(&self, user: &str, at_login: Option<Access>) -> Option<Option<Access>> {
         self.seen.find(user).unwrap_or(Some(at_login))

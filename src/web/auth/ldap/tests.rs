@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::log::Lang;
+use crate::web::auth::{Auth, tokens};
 use crate::web::pki::steps;
 use ldap3::{Ldap, LdapConnAsync, Mod};
 use std::collections::HashSet;
@@ -298,6 +299,20 @@ async fn w_11d_a_directory_that_does_not_search_is_no_wrong_password() {
     }
 }
 
+/// A service that asks the directory each time, and a token that one of its users has made.
+fn maker(slapd: &Slapd, user: &str) -> (crate::web::Web, String) {
+    let text = slapd.settings(&format!("ldap://127.0.0.1:{}", slapd.port), "", &groups());
+    let mut web = service(slapd.dir.path(), &text);
+    match std::sync::Arc::get_mut(&mut web.auth) {
+        Some(Auth::Ldap(directory)) => directory.again = Duration::ZERO,
+        other => panic!("{other:?}"),
+    }
+    let maker = tokens::Maker { user: user.to_owned(), method: Auth::LDAP.to_owned() };
+    let making = tokens::Making { maker, proof: None, most_days: 30 };
+    let (token, _) = web.tokens.create(("backup", Access::Control, 30), making, tokens::now()).unwrap();
+    (web, token.expose().to_owned())
+}
+
 #[actix_web::test]
 async fn who_is_taken_out_of_the_directory_loses_his_role_while_he_is_logged_in() {
     let slapd = Slapd::start().await;
@@ -306,13 +321,20 @@ async fn who_is_taken_out_of_the_directory_loses_his_role_while_he_is_logged_in(
     assert_eq!(login(&directory, "boss").await, as_user("boss", Some(Access::Admin)));
     directory.refresh("boss").await;
     assert_eq!(directory.still("boss", Some(Access::Admin)), Some(Some(Access::Admin)));
+    let (web, token) = maker(&slapd, "boss");
+    assert!(web.token(web.tokens.find(&token, tokens::now())).await.is_some());
     let mut root = slapd.root().await;
     root.delete(&format!("cn=bosss,{GROUPS}")).await.unwrap().success().unwrap();
     directory.refresh("boss").await;
     assert_eq!(directory.still("boss", Some(Access::Admin)), Some(None), "no role");
+    assert!(web.token(web.tokens.find(&token, tokens::now())).await.is_none(), "his token has none either");
     root.delete(&format!("uid=boss,{PEOPLE}")).await.unwrap().success().unwrap();
     directory.refresh("boss").await;
     assert_eq!(directory.still("boss", Some(Access::Admin)), None, "no user");
+    assert!(web.token(web.tokens.find(&token, tokens::now())).await.is_none());
+    web.look_for_makers().await.unwrap();
+    let a_day_later = web.tokens.list(tokens::now() + tokens::DAY).unwrap();
+    assert!(a_day_later[0].gone, "whoever has his name then");
     // Not asked again before its time, and as it was while the directory is gone.
     directory.again = AGAIN;
     assert_eq!(login(&directory, "operator").await, as_user("operator", Some(Access::Control)));

@@ -193,6 +193,12 @@ impl OpenId {
         claims::role(&self.roles, claims).max(by_group)
     }
 
+    /// The role of a user now, where group.conf alone gives roles; `None` where the provider has a say.
+    pub fn listed(&self, user: &str) -> Option<Option<Access>> {
+        let (groups, _) = self.groups().filter(|_| self.roles.is_empty())?;
+        Some(groups.role(user))
+    }
+
     /// group.conf, if there is one, and what is wrong with it. One that cannot be read gives no role.
     fn groups(&self) -> Option<(Groups, Vec<Told>)> {
         match std::fs::read_to_string(&self.groups) {
