@@ -1,12 +1,13 @@
 //! How much, and how slowly, somebody may send.
 
+use super::connection::{AT_ONCE, Answer, Connection, Place};
 use super::principal;
 use super::problem::Problem;
 use super::remote::server as remote;
 use crate::told::{Told, told};
 use actix_web::HttpMessage;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::http::{Method, StatusCode, Version};
 use actix_web::middleware::Next;
@@ -15,10 +16,9 @@ use futures_util::{Stream, StreamExt};
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Longest body of an ordinary request, bytes.
@@ -32,8 +32,11 @@ const TIME: Duration = Duration::from_secs(20);
 /// Whoever sends less in [`TIME`] is let go.
 const SLOWEST: usize = 256 << 10;
 
-/// Requests at a time on one connection: HTTP/2 has many, and counts them until their answers have ended.
-const AT_ONCE: usize = 100;
+/// Answers over HTTP/2 go out in parts of this size, bytes.
+const PART: usize = 32 << 10;
+
+/// Most headers of a request, as HTTP/1 has them; HTTP/2 takes any number.
+const HEADERS: usize = 96;
 
 /// Bodies of more than this need one of the [`ROOMS`], bytes.
 const SMALL: usize = 1 << 20;
@@ -52,25 +55,20 @@ fn most(path: &str) -> usize {
     }
 }
 
-/// The requests of a connection.
-struct Connection(Arc<Semaphore>);
-
-/// For `HttpServer::on_connect`: begins to count the requests of a connection.
-pub(super) fn on_connect(data: &mut Extensions) {
-    data.insert(Connection(Arc::new(Semaphore::new(AT_ONCE))));
-}
-
-/// A place among the requests of a connection.
-fn place(connection: Option<&Connection>) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+/// A place among the requests of a connection, or why there is none; a refusal may have a place too.
+fn place(connection: Option<&Connection>) -> (Option<Place>, Result<(), Problem>) {
     // Only a test has no connection.
-    let Some(Connection(places)) = connection else { return Ok(None) };
-    places.clone().try_acquire_owned().map(Some).map_err(|_| {
-        let why = told!(
-            "this connection has {AT_ONCE} requests under way: end some",
-            "cette connexion a {AT_ONCE} requêtes en cours : terminez-en"
-        );
-        Problem::too_many(why, Duration::from_secs(1))
-    })
+    let Some(connection) = connection else { return (None, Ok(())) };
+    match connection.place() {
+        Ok(place) => (Some(place), Ok(())),
+        Err(place) => {
+            let why = told!(
+                "this connection has {AT_ONCE} requests under way: end some",
+                "cette connexion a {AT_ONCE} requêtes en cours : terminez-en"
+            );
+            (place, Err(Problem::too_many(why, Duration::from_secs(1))))
+        }
+    }
 }
 
 /// The body of an answer, which keeps the place of its request, and the body of that.
@@ -79,7 +77,10 @@ fn place(connection: Option<&Connection>) -> Result<Option<OwnedSemaphorePermit>
 /// kept and not read it closes the connection instead.
 struct Held {
     body: BoxBody,
-    _place: Option<OwnedSemaphorePermit>,
+    /// What is not handed out yet of the last part.
+    rest: Bytes,
+    answer: Option<Answer>,
+    _place: Option<Place>,
     _payload: Rc<RefCell<Payload>>,
 }
 
@@ -91,7 +92,20 @@ impl MessageBody for Held {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(cx)
+        let part = match std::mem::take(&mut self.rest) {
+            rest if rest.is_empty() => Pin::new(&mut self.body).poll_next(cx),
+            rest => Poll::Ready(Some(Ok(rest))),
+        };
+        let Some(answer) = &self.answer else { return part };
+        let Poll::Ready(Some(Ok(mut bytes))) = part else {
+            // Who asks for more has taken what there was.
+            answer.taken();
+            return part;
+        };
+        // In small parts, so that something is taken of them over a slow connection too.
+        answer.hand();
+        self.rest = bytes.split_off(bytes.len().min(PART));
+        Poll::Ready(Some(Ok(bytes)))
     }
 }
 
@@ -109,22 +123,27 @@ pub(super) async fn bound(
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let payload = Rc::new(RefCell::new(request.take_payload()));
     let lang = principal::lang(request.request());
-    let (response, place) = match admit(&request) {
-        Err(problem) => (request.error_response(problem.in_language(lang)), None),
-        Ok(Admitted { most, _room, place }) => {
+    let connection = request.conn_data::<Connection>();
+    // HTTP/1 ends the connection by itself when nothing of an answer is taken.
+    let answer = connection.filter(|_| request.version() == Version::HTTP_2).map(Connection::answer);
+    let (place, placed) = place(connection);
+    let response = match placed.and_then(|()| admit(&request)) {
+        Err(problem) => request.error_response(problem.in_language(lang)),
+        Ok(Admitted { most, _room }) => {
             let bounded = Box::pin(Bounded::new(payload.clone(), most));
             request.set_payload(Payload::Stream { payload: bounded });
             let response = next.call(request).await?.map_into_boxed_body();
             // What reads a body as bytes says only that it could not.
             let error = response.response().error();
-            let response = match error.and_then(|error| error.as_error::<PayloadError>()).map(unread) {
+            match error.and_then(|error| error.as_error::<PayloadError>()).map(unread) {
                 Some(problem) => response.error_response(problem.in_language(lang)),
                 None => response,
-            };
-            (response, place)
+            }
         }
     };
-    Ok(response.map_body(|_, body| BoxBody::new(Held { body, _place: place, _payload: payload })))
+    Ok(response.map_body(|_, body| {
+        BoxBody::new(Held { body, rest: Bytes::new(), answer, _place: place, _payload: payload })
+    }))
 }
 
 /// What a request has been given.
@@ -133,12 +152,18 @@ struct Admitted {
     most: usize,
     /// Room in memory, if it needs some.
     _room: Option<SemaphorePermit<'static>>,
-    /// A place among those of its connection.
-    place: Option<OwnedSemaphorePermit>,
 }
 
 fn admit(request: &ServiceRequest) -> Result<Admitted, Problem> {
-    let place = place(request.conn_data::<Connection>())?;
+    if request.headers().len() > HEADERS {
+        // A request that nobody makes who means it: its connection has more of them.
+        if let Some(connection) = request.conn_data::<Connection>() {
+            connection.close();
+        }
+        let why =
+            told!("a request has {HEADERS} headers at most", "une requête a {HEADERS} en-têtes au plus");
+        return Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, why));
+    }
     let most = most(request.path());
     let announced =
         request.headers().get("Content-Length").and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
@@ -155,7 +180,7 @@ fn admit(request: &ServiceRequest) -> Result<Admitted, Problem> {
     let large = unknown || announced.is_some_and(|length| length > SMALL);
     // The tunnel bounds its uploads itself.
     if !large || most <= SMALL || request.path().starts_with(remote::PATH) {
-        return Ok(Admitted { most, _room: None, place });
+        return Ok(Admitted { most, _room: None });
     }
     let busy = || {
         let why = told!(
@@ -164,7 +189,7 @@ fn admit(request: &ServiceRequest) -> Result<Admitted, Problem> {
         );
         Problem::too_many(why, Duration::from_secs(5))
     };
-    Ok(Admitted { most, _room: Some(ROOMS.try_acquire().map_err(|_| busy())?), place })
+    Ok(Admitted { most, _room: Some(ROOMS.try_acquire().map_err(|_| busy())?) })
 }
 
 /// Why a body was not read to its end.
@@ -247,22 +272,6 @@ mod tests {
         assert_eq!(most("/api/v1/cluster"), TEXT);
         assert_eq!(most("/api/v1/rcmd"), ORDINARY);
         assert_eq!(most("/archive"), ORDINARY);
-    }
-
-    #[test]
-    fn a_connection_has_so_many_requests_until_their_answers_end() {
-        let mut data = Extensions::new();
-        on_connect(&mut data);
-        let connection = data.get::<Connection>();
-        let answer = |place| {
-            let payload = Rc::new(RefCell::new(Payload::None));
-            Held { body: BoxBody::new(()), _place: place, _payload: payload }
-        };
-        let mut held: Vec<Held> = (0..AT_ONCE).map(|_| answer(place(connection).unwrap())).collect();
-        assert_eq!(place(connection).unwrap_err().status(), StatusCode::TOO_MANY_REQUESTS);
-        held.pop();
-        assert!(place(connection).unwrap().is_some());
-        assert!(place(None).unwrap().is_none());
     }
 
     #[tokio::test]

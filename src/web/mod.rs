@@ -8,6 +8,7 @@ pub mod ask;
 mod assets;
 mod audit;
 pub mod auth;
+mod connection;
 mod digest;
 pub mod events;
 mod headers;

@@ -8,7 +8,7 @@ use super::remote::server::{self as remote, Remote};
 use super::settings::{Settings, SettingsError};
 use super::tls;
 use super::user::{self, UserError};
-use super::{Web, api, assets, headers, kept, limits, metrics, mosaic, pace, ready, redirect};
+use super::{Web, api, assets, connection, headers, kept, limits, metrics, mosaic, pace, ready, redirect};
 use crate::config::paths::Paths;
 use crate::ids::ModuleName;
 use crate::told::told;
@@ -143,9 +143,9 @@ pub fn server(
             .configure(configure)
             .default_service(web::to(unknown))
     })
-    .on_connect(|connection, data| {
-        tls::on_connect(connection, data);
-        limits::on_connect(data);
+    .on_connect(|stream, data| {
+        tls::on_connect(stream, data);
+        connection::on_connect(stream, data);
     })
     .workers(WORKERS)
     .max_connections(CONNECTIONS)

@@ -8,6 +8,7 @@ mod deploy;
 mod double;
 mod events;
 mod health;
+mod http2;
 mod input;
 mod log;
 mod login;

@@ -2,8 +2,9 @@
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use safekit::config::paths::Paths;
+use safekit::web::pki::steps;
 use safekit::web::settings::Settings;
-use safekit::web::{Web, server};
+use safekit::web::{Web, server, tls};
 use serde_json::Value;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -43,33 +44,43 @@ impl Service {
         for (name, text) in files {
             fs::write(paths.web_conf().join(name), text).unwrap();
         }
-        Service::serve(root, httpd_conf)
+        Service::serve(root, httpd_conf, false)
+    }
+
+    /// With HTTPS, and no user.
+    pub fn https() -> Service {
+        let root = tempfile::tempdir().unwrap();
+        let paths = Paths::new(root.path().join("safe"), root.path().join("var"));
+        fs::create_dir_all(paths.web_conf()).unwrap();
+        steps::create(&paths, None).unwrap();
+        Service::serve(root, "Define usefile\n", true)
     }
 
     /// The same after a restart, with this httpd.conf.
     pub fn again(mut self, httpd_conf: &str) -> Service {
         let root = self.root.take().unwrap();
         drop(self);
-        Service::serve(root, httpd_conf)
+        Service::serve(root, httpd_conf, false)
     }
 
-    fn serve(root: tempfile::TempDir, httpd_conf: &str) -> Service {
+    fn serve(root: tempfile::TempDir, httpd_conf: &str, https: bool) -> Service {
+        // Another test may have chosen it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let paths = Paths::new(root.path().join("safe"), root.path().join("var"));
         fs::write(paths.httpd_conf(), httpd_conf).unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let settings = Settings::read(&paths.httpd_conf()).unwrap();
-        let web = Web::new(paths.clone(), settings, false).unwrap();
+        let web = Web::new(paths.clone(), settings, https).unwrap();
+        let tls = https.then(|| tls::server_config(&paths).unwrap());
         let (send, started) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let running = server(web, None, socket, None).unwrap();
+                let running = server(web, None, socket, tls).unwrap();
                 send.send(running.handle()).unwrap();
                 running.await.unwrap();
             });
         });
-        // Another test may have chosen it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let (handle, root) = (started.recv().unwrap(), Some(root));
         Service { address, paths, http, handle, thread: Some(thread), root }

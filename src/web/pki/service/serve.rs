@@ -4,10 +4,10 @@ use super::door::{self, Door};
 use super::{NAME, READY, Running, Setup, lock};
 use crate::config::paths::Paths;
 use crate::node::level;
-use crate::web::limits;
 use crate::web::pki::files::Tree;
 use crate::web::pki::{PkiError, Purpose, authority, certificate};
 use crate::web::tls::Identity;
+use crate::web::{connection, limits};
 use actix_web::middleware::from_fn;
 use actix_web::rt::System;
 use actix_web::{App, HttpServer, web};
@@ -59,7 +59,7 @@ fn serve(paths: &Paths) -> Result<(), PkiError> {
         let app =
             move || App::new().app_data(door.clone()).wrap(from_fn(limits::bound)).configure(door::routes);
         let server = HttpServer::new(app)
-            .on_connect(|_, data| limits::on_connect(data))
+            .on_connect(connection::on_connect)
             .workers(1)
             .max_connections(MOST_CONNECTIONS)
             .client_request_timeout(REQUEST_TIMEOUT)
