@@ -34,6 +34,7 @@ fn i_4_1_3b_the_web_service_is_stopped_started_and_started_at_boot() {
     assert_eq!(node1.safekit(&["webserver"]).code, 1);
     node1.ok(&["webserver", "start"]);
     assert!(listens(node1) && web(node1).is_some_and(|pid| pid != first));
+    a_restart_keeps_who_is_logged_in(node1);
     a_mistake_stops_nothing(node1);
     a_log_that_is_gone_comes_back(node1);
     let log = node1.ok(&["cmdlog"]);
@@ -43,6 +44,30 @@ fn i_4_1_3b_the_web_service_is_stopped_started_and_started_at_boot() {
     cluster.poweroff(node1);
     cluster.poweron(node1);
     eventually("it is started at boot again", || web(node1).filter(|_| listens(node1)));
+}
+
+/// A stop ends all sessions.
+fn a_restart_keeps_who_is_logged_in(node: &Node) {
+    node.ok(&["-r", "webservercfg", "-passwd", "pwd of the test"]);
+    let (dir, url) = (node.inside().dir(), "http://127.0.0.1:9010/api/v1/session");
+    let cookies = dir.join("cookies");
+    let login = r#"{"user":"admin","password":"pwd of the test"}"#;
+    let json = "-H 'Content-Type: application/json'";
+    let said = node.sh(&format!("curl -s -c {} {json} -d '{login}' {url}", cookies.display()));
+    assert!(said.stdout.contains(r#""user":"admin""#), "{said:?}");
+    let stored = node.inside().safevar().join("web/sessions.json");
+    eventually("the session is stored", || stored.exists().then_some(()));
+    assert_eq!(
+        node.sh("stat -c %U:%G:%a \"$SAFEVAR/web\" \"$SAFEVAR/web/sessions.json\"").stdout,
+        "safekit:safekit:700\nsafekit:safekit:600\n"
+    );
+    let who = || node.sh(&format!("curl -s -b {} {url}", cookies.display())).stdout;
+    node.ok(&["webserver", "restart"]);
+    assert!(who().contains(r#""user":"admin""#), "{}", who());
+    node.ok(&["webserver", "stop"]);
+    assert!(!stored.exists());
+    node.ok(&["webserver", "start"]);
+    assert!(who().contains(r#""authenticated":false"#), "{}", who());
 }
 
 /// It may not make files in SAFEVAR: safeadmin makes its logs for it.
