@@ -1,6 +1,6 @@
 //! The cluster: configuration, keys, views (CLI-041 to CLI-048).
 
-use super::{Admin, AdminError, Instance, Place, off};
+use super::{Admin, AdminError, Change, Instance, Place, off};
 use crate::actors::cluster::{ClusterSetup, Reconfigure};
 use crate::actors::module::vip_plan;
 use crate::config::cluster::{ClusterConfig, LanNode};
@@ -191,6 +191,11 @@ impl Admin {
 
     pub(super) async fn cluster_deconfig(&self, call: &Call) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
+        // No start comes between; the instances see that they are out of date once the marks are gone.
+        let mut marks = Vec::new();
+        for module in self.names() {
+            marks.push(self.mark(&module, Change::Configuration).await?);
+        }
         if let Some((module, _)) = self.running_instances().into_iter().next() {
             let why =
                 told!("without a cluster no module can run", "sans cluster, aucun module ne peut s'exécuter");
@@ -199,6 +204,7 @@ impl Admin {
         let paths = self.0.paths.clone();
         let there = off(move || cluster::deconfig(&paths)).await??;
         self.after_cluster_change().await?;
+        drop(marks);
         let text = match there {
             true => told!("the cluster is deconfigured", "le cluster est déconfiguré"),
             false => told!("the cluster was not configured", "le cluster n'était pas configuré"),

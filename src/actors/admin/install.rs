@@ -95,6 +95,11 @@ impl Admin {
     ) -> Result<i32, AdminError> {
         let _turn = self.turn().await?;
         self.refuse_other_files(call, module, if_signature).await?;
+        let mut mark = None;
+        if self.slot(module, |s| s.role()).is_ok_and(|role| role == Role::Stop) {
+            // No start comes between what is seen here and the launch.
+            mark = Some(self.mark(module, Change::Instance).await?);
+        }
         let present = self.slot(module, |s| (s.id, s.role())).ok();
         let other_id = |(id, role)| role != Role::Stop && forced.is_some_and(|forced| forced != id);
         if present.is_some_and(other_id) {
@@ -120,12 +125,9 @@ impl Admin {
         self.0.store.set_resource(&format!("module.{module}"), &id.to_string(), Timestamp::now());
         // A module that runs goes on with its active configuration.
         if present.is_none_or(|(_, role)| role == Role::Stop) {
-            let _mark = match present {
-                Some(_) => Some(self.mark(module, Change::Instance).await?),
-                None => None,
-            };
             self.launch(module).await?;
         }
+        drop(mark);
         let mut text = told!(
             "module {module} is installed with id {id}",
             "le module {module} est installé avec l'identifiant {id}"
