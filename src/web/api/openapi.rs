@@ -162,7 +162,7 @@ fn event(news: RefOr<Schema>) -> RefOr<Schema> {
     };
     let other = ObjectBuilder::new().build();
     let kinds = OneOfBuilder::new().item(of(&["node", "state", "log"], news));
-    RefOr::T(kinds.item(of(&["gone", "lost"], RefOr::T(other.into()))).build().into())
+    RefOr::T(kinds.item(of(&["gone", "lost", "unconfigured"], RefOr::T(other.into()))).build().into())
 }
 
 /// `GET /modules/{module}/log.txt` is `get_modules_module_log_txt`.
