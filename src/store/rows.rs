@@ -95,24 +95,31 @@ pub fn append(time: Timestamp, message: &Message) -> Write {
     })
 }
 
+/// Reads what a page may take, the newest first.
+const NEWEST: &str = "SELECT id, time, origin, level, en, fr FROM message \
+     WHERE id < ?1 AND instr(?2, level) > 0 ORDER BY id DESC";
+
 /// A page of the log, oldest first.
 pub fn page(db: &Connection, page: &LogPage) -> rusqlite::Result<Vec<Entry>> {
-    match span(db, page)? {
-        Some(span) => part(db, span, page.count, page),
-        None => Ok(Vec::new()),
-    }
+    let mut query = db.prepare(NEWEST)?;
+    let found = query.query_map(params![page.before, page.filter.letters(page.all)], entry)?;
+    let wanted = found.filter(|found| found.as_ref().map_or(true, |entry| taken(entry, page)));
+    let mut entries = wanted.take(page.count as usize).collect::<Result<Vec<_>, _>>()?;
+    entries.reverse();
+    Ok(entries)
 }
 
-/// First and last id of what a page takes; none if it takes nothing.
+/// First and last id of what a page takes; none if it takes nothing. Texts are read only to look for words.
 pub fn span(db: &Connection, page: &LogPage) -> rusqlite::Result<Option<(i64, i64)>> {
-    let mut query = db.prepare(
-        "SELECT id, time, origin, level, en, fr FROM message \
-         WHERE id < ?1 AND instr(?2, level) > 0 ORDER BY id DESC",
-    )?;
-    let found = query.query_map(params![page.before, page.filter.letters(page.all)], entry)?;
+    let taken = |row: &Row<'_>| match page.filter.text.is_empty() {
+        true => row.get(0).map(Some),
+        false => entry(row).map(|entry| taken(&entry, page).then_some(entry.id)),
+    };
+    let mut query = db.prepare(NEWEST)?;
+    let found = query.query_map(params![page.before, page.filter.letters(page.all)], taken)?;
     let mut span = None;
-    for entry in found.filter(|found| taken(found, page)).take(page.count as usize) {
-        let first = entry?.id;
+    for id in found.filter_map(Result::transpose).take(page.count as usize) {
+        let first = id?;
         span = Some((first, span.map_or(first, |(_, last)| last)));
     }
     Ok(span)
@@ -130,12 +137,13 @@ pub fn part(
          WHERE id BETWEEN ?1 AND ?2 AND instr(?3, level) > 0 ORDER BY id",
     )?;
     let found = query.query_map(params![first, last, page.filter.letters(page.all)], entry)?;
-    found.filter(|found| taken(found, page)).take(n as usize).collect()
+    let wanted = found.filter(|found| found.as_ref().map_or(true, |entry| taken(entry, page)));
+    wanted.take(n as usize).collect()
 }
 
 /// Words are looked for here: the letters of SQLite are those of ASCII.
-fn taken(found: &rusqlite::Result<Entry>, page: &LogPage) -> bool {
-    found.as_ref().map_or(true, |entry| page.filter.has_words(&entry.origin, entry.text(page.lang)))
+fn taken(entry: &Entry, page: &LogPage) -> bool {
+    page.filter.has_words(&entry.origin, entry.text(page.lang))
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {

@@ -4,6 +4,7 @@
 //! answer waits for room that the other end gives: the server has settings for none of this. So it is counted
 //! here, and who goes beyond loses his connection.
 
+use super::pace::STALLED;
 use crate::lock::lock;
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
@@ -21,8 +22,6 @@ use tokio::time::Instant;
 pub(super) const AT_ONCE: usize = 100;
 /// Requests beyond, which are told so: whoever does not even take that is not there to be answered.
 const REFUSED: usize = 100;
-/// An answer of which nothing is taken for so long ends the connection.
-const STALLED: Duration = Duration::from_secs(20);
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(5);
 

@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
 /// A connection whose other end takes nothing for so long is closed: a node without power says no goodbye.
-const STALLED: Duration = Duration::from_secs(20);
+pub(super) const STALLED: Duration = Duration::from_secs(20);
 /// Answers of more than this are long, bytes.
 const LONG: u64 = 1 << 20;
 /// How much of a long answer must be taken in [`STALLED`], bytes.
